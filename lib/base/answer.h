@@ -1,0 +1,82 @@
+/*
+ * answer.h - what directories and servers can say, in words that keep "no"
+ * and "cannot tell" apart.
+ *
+ * Shared vocabulary: lib/net gives these answers, lib/gate judges them, the
+ * scripted services of tests and `trace` invent them. Types only. Every enum
+ * is switched over without default (-Wswitch-enum), so a new answer makes
+ * each judge take a stand.
+ */
+#ifndef LIB_BASE_ANSWER_H
+#define LIB_BASE_ANSWER_H
+
+#include "lib/base/base.h"
+#include "lib/base/mono.h"
+
+/* --- a host name by double look-up (SPEC 4, step 3) --------------------- */
+enum host_class {
+    HOST_VERIFIED,     /* name holds a name one of whose addresses is the client's */
+    HOST_NO_PTR,       /* no PTR record */
+    HOST_PTR_TEMPFAIL, /* PTR, or every forward look-up, gave no answer */
+    HOST_PTR_MISMATCH, /* names exist, none leads back */
+    HOST_UNKNOWN       /* not looked up: host_lookup = off, trace --offline */
+};
+
+#define HOST_NAME_MAX_BYTES 254
+
+struct host_answer {
+    enum host_class class;
+    /* Canonical (domain.h). The verified name; with PTR_MISMATCH the first PTR
+     * name, for the log only; else "". */
+    char name[HOST_NAME_MAX_BYTES];
+};
+
+/* --- one DNS question --------------------------------------------------- */
+enum dns_outcome {
+    DNS_FOUND,
+    DNS_NXDOMAIN, /* the name does not exist */
+    DNS_NODATA,   /* the name exists, not with this type */
+    DNS_SERVFAIL, /* any answer that is a failure, refusal or malformed */
+    DNS_TIMEOUT   /* no answer in time, or no server */
+};
+
+/* --- one recipient by call-ahead (SPEC 8 "What an answer means") --------- */
+enum callahead_class {
+    CALLAHEAD_VALID,
+    CALLAHEAD_USER_UNKNOWN, /* the only "no" */
+    CALLAHEAD_MAILBOX_FULL,
+    CALLAHEAD_POLICY,
+    CALLAHEAD_GREYLISTED,
+    CALLAHEAD_TEMPORARY,
+    CALLAHEAD_SERVER_ILL /* cannot tell: time-out, connection, protocol, 5xx too early */
+};
+
+/* The point of the dialogue an answer came from. */
+enum callahead_stage {
+    CALLAHEAD_AT_RESOLVE, /* no server found */
+    CALLAHEAD_AT_CONNECT,
+    CALLAHEAD_AT_GREETING,
+    CALLAHEAD_AT_EHLO,
+    CALLAHEAD_AT_STARTTLS,
+    CALLAHEAD_AT_MAIL,
+    CALLAHEAD_AT_RCPT
+};
+
+#define ANSWER_TEXT_MAX 512
+#define ANSWER_SERVER_MAX 300
+
+struct callahead_answer {
+    enum callahead_class class;
+    enum callahead_stage stage;
+    int code;                    /* the server's; 0: none */
+    char status[12];             /* "5.1.1" as the server gave it; "" none */
+    char text[ANSWER_TEXT_MAX];  /* the server's, through escape_reply(); or our own words */
+    char server[ANSWER_SERVER_MAX]; /* "10.0.0.5:25"; "" none was asked */
+    bool cached;
+    uint32_t ms; /* waited by this caller */
+};
+
+/* --- a directory (SPEC 9) ------------------------------------------------ */
+enum directory_class { DIRECTORY_MATCH, DIRECTORY_NO_MATCH, DIRECTORY_ERROR };
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * lines.h - read a text file line by line, of any length, trusting nothing.
+ *
+ * Shared by the ini reader and all tables (SPEC 2 and 3): tolerates a UTF-8
+ * byte order mark and CR LF, counts lines, reports NUL and other control
+ * bytes (tab excepted) as problems with line and column and skips that line.
+ * Bytes above 127 pass (tables may be UTF-8 or Latin-1). The last line need
+ * not end in a newline. One thread; blocks on the file.
+ */
+#ifndef LIB_BASE_LINES_H
+#define LIB_BASE_LINES_H
+
+#include "lib/base/base.h"
+#include "lib/base/problem.h"
+#include "lib/base/str.h"
+
+struct lines;
+
+/* Opens path (regular files, pipes and devices alike, but no directory).
+ * Failure is one problem at `at` (where the path was written) and NULL.
+ * path is borrowed until lines_close(). */
+struct lines *lines_open(const char *path, struct place at, struct problems *problems);
+void lines_close(struct lines *lines);
+
+/* Next line without its end; valid until the next call. false at the end of
+ * the file or on a read error, which becomes a problem. */
+NODISCARD bool lines_next(struct lines *lines, struct slice *line_out);
+
+/* The line last given; column as passed. */
+struct place lines_place(const struct lines *lines, unsigned column);
+
+/* The part of a table line before its comment: '#' at the start or after a
+ * blank, outside double quotes (SPEC 3). */
+struct slice lines_strip_comment(struct slice line);
+
+#endif

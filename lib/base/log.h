@@ -1,0 +1,57 @@
+/*
+ * log.h - logfmt lines to syslog, stderr or a file.
+ *
+ * One line an event: `key=value` pairs in a fixed order, foreign values
+ * escaped and cut at LOG_VALUE_MAX bytes (SPEC 13). Opened once before
+ * threads start (log_reopen() later, for rotation); every other function may
+ * be called from any thread and writes a line with one system call. Before
+ * log_open() lines go to stderr. Never called with a lock held.
+ *
+ *     struct logline l;
+ *     log_begin(&l, LOG_AT_INFO);
+ *     log_uint(&l, "icid", 17);
+ *     log_word(&l, "event", "connect");      our own word, not escaped
+ *     log_text(&l, "host", slice_of(name));  foreign
+ *     log_end(&l);
+ */
+#ifndef LIB_BASE_LOG_H
+#define LIB_BASE_LOG_H
+
+#include "lib/base/base.h"
+#include "lib/base/err.h"
+#include "lib/base/str.h"
+
+enum log_level { LOG_AT_ERROR, LOG_AT_WARNING, LOG_AT_INFO, LOG_AT_DEBUG };
+enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
+
+#define LOG_VALUE_MAX 256 /* bytes of one foreign value after escaping */
+#define LOG_LINE_MAX 2048
+
+/* path: for LOG_TO_FILE, created 0640, appended. facility: a <syslog.h>
+ * LOG_xxx value. program: name shown by syslog, borrowed for ever. */
+NODISCARD bool log_open(enum log_target target, const char *path, int facility,
+                        enum log_level level, const char *program, struct err *err);
+NODISCARD bool log_reopen(struct err *err); /* LOG_TO_FILE only; keeps the old one on error */
+void log_set_level(enum log_level level);
+bool log_wants(enum log_level level);
+
+struct logline {
+    enum log_level level;
+    bool wanted; /* false: all log_xxx on it do nothing */
+    size_t n;
+    char text[LOG_LINE_MAX];
+};
+
+void log_begin(struct logline *line, enum log_level level);
+void log_word(struct logline *line, const char *key, const char *word); /* NULL word: left out */
+void log_text(struct logline *line, const char *key, struct slice value);
+void log_uint(struct logline *line, const char *key, uint64_t value);
+void log_end(struct logline *line);
+
+/* A line of our own about the program itself: `event=EVENT detail="..."`. */
+void log_note(enum log_level level, const char *event, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* Tests only: lines (without newline) go to sink instead; NULL ends it. */
+void log_capture(void (*sink)(const char *line, void *arg), void *arg);
+
+#endif
