@@ -8,11 +8,11 @@
  *         "Wall-clock budget of one milter callback ...")
  *     KEYWORD(mode, "enforce", gatehouse_modes, KEY_AT_RELOAD, "...")
  *     KEYSET(unverified, "", unverified_words, KEY_AT_RELOAD, "...")
- *     KEYREF(callahead, "", "callahead", KEY_AT_RELOAD, "...")
+ *     KEYREF(callahead, "callahead", KEY_AT_RELOAD, "...")
  *
  * A header expands the file into struct members of exactly the type's C type
- * (KEY_MEMBERS below), a source file into an array of struct key_row
- * (KEY_ROWS), so a slip does not compile. From the rows come the parser, range
+ * (key_members.h), a source file into an array of struct key_row (key_rows.h),
+ * so a slip does not compile. From the rows come the parser, range
  * errors, `config show`, the example file, the manual's key list, the reload
  * log and a test per row (DESIGN 3).
  *
