@@ -1,0 +1,85 @@
+/*
+ * conf.h - the configuration file: sections and typed keys (SPEC 2).
+ *
+ * The mechanism only. Which sections exist and which keys they have is
+ * declared by rows (lib/base/key.h) beside the modules that use them; the
+ * programs hand all of them in as conf_types (milter/registry.c). conf_read()
+ * reports every mistake of the file at once and checks references between
+ * sections; rules across keys belong to whoever builds the snapshot, who
+ * reports through conf_error() so that all lines look alike.
+ *
+ * A struct conf is immutable after conf_read() and owns everything reached
+ * from it. Reading blocks on the file and belongs to one thread; using the
+ * result: any thread.
+ */
+#ifndef LIB_CONF_CONF_H
+#define LIB_CONF_CONF_H
+
+#include "lib/base/arena.h"
+#include "lib/base/base.h"
+#include "lib/base/key.h"
+#include "lib/base/problem.h"
+
+struct conf_type {
+    const char *name;  /* "policy" of [policy THROTTLED] */
+    const char *arg;   /* what the name is, for the manual: "NAME"; NULL: one unnamed section */
+    const struct key_row *rows;
+    size_t nrows;
+    size_t size;       /* of the struct the rows describe */
+    const char *doc;   /* one paragraph for example and manual */
+    unsigned flags;    /* KEY_LATER: the whole section is not yet in effect */
+};
+
+struct conf_section {
+    const struct conf_type *type;
+    const char *name;      /* "THROTTLED"; "" for an unnamed section */
+    struct place at;       /* the [section] line; file NULL when not written */
+    void *values;          /* the type's struct */
+    struct place *origins; /* nrows; line 0: the default is in effect */
+};
+
+struct conf;
+
+/* types: borrowed for the configuration's life. NULL when anything is wrong:
+ * problems then holds every error; warnings may be there in both cases. */
+struct conf *conf_read(const char *path, const struct conf_type *const *types, size_t ntypes,
+                       struct problems *problems);
+void conf_free(struct conf *conf);
+
+const char *conf_path(const struct conf *conf);
+struct arena *conf_arena(const struct conf *conf); /* for building only: one thread */
+
+/* An unnamed section always exists, with defaults if the file has none. A
+ * named one: NULL when not written. */
+const struct conf_section *conf_find(const struct conf *conf, const char *type, const char *name);
+/* All written sections of a type in file order; previous NULL starts. */
+const struct conf_section *conf_next(const struct conf *conf, const char *type,
+                                     const struct conf_section *previous);
+
+bool conf_is_set(const struct conf_section *section, const char *key);
+/* Where key was written, else the section's own line. */
+struct place conf_place(const struct conf_section *section, const char *key);
+
+/* "file:line: [section name] key: text"; key NULL: the section as a whole. */
+void conf_error(struct problems *problems, const struct conf_section *section, const char *key,
+                const char *fmt, ...) PRINTF_LIKE(4, 5);
+void conf_warning(struct problems *problems, const struct conf_section *section, const char *key,
+                  const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* --- printing (conf_print.c) --------------------------------------------- */
+
+/* Effective values with their origin, as `config show [--defaults]`: what the
+ * file sets, or every key when defaults is true. Reads again as the same
+ * configuration but for secrets. */
+void conf_show(const struct conf *conf, bool defaults, struct strbuf *out);
+
+/* The commented example file and the manual page's key list (mdoc). */
+void conf_example(const struct conf_type *const *types, size_t ntypes, struct strbuf *out);
+void conf_manual(const struct conf_type *const *types, size_t ntypes, struct strbuf *out);
+
+/* One line a key that differs, "[section] key: old -> new", for the reload
+ * log; sink gets restart = true for KEY_AT_RESTART rows. */
+void conf_compare(const struct conf *old, const struct conf *new,
+                  void (*sink)(const char *line, bool restart, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * callahead.h - SMTP call-ahead: does the mailbox host want this recipient?
+ * (SPEC 8)
+ *
+ * callahead_ask() answers from the verdict cache, or joins a question already
+ * under way for the same recipient (single flight), or puts a new one into the
+ * queue of a server and waits for it up to the deadline. A connection to a
+ * server is a thread (callahead_conn.c): it takes all recipients that wait for
+ * its server, asks them in one pipelined batch, publishes each answer, goes on
+ * while there is work and ends when idle. A question is heap-allocated and
+ * counted: when its session gives up, the connection still finishes it and
+ * fills the cache, so the retry is answered at once.
+ *
+ * Connections are shared by all sessions of the daemon; at most
+ * max_connections_per_server to one server; new connections are opened before
+ * pipelines grow. A server that fails pauses (1 s, doubling to 60 s); while
+ * all servers pause, the answer is server_ill at once.
+ *
+ * Only valid and user_unknown are cached. All functions: any thread. Locks are
+ * leaves; none is held over I/O.
+ */
+#ifndef LIB_NET_CALLAHEAD_H
+#define LIB_NET_CALLAHEAD_H
+
+#include "lib/base/answer.h"
+#include "lib/base/key.h"
+#include "lib/base/mailaddr.h"
+#include "lib/base/nexthop.h"
+
+enum callahead_type { CALLAHEAD_DELIVERY_HOST, CALLAHEAD_STATIC };
+enum callahead_tls { CALLAHEAD_TLS_OFF, CALLAHEAD_TLS_MAY, CALLAHEAD_TLS_REQUIRE };
+enum callahead_action { CALLAHEAD_ACCEPT, CALLAHEAD_REJECT };
+enum callahead_reply_text { CALLAHEAD_TEXT_OWN, CALLAHEAD_TEXT_SERVER };
+
+struct callahead_keys {
+#include "lib/base/key_members.h"
+#include "lib/net/callahead.def"
+#include "lib/base/key_end.h"
+};
+extern const struct key_row callahead_rows[];
+extern const size_t callahead_nrows;
+
+struct callahead; /* the pool: one for the daemon, survives reloads */
+struct dns;
+struct tls_client;
+
+/* dns: for MX and addresses of servers; must outlive the pool. */
+struct callahead *callahead_new(struct dns *dns, const char *hostname, struct err *err);
+/* Ends all threads (waking them), answers those who wait with server_ill. */
+void callahead_free(struct callahead *pool);
+
+/* One [callahead] section of one configuration, as the pool needs it. keys,
+ * servers and name are borrowed and must live as long as the profile; counted,
+ * because questions outlive a reload. release(arg) is called when the last
+ * reference is gone. */
+struct callahead_profile {
+    const char *name;
+    const struct callahead_keys *keys;
+    const struct nexthop *servers; /* type static: parsed `servers` */
+    size_t nservers;
+    struct tls_client *tls;        /* NULL when tls = off */
+    void (*take)(void *arg);       /* one more question refers to this profile */
+    void (*release)(void *arg);
+    void *arg;
+};
+
+/* Where to ask for one recipient, found by the caller from literal, LDAP and
+ * SMTP routes (SPEC 8 "Where to ask"). hosts are trusted (may be loopback);
+ * mx_domain is not: what its MX names must not be special (ip_is_special) nor
+ * ourselves. */
+struct callahead_where {
+    const struct nexthop *hosts; /* in order; borrowed during the call */
+    size_t nhosts;
+    const char *mx_domain;       /* used when nhosts is 0; NULL with hosts */
+    bool untrusted;              /* hosts came from the client's own address literal */
+};
+
+/* Blocks up to deadline (and keys->timeout). about_to_wait: see host.h. The
+ * answer's class CALLAHEAD_SERVER_ILL with a text says what went wrong. */
+void callahead_ask(struct callahead *pool, const struct callahead_profile *profile,
+                   const struct callahead_where *where, const struct mailaddr *recipient,
+                   mono_us deadline, void (*about_to_wait)(void *arg), void *arg,
+                   struct callahead_answer *answer_out);
+
+/* Counts for status lines. */
+struct callahead_stats {
+    uint64_t asked, cached, joined, valid, unknown, failed;
+    unsigned connections, servers_paused;
+};
+void callahead_get_stats(struct callahead *pool, struct callahead_stats *stats_out);
+
+#endif

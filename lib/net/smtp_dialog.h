@@ -1,0 +1,81 @@
+/*
+ * smtp_dialog.h - the client side of a verifying SMTP dialogue, without I/O:
+ * bytes in, bytes out.
+ *
+ * greeting -> EHLO (HELO) -> [STARTTLS -> EHLO] -> MAIL -> RCPT... -> [RSET,
+ * MAIL, RCPT...] -> QUIT; DATA never. The driver (callahead_conn.c) moves
+ * bytes between the dialogue and a socket and asks after each step what to do.
+ * Recipients are given in batches and pipelined where the server offers
+ * PIPELINING (RFC 2920). Every answer is matched with its command by count: a
+ * surplus reply, a malformed one, bytes after the STARTTLS answer or bytes
+ * before a command end the dialogue (DIALOG_BROKEN), for good. No clock, no
+ * allocation but the output buffer, one thread.
+ *
+ *   GREETING > EHLO > (HELO) > STARTTLS > TLS > EHLO > IDLE
+ *   IDLE > MAIL > RCPT > IDLE       a batch in an open transaction
+ *   IDLE > QUIT > CLOSED            any state > BROKEN
+ */
+#ifndef LIB_NET_SMTP_DIALOG_H
+#define LIB_NET_SMTP_DIALOG_H
+
+#include "lib/base/answer.h"
+#include "lib/base/str.h"
+#include "lib/net/smtp_reply.h"
+
+enum dialog_tls { DIALOG_TLS_OFF, DIALOG_TLS_MAY, DIALOG_TLS_REQUIRE };
+
+struct dialog_settings {   /* borrowed strings, outlive the dialogue */
+    const char *hostname;  /* EHLO name */
+    const char *mail_from; /* "" for the null sender, else an address */
+    enum dialog_tls tls;
+    bool lmtp;             /* LHLO instead of EHLO (RFC 2033) */
+};
+
+enum dialog_want {
+    DIALOG_WANT_READ,  /* feed bytes (after writing out what dialog_output gives) */
+    DIALOG_WANT_TLS,   /* start TLS on the socket, then dialog_tls_started() */
+    DIALOG_READY,      /* idle: give a batch, or quit */
+    DIALOG_BATCH_DONE, /* every recipient of the batch has its answer, or must be
+                          asked again (dialog_answer() NULL); then as DIALOG_READY */
+    DIALOG_BROKEN,     /* give up; dialog_failure() says what it means */
+    DIALOG_CLOSED      /* after QUIT */
+};
+
+struct smtp_dialog;
+
+struct smtp_dialog *dialog_new(const struct dialog_settings *settings); /* NULL: memory */
+void dialog_free(struct smtp_dialog *dialog);
+
+enum dialog_want dialog_next(const struct smtp_dialog *dialog);
+/* Bytes to send; dialog_sent() drops n of them. */
+struct slice dialog_output(const struct smtp_dialog *dialog);
+void dialog_sent(struct smtp_dialog *dialog, size_t n);
+/* What arrived; n 0 means the peer closed. */
+void dialog_input(struct smtp_dialog *dialog, const char *bytes, size_t n);
+void dialog_tls_started(struct smtp_dialog *dialog);
+
+#define DIALOG_BATCH_MAX 200
+/* recipients: addresses without brackets, borrowed until the batch is done;
+ * utf8[i]: needs SMTPUTF8 (answered server_ill when not offered). Only in
+ * DIALOG_READY/BATCH_DONE. */
+void dialog_batch(struct smtp_dialog *dialog, const char *const *recipients, const bool *utf8,
+                  size_t n);
+/* Answer to recipient i of the batch; NULL: none came (452/4.5.3 after an
+ * accepted one, 421 or close in mid-batch): ask again. */
+struct dialog_answer {
+    enum callahead_class class;
+    enum callahead_stage stage;
+    int code;
+    char status[12];
+    char text[ANSWER_TEXT_MAX]; /* cleaned by escape_reply() */
+};
+const struct dialog_answer *dialog_answer(const struct smtp_dialog *dialog, size_t i);
+/* Why the dialogue broke: class, stage, code, text for all who wait. */
+const struct dialog_answer *dialog_failure(const struct smtp_dialog *dialog);
+void dialog_quit(struct smtp_dialog *dialog);
+
+bool dialog_has_pipelining(const struct smtp_dialog *dialog);
+unsigned dialog_rejected(const struct smtp_dialog *dialog); /* recipients refused so far */
+unsigned dialog_asked(const struct smtp_dialog *dialog);    /* recipients asked so far */
+
+#endif

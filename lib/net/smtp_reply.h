@@ -1,0 +1,47 @@
+/*
+ * smtp_reply.h - parse SMTP replies, byte by byte, trusting nothing
+ * (RFC 5321 4.2, RFC 2034/3463 status codes).
+ *
+ * Push parser: feed what arrived, take out complete replies. Bounded:
+ * SMTP_LINE_MAX bytes a line, SMTP_LINES_MAX lines and SMTP_REPLY_MAX bytes a
+ * reply. Refused as malformed: a code that is no 2xx...5xx, a code that
+ * changes inside one reply, a line without CR LF (bare LF is tolerated), NUL.
+ * Text bytes pass through; escape.h cleans them before anybody sees them. No
+ * allocation, no I/O, one thread.
+ */
+#ifndef LIB_NET_SMTP_REPLY_H
+#define LIB_NET_SMTP_REPLY_H
+
+#include "lib/base/base.h"
+#include "lib/base/str.h"
+
+#define SMTP_LINE_MAX 4096
+#define SMTP_LINES_MAX 1000
+#define SMTP_TEXT_KEPT 2048 /* bytes of text kept of one reply; EHLO needs the most */
+
+struct smtp_reply {
+    int code;        /* 200...599 */
+    char status[12]; /* enhanced status of the first line that has one; "" none */
+    /* Text of all lines without code and status, joined by '\n', cut at
+     * SMTP_TEXT_KEPT; may hold any byte but NUL, CR, LF-within-line. */
+    char text[SMTP_TEXT_KEPT];
+    size_t text_n;
+    unsigned lines;
+};
+
+enum smtp_parse { SMTP_PARSE_MORE, SMTP_PARSE_REPLY, SMTP_PARSE_MALFORMED };
+
+struct smtp_parser {
+    struct smtp_reply reply;
+    char line[SMTP_LINE_MAX];
+    size_t line_n;
+};
+
+void smtp_parser_init(struct smtp_parser *parser);
+/* Eats bytes from *in (advancing it) until a reply is complete. After
+ * SMTP_PARSE_REPLY parser->reply is valid until the next call; after
+ * MALFORMED the connection must be given up, why_out says why. */
+enum smtp_parse smtp_parser_feed(struct smtp_parser *parser, struct slice *in,
+                                 const char **why_out);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * tls.h - client TLS for call-ahead, the one module with <openssl/...>.
+ *
+ * A struct tls_client is one SSL_CTX made from [tls]; counted, because
+ * connections outlive a reload. Sessions are used by one thread at a time and
+ * never block by themselves: they say which direction to wait for.
+ */
+#ifndef LIB_NET_TLS_H
+#define LIB_NET_TLS_H
+
+#include "lib/base/err.h"
+#include "lib/base/key.h"
+
+struct tls_keys {
+#include "lib/base/key_members.h"
+#include "lib/net/tls.def"
+#include "lib/base/key_end.h"
+};
+extern const struct key_row tls_rows[];
+extern const size_t tls_nrows;
+
+enum tls_min_version { TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 };
+
+struct tls_client;
+
+/* Loads certificate, key and authorities. Fails when a file is unreadable, a
+ * key does not belong to its certificate, or the key file is open to others. */
+struct tls_client *tls_client_new(const struct tls_keys *keys, struct err *err);
+struct tls_client *tls_client_take(struct tls_client *tls);
+void tls_client_drop(struct tls_client *tls); /* takes NULL */
+
+/* One connection. fd stays the caller's. */
+struct tls_session;
+struct tls_session *tls_session_new(struct tls_client *tls, int fd, const char *host, bool verify,
+                                    struct err *err);
+void tls_session_free(struct tls_session *session); /* sends close_notify if it can at once */
+
+enum tls_result { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAILED };
+enum tls_result tls_handshake(struct tls_session *session, struct err *err);
+enum tls_result tls_read(struct tls_session *session, void *to, size_t room, size_t *n_out,
+                         struct err *err);
+enum tls_result tls_write(struct tls_session *session, const void *from, size_t size,
+                          size_t *n_out, struct err *err);
+bool tls_pending(const struct tls_session *session); /* decrypted bytes wait */
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * cache.h - a bounded table of answers that expire.
+ *
+ * Fixed number of entries, least recently used goes first, each entry with
+ * its own life. Values are copied in and out (at most CACHE_VALUE_MAX bytes),
+ * so nothing is borrowed across threads. Sharded: each shard has one mutex, a
+ * leaf, held for a hash probe and a copy. Time is passed in, never read.
+ * Any thread. Keys are hashed with a per-process secret (hostile keys cannot
+ * make it slow).
+ */
+#ifndef LIB_STATE_CACHE_H
+#define LIB_STATE_CACHE_H
+
+#include "lib/base/base.h"
+#include "lib/base/mono.h"
+#include "lib/base/str.h"
+
+struct cache;
+
+#define CACHE_VALUE_MAX 65536
+
+struct cache *cache_new(size_t max_entries); /* NULL: out of memory */
+void cache_free(struct cache *cache);
+
+/* Replaces an entry of the same key. Silently drops the value when memory is
+ * short: a cache may forget. */
+void cache_put(struct cache *cache, struct slice key, const void *value, size_t size,
+               mono_us expires, mono_us now);
+
+/* Copies up to room bytes of a live value; false: none. size_out is the whole
+ * size of the value, expires_out (may be NULL) its end of life. */
+NODISCARD bool cache_get(struct cache *cache, struct slice key, mono_us now, void *value_out,
+                         size_t room, size_t *size_out, mono_us *expires_out);
+
+bool cache_remove(struct cache *cache, struct slice key);
+void cache_clear(struct cache *cache);
+size_t cache_count(struct cache *cache);
+
+/* Visit live entries, shard by shard, under the shard's lock: visit must be
+ * quick. Return true from visit to remove the entry. */
+void cache_each(struct cache *cache, mono_us now,
+                bool (*visit)(struct slice key, const void *value, size_t size, mono_us expires,
+                              void *arg),
+                void *arg);
+
+#endif

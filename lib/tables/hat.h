@@ -1,0 +1,110 @@
+/*
+ * hat.h - the Host Access Table: which sender group a client belongs to and
+ * which mail flow policy follows (SPEC 2 [group], 3.1, 4).
+ *
+ * Groups in order; a group matches if any of its entries does; the first
+ * group whose target is not `continue` decides. Entries are numbered in
+ * written order over the whole table, static ones (addresses, ranges, names,
+ * ALL) are indexed by ipmap and strmap, so that the cost of a look-up does not
+ * grow with groups or entries; look-up entries (score, owner, country, DNS
+ * lists) are asked only in groups that can still win. At most 64 bytes an
+ * entry in memory, the text as written included.
+ *
+ * A struct hat is immutable once built; building: one thread; matching: any.
+ * Nothing here asks the network: the caller learns from hat_wants() what to
+ * ask, asks it all at once, and calls hat_decide().
+ */
+#ifndef LIB_TABLES_HAT_H
+#define LIB_TABLES_HAT_H
+
+#include "lib/base/answer.h"
+#include "lib/base/ip.h"
+#include "lib/base/key.h"
+#include "lib/tables/policy.h"
+
+enum hat_unverified { /* bits of [group] unverified */
+    HAT_NO_PTR = 1,       /* nx.domain */
+    HAT_PTR_TEMPFAIL = 2, /* serv.fail */
+    HAT_PTR_MISMATCH = 4  /* not.double.verified */
+};
+
+/* One group as written, for building. All borrowed for the call only, but
+ * policy, which must outlive the table. */
+struct hat_group {
+    const char *name;            /* NULL: a bare entry of a HAT text file */
+    struct place at;
+    const struct policy *policy; /* access POLICY_CONTINUE: the group is passed over */
+    struct key_list senders;
+    const char *senders_file;    /* absolute path, "" none: entries after `senders` */
+    struct place senders_file_at;
+    unsigned unverified;         /* enum hat_unverified bits */
+    const char *comment;         /* "" none */
+};
+
+struct hat;
+
+/* Every wrong entry becomes a problem at its place; the return value is NULL
+ * when there was any error. fallback: the ALL entry (never POLICY_CONTINUE). */
+struct hat *hat_build(const struct hat_group *groups, size_t n, const struct policy *fallback,
+                      struct problems *problems);
+void hat_free(struct hat *hat);
+size_t hat_bytes(const struct hat *hat);
+size_t hat_entries(const struct hat *hat);
+
+/* What is known of a client. */
+struct hat_client {
+    struct ip ip;
+    const struct host_answer *host; /* NULL: not looked up (no name, no class) */
+    bool score_known;               /* score_none or score mean something */
+    bool score_none;
+    double score;                   /* -10.0 ... 10.0 */
+    uint32_t owner;                 /* 0: none */
+    char country[3];                /* "JP"; "" none */
+    const char *const *listed;      /* zones that list the client */
+    size_t nlisted;
+};
+
+/* What must be asked before hat_decide() can be right: only conditions of
+ * groups ahead of the first statically matching, deciding group. zones
+ * borrows from the table; at most HAT_ZONES_MAX of them exist in a table. */
+#define HAT_ZONES_MAX 64
+struct hat_wants {
+    bool score, owner, country;
+    const char *zones[HAT_ZONES_MAX];
+    size_t nzones;
+};
+void hat_wants(const struct hat *hat, const struct hat_client *client, struct hat_wants *wants_out);
+
+struct hat_match {
+    const char *group;           /* NULL: bare entry or ALL ($Group is None) */
+    const char *entry;           /* as written; "ALL" for the fallback; arena or table */
+    struct place at;             /* of the group (file:line of its rule) */
+    const struct policy *policy; /* never NULL, never POLICY_CONTINUE */
+    bool by_owner;               /* classified by SBO: (SPEC 7, counters) */
+};
+void hat_decide(const struct hat *hat, const struct hat_client *client,
+                struct hat_match *match_out);
+
+/* --- walking, for map writers, find and export ---------------------------- */
+enum hat_entry_kind {
+    HAT_ENTRY_RANGE,       /* first...last; CIDR, single address, octets */
+    HAT_ENTRY_GROUP_RANGE, /* IPv6 with a range in one group */
+    HAT_ENTRY_NAME,        /* verified host name, exactly */
+    HAT_ENTRY_SUFFIX,      /* .example.com */
+    HAT_ENTRY_LOOKUP,      /* score, owner, country, DNS list */
+    HAT_ENTRY_UNVERIFIED,  /* nx.domain ... */
+    HAT_ENTRY_ALL
+};
+struct hat_entry {
+    enum hat_entry_kind kind;
+    const char *text;  /* as written */
+    struct ip first, last; /* RANGE; GROUP_RANGE: lowest and highest address */
+    size_t group;      /* index in written order */
+};
+/* Parses again from the text kept; index 0 ... hat_entries() - 1. */
+void hat_entry_get(const struct hat *hat, size_t index, struct hat_entry *entry_out);
+size_t hat_groups(const struct hat *hat);
+/* Name (NULL bare), policy, place of a group; the last group is ALL. */
+void hat_group_get(const struct hat *hat, size_t index, struct hat_match *group_out);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * policy.h - mail flow policies (SPEC 2, [policy NAME]).
+ *
+ * A policy is a full set of parameters: what a [policy] section leaves out is
+ * already filled in from the predefined policy of that name, [policy DEFAULT]
+ * and the table of defaults, in this order. Immutable once built; lives in the
+ * arena of its snapshot. Any thread may read.
+ */
+#ifndef LIB_TABLES_POLICY_H
+#define LIB_TABLES_POLICY_H
+
+#include "lib/base/key.h"
+
+enum policy_access {
+    POLICY_ACCEPT,
+    POLICY_REJECT,
+    POLICY_TCPREFUSE,
+    POLICY_RELAY,
+    POLICY_CONTINUE
+};
+enum policy_need { POLICY_OFF, POLICY_PREFERRED, POLICY_REQUIRED }; /* tls, auth */
+enum policy_no_mx { POLICY_NO_MX_REJECT, POLICY_NO_MX_ACCEPT_A };
+
+struct policy_keys {
+#include "lib/base/key_members.h"
+#include "lib/tables/policy.def"
+#include "lib/base/key_end.h"
+};
+
+struct policy {
+    const char *name; /* "THROTTLED"; "" for a bare action word, which uses DEFAULT */
+    struct place at;  /* where it was written; file NULL for a predefined one */
+    struct policy_keys keys;
+};
+
+extern const struct key_row policy_rows[];
+extern const size_t policy_nrows;
+
+/* A policy before inheritance: values, and which of them were written. */
+struct policy_written {
+    const char *name;
+    struct place at;
+    const struct policy_keys *keys;
+    const struct place *origins; /* policy_nrows; line 0: not written */
+};
+
+/* All policies of a configuration or of one HAT text file. */
+struct policies;
+
+/* written[0..n): in file order, DEFAULT anywhere among them or absent; the
+ * predefined ACCEPTED, TRUSTED, THROTTLED, BLOCKED, RELAYED always come to
+ * exist. private_listener: DHAP is unlimited where nothing is written. NULL:
+ * out of memory. Strings are borrowed from the written keys. */
+const struct policies *policies_build(const struct policy_written *written, size_t n,
+                                      bool private_listener, struct arena *arena);
+
+/* NULL when there is no such policy. Names are case-sensitive. */
+const struct policy *policies_find(const struct policies *policies, const char *name);
+
+/* DEFAULT with this action, for the bare words ACCEPT, REJECT, TCPREFUSE,
+ * RELAY and CONTINUE; its name is "". */
+const struct policy *policies_bare(const struct policies *policies, enum policy_access access);
+
+/* "accept", "ACCEPT" ... -> action. false: no action word. */
+NODISCARD bool policy_access_word(struct slice word, enum policy_access *access_out);
+const char *policy_access_name(enum policy_access access); /* lower case */
+
+#endif
