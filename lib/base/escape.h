@@ -12,17 +12,23 @@
 #include "lib/base/base.h"
 #include "lib/base/str.h"
 
+#define ESCAPE_WORST 4 /* output bytes for one byte of input, at most */
+
 /* logfmt value without the surrounding quotes: control bytes, 127, and bytes
- * that are no well-formed UTF-8 become \xNN; backslash and double quote get a
- * backslash. */
+ * that are no well-formed UTF-8 become \xNN, and so do U+0080...U+009F, which
+ * terminals obey; backslash and double quote get a backslash. */
 size_t escape_log(struct slice in, char *out, size_t room);
 
 /* Must the value stand in double quotes (empty, or holds blank, '=', '"' or
  * anything escape_log() changes)? */
 bool escape_log_needs_quotes(struct slice in);
 
+/* A whole line for people: as escape_log(), but backslash and double quote
+ * stay as they are. */
+size_t escape_line(struct slice in, char *out, size_t room);
+
 /* Text for an SMTP reply: CR, LF and other control bytes and bytes that are
- * no UTF-8 become '?'; runs of blanks become one. '%' is left alone:
+ * no UTF-8 become '?'; runs of blanks and tabs become one blank. '%' is left alone:
  * milter/reply.c doubles it. */
 size_t escape_reply(struct slice in, char *out, size_t room);
 

@@ -30,7 +30,8 @@ NODISCARD bool lines_next(struct lines *lines, struct slice *line_out);
 struct place lines_place(const struct lines *lines, unsigned column);
 
 /* The part of a table line before its comment: '#' at the start or after a
- * blank, outside double quotes (SPEC 3). */
+ * blank, outside double quotes (SPEC 3). Inside quotes a backslash makes the
+ * next character an ordinary one. */
 struct slice lines_strip_comment(struct slice line);
 
 #endif

@@ -25,6 +25,9 @@ enum log_level { LOG_AT_ERROR, LOG_AT_WARNING, LOG_AT_INFO, LOG_AT_DEBUG };
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
 
 #define LOG_VALUE_MAX 256 /* bytes of one foreign value after escaping */
+#define LOG_NOTE_MAX 1024 /* bytes of log_note()'s detail, escaped */
+/* Bytes of a line without time and level. The first pair that does not fit
+ * and all after it are left out, and the line ends in cut=yes. */
 #define LOG_LINE_MAX 2048
 
 /* path: for LOG_TO_FILE, created 0640, appended. facility: a <syslog.h>
@@ -38,6 +41,7 @@ bool log_wants(enum log_level level);
 struct logline {
     enum log_level level;
     bool wanted; /* false: all log_xxx on it do nothing */
+    bool cut;    /* a pair did not fit */
     size_t n;
     char text[LOG_LINE_MAX];
 };

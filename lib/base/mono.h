@@ -22,16 +22,22 @@ mono_us mono_now(void);
 /* Wall-clock seconds since 1970, for what is kept over restarts or printed. */
 int64_t mono_wall_seconds(void);
 
+/* Wall-clock time in UTC for log lines, "2026-01-02T03:04:05.678Z"; returns
+ * text. */
+#define MONO_WALL_TEXT_MAX 32
+const char *mono_wall_text(char text[MONO_WALL_TEXT_MAX]);
+
 /* Milliseconds until deadline for poll(2): 0 when passed, -1 for MONO_NEVER,
  * rounded up so that a caller does not spin in the last millisecond. */
 int mono_poll_ms(mono_us deadline);
 
 /* A condition variable that waits on the monotonic clock. */
 NODISCARD bool mono_cond_init(pthread_cond_t *cond);
-/* false: the deadline passed. May return true without a signal, as always. */
+/* false: the deadline passed. May return true without a signal, as always.
+ * Under mono_simulate() it follows the simulated clock. */
 bool mono_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, mono_us deadline);
 
-/* Tests only: mono_now() answers *simulated until called with NULL. */
-void mono_simulate(const mono_us *simulated);
+/* Tests only: mono_now() answers *simulated_now until called with NULL. */
+void mono_simulate(const mono_us *simulated_now);
 
 #endif

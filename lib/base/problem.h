@@ -5,8 +5,8 @@
  * its place. Line shapes (SPEC 2): "file:line: text" for an error,
  * "file:line: warning: text" for a warning; tables add a column:
  * "file:line:column: text". The caller writes "[section] key: ..." into the
- * text itself. Owned by one thread at a time. Running out of memory is
- * remembered: problems_errors() then is never 0.
+ * text itself. Owned by one thread at a time. A problem that finds no memory
+ * counts as an error, so that problems_errors() is not 0 then.
  */
 #ifndef LIB_BASE_PROBLEM_H
 #define LIB_BASE_PROBLEM_H
@@ -21,6 +21,8 @@ struct place {
     unsigned column;  /* 1...; 0: not known */
 };
 
+#define PROBLEM_TEXT_MAX 2048 /* bytes of one text; longer ones end in "..." */
+
 enum problem_severity { PROBLEM_ERROR, PROBLEM_WARNING };
 
 struct problem {
@@ -32,10 +34,14 @@ struct problems {
     struct problem *list; /* owned */
     size_t count, room;
     size_t errors, warnings;
+    bool lost; /* out of memory: some are counted, but not in list */
 };
 
 void problems_init(struct problems *problems);
 void problems_done(struct problems *problems);
+
+/* How many errors; 0 means the reading may be used. */
+size_t problems_errors(const struct problems *problems);
 
 void problem_error(struct problems *problems, struct place at, const char *fmt, ...)
     PRINTF_LIKE(3, 4);

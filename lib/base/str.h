@@ -36,7 +36,8 @@ void strbuf_add(struct strbuf *buf, const char *p, size_t n);
 void strbuf_puts(struct strbuf *buf, const char *text);
 void strbuf_putc(struct strbuf *buf, char c);
 void strbuf_printf(struct strbuf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void strbuf_vprintf(struct strbuf *buf, const char *fmt, va_list ap);
+void strbuf_vprintf(struct strbuf *buf, const char *fmt, va_list ap)
+    PRINTF_LIKE(2, 0);
 /* The text, "" when empty; valid until the next change. */
 const char *strbuf_text(const struct strbuf *buf);
 
@@ -54,5 +55,7 @@ NODISCARD bool str_to_uint(struct slice s, uint64_t max, uint64_t *value_out);
 
 /* Is it well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms)? */
 bool str_is_utf8(struct slice s);
+/* Bytes of the well-formed character s begins with; 0 when there is none. */
+size_t str_utf8_length(struct slice s);
 
 #endif

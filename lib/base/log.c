@@ -1,0 +1,242 @@
+/* log.c - see log.h. */
+#include "config.h"
+
+#include "lib/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+#include "lib/base/escape.h"
+#include "lib/base/mono.h"
+
+#define CUT_MARK " cut=yes"
+#define PREFIX_MAX (MONO_WALL_TEXT_MAX + 16)
+
+/* Written by log_open() before threads start; then only the level and the
+ * sink change. */
+static struct {
+    enum log_target target;
+    int fd;
+    const char *path;                          /* owned; LOG_TO_FILE */
+    int level;                                 /* enum log_level; atomic */
+    void (*sink)(const char *line, void *arg); /* atomic */
+    void *sink_arg;
+} state = {.target = LOG_TO_STDERR, .fd = STDERR_FILENO, .level = LOG_AT_INFO};
+
+static const char *level_word(enum log_level level)
+{
+    switch (level) {
+    case LOG_AT_ERROR:
+        return "error";
+    case LOG_AT_WARNING:
+        return "warning";
+    case LOG_AT_INFO:
+        return "info";
+    case LOG_AT_DEBUG:
+        return "debug";
+    }
+    return "info";
+}
+
+static int syslog_priority(enum log_level level)
+{
+    switch (level) {
+    case LOG_AT_ERROR:
+        return LOG_ERR;
+    case LOG_AT_WARNING:
+        return LOG_WARNING;
+    case LOG_AT_INFO:
+        return LOG_INFO;
+    case LOG_AT_DEBUG:
+        return LOG_DEBUG;
+    }
+    return LOG_INFO;
+}
+
+static int open_file(const char *path, struct err *err)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    if (fd < 0)
+        err_system(err, errno, "cannot open log file %s", path);
+    return fd;
+}
+
+bool log_open(enum log_target target, const char *path, int facility, enum log_level level,
+              const char *program, struct err *err)
+{
+    char *copy = NULL;
+    int fd = STDERR_FILENO;
+    if (target == LOG_TO_FILE) {
+        copy = malloc(strlen(path) + 1);
+        if (!copy)
+            return err_set(err, ERR_MEMORY, "out of memory");
+        memcpy(copy, path, strlen(path) + 1);
+        fd = open_file(path, err);
+        if (fd < 0) {
+            free(copy);
+            return false;
+        }
+    }
+    if (target == LOG_TO_SYSLOG)
+        openlog(program, LOG_PID | LOG_NDELAY, facility);
+    if (state.fd != STDERR_FILENO)
+        close(state.fd);
+    free((void *)(uintptr_t)state.path);
+    state.target = target;
+    state.fd = fd;
+    state.path = copy;
+    log_set_level(level);
+    return true;
+}
+
+bool log_reopen(struct err *err)
+{
+    if (state.target != LOG_TO_FILE)
+        return true;
+    int fd = open_file(state.path, err);
+    if (fd < 0)
+        return false;
+    /* Other threads may be writing: the number stays, the file behind it is
+     * replaced in one step. */
+    bool ok = dup3(fd, state.fd, O_CLOEXEC) >= 0;
+    if (!ok)
+        err_system(err, errno, "cannot replace log file %s", state.path);
+    close(fd);
+    return ok;
+}
+
+void log_set_level(enum log_level level)
+{
+    __atomic_store_n(&state.level, (int)level, __ATOMIC_RELAXED);
+}
+
+bool log_wants(enum log_level level)
+{
+    return (int)level <= __atomic_load_n(&state.level, __ATOMIC_RELAXED);
+}
+
+void log_capture(void (*sink)(const char *line, void *arg), void *arg)
+{
+    state.sink_arg = arg;
+    __atomic_store_n(&state.sink, sink, __ATOMIC_RELEASE);
+}
+
+void log_begin(struct logline *line, enum log_level level)
+{
+    line->level = level;
+    line->wanted = log_wants(level);
+    line->cut = false;
+    line->n = 0;
+    line->text[0] = '\0';
+}
+
+/* Appends ` key=value`, whole or not at all. The first pair that does not fit
+ * ends the line, so that what is there is always its beginning. */
+static void pair(struct logline *line, const char *key, struct slice value, bool quotes)
+{
+    size_t key_n = strlen(key);
+    size_t n = (line->n > 0) + key_n + 1 + value.n + (quotes ? 2 : 0);
+    if (line->cut || n > sizeof line->text - sizeof CUT_MARK - line->n) {
+        line->cut = true;
+        return;
+    }
+    char *p = line->text + line->n;
+    if (line->n > 0)
+        *p++ = ' ';
+    memcpy(p, key, key_n);
+    p += key_n;
+    *p++ = '=';
+    if (quotes)
+        *p++ = '"';
+    if (value.n > 0)
+        memcpy(p, value.p, value.n);
+    p += value.n;
+    if (quotes)
+        *p++ = '"';
+    *p = '\0';
+    line->n += n;
+}
+
+void log_word(struct logline *line, const char *key, const char *word)
+{
+    if (line->wanted && word)
+        pair(line, key, slice_of(word), false);
+}
+
+void log_text(struct logline *line, const char *key, struct slice value)
+{
+    char text[LOG_VALUE_MAX + 1];
+    if (!line->wanted)
+        return;
+    size_t n = escape_log(value, text, sizeof text);
+    pair(line, key, (struct slice){text, n}, escape_log_needs_quotes(value));
+}
+
+void log_uint(struct logline *line, const char *key, uint64_t value)
+{
+    char text[24];
+    if (!line->wanted)
+        return;
+    int n = snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    pair(line, key, (struct slice){text, (size_t)n}, false);
+}
+
+/* Time, level, line and newline in one buffer, so that lines of several
+ * threads never mix. */
+static void write_line(const struct logline *line)
+{
+    char text[PREFIX_MAX + LOG_LINE_MAX];
+    char now[MONO_WALL_TEXT_MAX];
+    int prefix = snprintf(text, PREFIX_MAX, "%s %s ", mono_wall_text(now), level_word(line->level));
+    size_t n = (size_t)prefix;
+    memcpy(text + n, line->text, line->n);
+    n += line->n;
+    text[n++] = '\n';
+    for (size_t done = 0; done < n;) {
+        ssize_t wrote = write(state.fd, text + done, n - done);
+        if (wrote > 0)
+            done += (size_t)wrote;
+        else if (wrote == 0 || errno != EINTR)
+            break; /* a full disk must not stop mail */
+    }
+}
+
+void log_end(struct logline *line)
+{
+    if (!line->wanted || (line->n == 0 && !line->cut))
+        return;
+    if (line->cut) {
+        memcpy(line->text + line->n, CUT_MARK, sizeof CUT_MARK);
+        line->n += sizeof CUT_MARK - 1;
+    }
+    void (*sink)(const char *, void *) = __atomic_load_n(&state.sink, __ATOMIC_ACQUIRE);
+    if (sink)
+        sink(line->text, state.sink_arg);
+    else if (state.target == LOG_TO_SYSLOG)
+        syslog(syslog_priority(line->level), "%s", line->text);
+    else
+        write_line(line);
+    line->wanted = false;
+}
+
+void log_note(enum log_level level, const char *event, const char *fmt, ...)
+{
+    struct logline line;
+    char raw[LOG_NOTE_MAX];
+    char text[LOG_NOTE_MAX];
+    log_begin(&line, level);
+    if (!line.wanted)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    if (vsnprintf(raw, sizeof raw, fmt, ap) < 0)
+        raw[0] = '\0';
+    va_end(ap);
+    size_t n = escape_log(slice_of(raw), text, sizeof text);
+    log_word(&line, "event", event);
+    pair(&line, "detail", (struct slice){text, n}, true);
+    log_end(&line);
+}
