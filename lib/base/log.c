@@ -1,5 +1,4 @@
 /* log.c - see log.h. */
-#include "config.h"
 
 #include "lib/base/log.h"
 
