@@ -21,12 +21,14 @@ struct ipmap;
 struct ipmap *ipmap_new(void); /* NULL: out of memory */
 void ipmap_free(struct ipmap *map);
 
-/* first <= last, both IPv4 or both IPv6. false: out of memory. */
+/* first <= last; the range is one of IPv4 when both are, else one of IPv6, and
+ * then holds no IPv4 address (SPEC 3.1: "::/0 is IPv6 only"). value is any but
+ * IPMAP_NONE. false: out of memory. */
 NODISCARD bool ipmap_add(struct ipmap *map, const struct ip *first, const struct ip *last,
                          uint32_t value);
 
-/* IPv6 only: the eight groups of `base` must match but for group `group`
- * (0...7), which may be from...to (SPEC 3.1 "a range in one group"). */
+/* The eight groups of `base` must match but for group `group` (0...7), which
+ * may be from...to (SPEC 3.1 "a range in one group"). */
 NODISCARD bool ipmap_add_group_range(struct ipmap *map, const struct ip *base, unsigned group,
                                      uint16_t from, uint16_t to, uint32_t value);
 
