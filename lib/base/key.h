@@ -38,21 +38,22 @@ enum key_type {
     KEY_CODE,     /* int: an SMTP code, min...max, three digits */
     KEY_PATH,     /* const char *: made absolute relative to the configuration's folder */
     KEY_LIST,     /* struct key_list: items separated by commas or blanks */
-    KEY_WORD,     /* int: index into words (KEYWORD) */
-    KEY_SET,      /* unsigned: bit i for words[i] (KEYSET) */
+    KEY_WORD,     /* int: index into words (KEYWORD), written in any case */
+    KEY_SET,      /* unsigned: bit i for words[i] (KEYSET), 32 words at most */
     KEY_REF       /* const char *: name of a section of type `refers` (KEYREF) */
 };
 
 enum key_flags {
     KEY_AT_RELOAD = 0,      /* a reload puts a change into effect */
     KEY_AT_RESTART = 1,     /* needs a restart; a reload keeps the old value and logs it */
-    KEY_UNLIMITED = 2,      /* COUNT: "unlimited" and -1 allowed, stored as KEY_NO_LIMIT */
-    KEY_ZERO_UNLIMITED = 4, /* COUNT: 0 means KEY_NO_LIMIT as well */
+    KEY_UNLIMITED = 2,      /* numbers: "unlimited" and -1 allowed, stored as KEY_NO_LIMIT */
+    KEY_ZERO_UNLIMITED = 4, /* numbers: 0 means KEY_NO_LIMIT as well */
     KEY_SECRET = 8,         /* never printed: config show says (set) */
     KEY_LATER = 16,         /* accepted and checked, but not yet in effect: check warns */
     KEY_REQUIRED = 32       /* the section is wrong without it */
 };
 
+#define KEY_TEXT_MAX 900 /* bytes of a reply text */
 #define KEY_NO_LIMIT INT64_MAX
 #define KEY_ANY_MAX (INT64_MAX - 1)
 
@@ -103,8 +104,9 @@ struct key_source {
 NODISCARD bool key_set(const struct key_row *row, void *section, const struct key_source *source,
                        struct arena *arena, struct err *err);
 
-/* Store the row's default (which must parse: a CHECK). folder as above. */
-void key_set_default(const struct key_row *row, void *section, const char *folder,
+/* Store the row's default (which must parse: a CHECK). folder as above.
+ * false: out of memory, the member is empty. */
+bool key_set_default(const struct key_row *row, void *section, const char *folder,
                      struct arena *arena);
 
 /* Print the value as it could be written; secrets print "(set)" or "". */
@@ -127,5 +129,8 @@ const char *key_nearest(const struct key_row *rows, size_t nrows, struct slice n
 NODISCARD bool key_parse_bool(struct slice text, bool *value_out);
 NODISCARD bool key_parse_duration(struct slice text, int64_t *ms_out);
 NODISCARD bool key_parse_size(struct slice text, int64_t *bytes_out);
+/* Their reverse, in the largest unit that leaves no rest; not negative. */
+void key_print_duration(int64_t ms, struct strbuf *out);
+void key_print_size(int64_t bytes, struct strbuf *out);
 
 #endif
