@@ -133,9 +133,9 @@ static bool grow_slots(struct strmap *map)
 
 static bool grow_block(struct strmap *map, size_t more)
 {
-    if (map->room - map->used >= more)
+    if (map->used + more <= map->room)
         return true;
-    if (more > UINT32_MAX || map->used > UINT32_MAX - more)
+    if (map->used + more > UINT32_MAX)
         return false;
     /* By an eighth: the kernel moves a large block without copying it. */
     size_t room = map->used + more + map->used / 8 + 256;
