@@ -1,0 +1,71 @@
+/*
+ * facts.h - what is known about a connection, a message and a recipient.
+ *
+ * The caller (milter/callbacks.c, `trace`, tests) fills in what it was told;
+ * the stages add what they found out. Strings are borrowed: connection facts
+ * from the connection's arena, the others from the message's.
+ */
+#ifndef LIB_GATE_FACTS_H
+#define LIB_GATE_FACTS_H
+
+#include "lib/base/answer.h"
+#include "lib/base/ip.h"
+#include "lib/base/mailaddr.h"
+#include "lib/gate/listener.h"
+#include "lib/gate/verdict.h"
+
+struct conn_facts {
+    /* told */
+    uint64_t icid;    /* number of the connection in the log */
+    struct ip client; /* 127.0.0.1 where the MTA gave no address */
+    struct arrival arrival;
+    const char *mta_name;    /* {client_name}; "" not known */
+    const char *mta_resolve; /* {client_resolve}: OK, FAIL, TEMP, FORGED; "" not known */
+    const char *helo;        /* "" not known */
+    bool tls;                /* the client's connection is encrypted */
+    const char *auth;        /* authenticated user; NULL: none */
+    bool score_known, score_none;
+    double score;
+    uint32_t owner;            /* 0: none */
+    const char *country;       /* "" none */
+    const char *const *listed; /* DNS list zones that list the client */
+    size_t nlisted;
+
+    /* found by gate_connect() */
+    const struct listener *listener; /* NULL: none matches */
+    struct host_answer host;
+    struct hat_match match;
+    const struct policy *policy; /* match.policy */
+    bool refused;                /* by the HAT; spoken at the listener's reject_at */
+    struct verdict refusal;
+
+    /* kept by gate_mail() */
+    uint64_t messages; /* MAIL commands let through */
+};
+
+struct mail_facts {
+    /* told */
+    uint64_t mid;
+    struct slice sent; /* argv[0] of MAIL */
+    bool size_known;
+    uint64_t size;        /* SIZE= */
+    const char *queue_id; /* "" not known yet */
+
+    /* found */
+    struct mailaddr from; /* text NULL until parsed */
+    uint64_t recipients;  /* accepted so far */
+};
+
+struct rcpt_facts {
+    /* told */
+    uint64_t rid;
+    struct slice sent; /* argv[0] of RCPT */
+
+    /* found */
+    struct mailaddr to; /* text NULL until parsed */
+};
+
+/* Does this client relay: by policy, or because it authenticated (SPEC 4)? */
+bool facts_may_relay(const struct conn_facts *conn);
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * hatvars.h - HAT variables in reply texts: $Group, $Hostname, $OrgID,
+ * $RemoteIP, $HATEntry, in any case (SPEC 4). An unknown $word stays as it is.
+ */
+#ifndef LIB_GATE_HATVARS_H
+#define LIB_GATE_HATVARS_H
+
+#include "lib/gate/facts.h"
+
+/* The text with variables replaced and foreign bytes made harmless
+ * (escape_reply); NULL when out of memory. text itself without variables. */
+const char *hatvars_expand(const char *text, const struct conn_facts *conn, struct arena *arena);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * listener.h - what one MTA service is judged by (SPEC 2 [listener NAME]).
+ *
+ * Built by the snapshot (milter/snapshot.c), immutable, borrowed by stages for
+ * as long as the connection pins the snapshot. Any thread may read.
+ */
+#ifndef LIB_GATE_LISTENER_H
+#define LIB_GATE_LISTENER_H
+
+#include "lib/base/key.h"
+#include "lib/tables/hat.h"
+#include "lib/tables/rat.h"
+
+enum listener_type { LISTENER_PUBLIC, LISTENER_PRIVATE };
+enum listener_reject_at { REJECT_AT_CONNECT, REJECT_AT_MAIL, REJECT_AT_RCPT };
+enum listener_reputation { REPUTATION_AUTO, REPUTATION_YES, REPUTATION_NO };
+
+struct listener_keys {
+#include "lib/base/key_members.h"
+#include "lib/gate/listener.def"
+#include "lib/base/key_end.h"
+};
+extern const struct key_row listener_rows[];
+extern const size_t listener_nrows;
+
+struct callahead_plan; /* where and how to ask; known to the services only */
+
+/* What to do with each kind of call-ahead answer that is no yes. */
+struct callahead_rules {
+    const struct callahead_plan *plan;
+    bool failure_accepts, temporary_accepts;
+    int failure_code, temporary_code, unknown_code;
+    const char *failure_text, *temporary_text, *unknown_text;
+    bool server_text; /* pass on the server's (cleaned) text */
+};
+
+struct listener {
+    const char *name;
+    struct place at;
+    const struct listener_keys *keys;
+    bool has_local_ip;
+    struct ip local_ip;                      /* keys->local_address */
+    const struct hat *hat;                   /* never NULL */
+    const struct rat *rat;                   /* NULL: none configured */
+    const struct callahead_rules *callahead; /* NULL: none configured */
+};
+
+struct listeners {
+    const struct listener *const *v; /* in file order */
+    size_t n;
+};
+
+/* How the client reached us, from the MTA's macros. */
+struct arrival {
+    const char *daemon_name; /* "" not known */
+    bool has_local_ip;
+    struct ip local_ip;
+    uint16_t local_port; /* 0 not known */
+};
+
+/* The listener all of whose criteria match, most criteria first, then file
+ * order (SPEC 4, step 1). NULL: none and no fallback. */
+const struct listener *listener_for(const struct listeners *listeners,
+                                    const struct arrival *arrival);
+const struct listener *listener_named(const struct listeners *listeners, const char *name);
+
+#endif
