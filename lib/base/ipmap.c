@@ -186,15 +186,25 @@ static bool ip_next(struct ip *ip)
     return false;
 }
 
+/* Such a range never shows; sparing it the heap is what makes long tables of
+ * nested networks quick. */
+static bool hides(const struct range *top, const struct range *range)
+{
+    return top->value <= range->value && ip_compare(&range->last, &top->last) <= 0;
+}
+
 static bool sweep(struct heap *heap, size_t count, emit_fn *emit, void *to)
 {
     const struct range *list = heap->list;
     struct ip at = list[0].first;
     size_t i = 0;
     for (;;) {
-        for (; i < count && ip_compare(&list[i].first, &at) <= 0; i++)
-            heap_push(heap, (uint32_t)i);
-        const struct range *top;
+        const struct range *top = heap_top(heap);
+        for (; i < count && ip_compare(&list[i].first, &at) <= 0; i++) {
+            if (top == NULL || !hides(top, &list[i]))
+                heap_push(heap, (uint32_t)i);
+            top = heap_top(heap);
+        }
         while ((top = heap_top(heap)) != NULL && ip_compare(&top->last, &at) < 0)
             heap_pop(heap);
         if (!emit(to, &at, top != NULL ? top->value : IPMAP_NONE))

@@ -3,7 +3,7 @@
  *
  * A slot is 8 bytes: half of the key's hash and where the entry begins in the
  * block. The half hash both places the slot (scaled to the table, not cut by a
- * mask, so that the table can grow by half) and tells almost all other keys
+ * mask, so that the table can grow by a quarter) and tells almost all other keys
  * apart without touching the block. An entry is: number (4 bytes), length (1,
  * or LONG_KEY and 4), key.
  */
@@ -113,7 +113,7 @@ static bool grow_slots(struct strmap *map)
         return true;
     if (map->nslots > UINT32_MAX / 3 * 2)
         return false;
-    uint32_t nslots = map->nslots + map->nslots / 2;
+    uint32_t nslots = map->nslots + map->nslots / 4;
     struct slot *slots = calloc(nslots, sizeof *slots);
     if (slots == NULL)
         return false;
@@ -137,8 +137,8 @@ static bool grow_block(struct strmap *map, size_t more)
         return true;
     if (map->used + more > UINT32_MAX)
         return false;
-    /* By an eighth: the kernel moves a large block without copying it. */
-    size_t room = map->used + more + map->used / 8 + 256;
+    /* By a sixteenth: the kernel moves a large block without copying it. */
+    size_t room = map->used + more + map->used / 16 + 256;
     uint8_t *block = realloc(map->block, room);
     if (block == NULL)
         return false;

@@ -2,7 +2,7 @@
  * strmap.h - many strings, each with a 32-bit number; built once, then read.
  *
  * The index behind host names of a HAT, keys of a RAT and of SMTP routes:
- * compact (about key length + 14 bytes an entry), one million keys load in
+ * compact (about key length + 17 bytes an entry), one million keys load in
  * well under a second, a look-up touches one or two cache lines. Keys are
  * compared byte by byte: callers lower-case. Adding a key twice keeps the
  * first number ("first match wins"). Building: one thread. Reading: any.
