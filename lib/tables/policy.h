@@ -57,6 +57,18 @@ const struct policies *policies_build(const struct policy_written *written, size
 /* NULL when there is no such policy. Names are case-sensitive. */
 const struct policy *policies_find(const struct policies *policies, const char *name);
 
+/* What the target of a group or listener means: the policy of that name, else
+ * policies_bare() for an action word of any case; NULL when it is neither. */
+const struct policy *policies_target(const struct policies *policies, const char *target);
+
+/* The rules that hold across the keys of a policy (SPEC 2, 4), each broken
+ * one a problem "[policy NAME] key: ..." at the key's place: a status written
+ * in a reply text fits the code it goes with, whichever of the two was
+ * inherited; sender_rate_period stands in DEFAULT only. written as for
+ * policies_build(). */
+void policies_check(const struct policies *policies, const struct policy_written *written,
+                    size_t n, struct problems *problems);
+
 /* DEFAULT with this action, for the bare words ACCEPT, REJECT, TCPREFUSE,
  * RELAY and CONTINUE; its name is "". */
 const struct policy *policies_bare(const struct policies *policies, enum policy_access access);
