@@ -1,0 +1,24 @@
+/*
+ * lint.h - what would go wrong with the maps of a configuration, said before
+ * anything is written (SPEC 10).
+ *
+ * `maps` stops at an error; `check` shows the same lines. Errors: a RAT entry
+ * ALL ACCEPT (an open relay; a warning when forced), a listener name that
+ * cannot be part of a file name, an output that Postfix cannot read. Warnings: equal priorities
+ * (Postfix does not share load), a name or look-up entry ahead of a relay one or leading to relay
+ * itself, RAT entries without a domain, tls= that contradicts itself or cannot be written, auth=
+ * (not yet written), names whose U-label Postfix would confuse. A kind of warning that recurs is
+ * cut after LINT_SAME_MAX lines, with the number of the rest. Asks no network. One thread.
+ */
+#ifndef LIB_MTA_LINT_H
+#define LIB_MTA_LINT_H
+
+#include "lib/base/problem.h"
+#include "lib/mta/maps.h"
+
+#define LINT_SAME_MAX 10
+
+/* force: --force, or `check`, which warns of an open relay but does not fail. */
+void lint_maps(const struct maps_input *input, bool force, struct problems *problems);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * mtaconfig.h - the lines an existing MTA needs to work behind Gatehouse
+ * (SPEC 10, last paragraphs).
+ *
+ * main.cf and master.cf of Postfix 3.4 and newer: the milter with time-outs
+ * that fit command_deadline and tempfail when it is away, the maps, relay
+ * checks that hold without the milter, one service a listener with its own
+ * client files, limits that leave the last word to the policies, and a socket
+ * that smtpd reaches from its chroot. Pure: text from data.
+ */
+#ifndef LIB_MTA_MTACONFIG_H
+#define LIB_MTA_MTACONFIG_H
+
+#include "lib/base/base.h"
+#include "lib/base/str.h"
+#include "lib/mta/maps.h"
+
+#define MTACONFIG_QUEUE_DIRECTORY "/var/spool/postfix" /* Postfix's own default */
+
+struct mtaconfig_options {
+    const char *folder;          /* where `maps --output` writes; absolute, no blanks */
+    const char *type;            /* map type: lmdb */
+    const char *queue_directory; /* of the MTA: where smtpd is chrooted */
+};
+
+/* Appends the text; out->failed when memory ran out. */
+void mtaconfig_postfix(const struct maps_input *input, const struct mtaconfig_options *options,
+                       struct strbuf *out);
+
+#endif
