@@ -34,7 +34,7 @@ void gate_mail(const struct gate *gate, struct conn_facts *conn, struct mail_fac
 void gate_rcpt(const struct gate *gate, struct conn_facts *conn, struct mail_facts *mail,
                struct rcpt_facts *rcpt, struct verdict *verdict_out);
 
-/* received: bytes of header and body, line ends as CR LF. */
+/* received: bytes of the body, line ends as CR LF. */
 void gate_eom(const struct gate *gate, const struct conn_facts *conn, uint64_t received,
               struct verdict *verdict_out);
 

@@ -1,0 +1,171 @@
+#include "lib/gate/journal.h"
+
+#include <string.h>
+
+#include "lib/base/log.h"
+
+static void put_verdict(struct logline *line, const struct verdict *verdict)
+{
+    log_word(line, "verdict", verdict_action_name(verdict->action));
+    if (verdict->action != VERDICT_CONTINUE) {
+        log_uint(line, "code", (uint64_t)verdict->code);
+        log_word(line, "status", verdict->status);
+    }
+    log_word(line, "by", reason_rows[verdict->reason].by);
+    log_word(line, "detail", reason_rows[verdict->reason].token);
+}
+
+static void put_rule(struct logline *line, const struct verdict *verdict)
+{
+    char rule[LOG_VALUE_MAX];
+    if (verdict->rule.file == NULL)
+        return;
+    snprintf(rule, sizeof rule, "%s:%u", verdict->rule.file, verdict->rule.line);
+    log_text(line, "rule", slice_of(rule));
+}
+
+/* <address>, or what was sent where it is none. */
+static void put_address(struct logline *line, const char *key, const struct mailaddr *addr,
+                        struct slice sent)
+{
+    char text[LOG_VALUE_MAX];
+    if (addr->text == NULL) {
+        log_text(line, key, sent);
+        return;
+    }
+    snprintf(text, sizeof text, "<%s>", addr->text);
+    log_text(line, key, slice_of(text));
+}
+
+/* Why a host name is not verified; NULL when it is. */
+static const char *unverified_word(enum host_class class)
+{
+    switch (class) {
+    case HOST_VERIFIED:
+        return NULL;
+    case HOST_NO_PTR:
+        return "no_ptr";
+    case HOST_PTR_TEMPFAIL:
+        return "ptr_tempfail";
+    case HOST_PTR_MISMATCH:
+        return "ptr_mismatch";
+    case HOST_UNKNOWN:
+        return "not_looked_up";
+    }
+    return NULL;
+}
+
+static void put_client(struct logline *line, const struct conn_facts *conn)
+{
+    char ip[IP_TEXT_MAX];
+    log_text(line, "listener", slice_of(conn->listener != NULL ? conn->listener->name : ""));
+    log_word(line, "ip", ip_text(&conn->client, ip));
+    log_text(line, "host", slice_of(conn->host.name));
+    log_word(line, "verified", conn->host.class == HOST_VERIFIED ? "yes" : "no");
+    log_word(line, "why", unverified_word(conn->host.class));
+}
+
+static void put_class(struct logline *line, const struct conn_facts *conn)
+{
+    char score[16] = "none";
+    if (conn->policy == NULL)
+        return;
+    if (conn->score_known && !conn->score_none)
+        snprintf(score, sizeof score, "%.1f", conn->score);
+    log_text(line, "group", slice_of(conn->match.group != NULL ? conn->match.group : "None"));
+    log_text(line, "entry", slice_of(conn->match.entry));
+    log_text(line, "policy", slice_of(conn->policy->name));
+    log_word(line, "access", policy_access_name((enum policy_access)conn->policy->keys.access));
+    log_word(line, "score", score);
+}
+
+void journal_connect(const struct conn_facts *conn, const struct verdict *verdict)
+{
+    struct logline line;
+    log_begin(&line, LOG_AT_INFO);
+    log_uint(&line, "icid", conn->icid);
+    log_word(&line, "event", "connect");
+    put_client(&line, conn);
+    put_class(&line, conn);
+    put_verdict(&line, verdict);
+    put_rule(&line, verdict);
+    log_uint(&line, "ms", verdict->ms);
+    log_end(&line);
+}
+
+static void begin_message(struct logline *line, const struct conn_facts *conn,
+                          const struct mail_facts *mail)
+{
+    log_begin(line, LOG_AT_INFO);
+    log_uint(line, "icid", conn->icid);
+    log_uint(line, "mid", mail->mid);
+}
+
+static void put_queue_id(struct logline *line, const struct mail_facts *mail)
+{
+    if (mail->queue_id[0] != '\0')
+        log_text(line, "qid", slice_of(mail->queue_id));
+}
+
+void journal_mail(const struct conn_facts *conn, const struct mail_facts *mail,
+                  const struct verdict *verdict)
+{
+    struct logline line;
+    begin_message(&line, conn, mail);
+    log_word(&line, "event", "mail");
+    put_queue_id(&line, mail);
+    put_address(&line, "from", &mail->from, mail->sent);
+    put_verdict(&line, verdict);
+    put_rule(&line, verdict);
+    log_uint(&line, "ms", verdict->ms);
+    log_end(&line);
+}
+
+void journal_rcpt(const struct conn_facts *conn, const struct mail_facts *mail,
+                  const struct rcpt_facts *rcpt, const struct verdict *verdict)
+{
+    struct logline line;
+    begin_message(&line, conn, mail);
+    log_uint(&line, "rid", rcpt->rid);
+    log_word(&line, "event", "rcpt");
+    put_queue_id(&line, mail);
+    put_address(&line, "from", &mail->from, mail->sent);
+    put_address(&line, "to", &rcpt->to, rcpt->sent);
+    put_verdict(&line, verdict);
+    if (verdict->asked) {
+        log_text(&line, "server", slice_of(verdict->server));
+        log_word(&line, "cached", verdict->cached ? "yes" : "no");
+    }
+    put_rule(&line, verdict);
+    log_uint(&line, "ms", verdict->ms);
+    if (verdict->asked && verdict->reason != REASON_CALLAHEAD_VALID)
+        log_text(&line, "said", slice_of(verdict->remote));
+    log_end(&line);
+}
+
+void journal_eom(const struct conn_facts *conn, const struct mail_facts *mail, uint64_t received,
+                 const struct verdict *verdict)
+{
+    struct logline line;
+    begin_message(&line, conn, mail);
+    log_word(&line, "event", "eom");
+    put_queue_id(&line, mail);
+    put_address(&line, "from", &mail->from, mail->sent);
+    log_uint(&line, "recipients", mail->recipients);
+    log_uint(&line, "bytes", received);
+    put_verdict(&line, verdict);
+    log_end(&line);
+}
+
+void journal_close(const struct conn_facts *conn, const struct journal_totals *totals)
+{
+    struct logline line;
+    log_begin(&line, LOG_AT_INFO);
+    log_uint(&line, "icid", conn->icid);
+    log_word(&line, "event", "close");
+    log_uint(&line, "messages", totals->messages);
+    log_uint(&line, "accepted", totals->accepted);
+    log_uint(&line, "refused", totals->refused);
+    log_uint(&line, "ms", totals->ms);
+    log_end(&line);
+}

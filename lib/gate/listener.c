@@ -1,0 +1,66 @@
+#include "lib/gate/listener.h"
+
+#include <string.h>
+
+static const char *const listener_type_words[] = {"public", "private", NULL};
+static const char *const listener_reject_words[] = {"connect", "mail", "rcpt", NULL};
+static const char *const listener_parser_words[] = {"strict", "loose", NULL};
+static const char *const listener_reputation_words[] = {"auto", "yes", "no", NULL};
+
+#define KEY_STRUCT struct listener_keys
+const struct key_row listener_rows[] = {
+#include "lib/base/key_rows.h"
+#include "lib/gate/listener.def"
+#include "lib/base/key_end.h"
+};
+#undef KEY_STRUCT
+const size_t listener_nrows = ARRAY_LEN(listener_rows);
+
+/* How many of the listener's criteria match; -1 when one does not. */
+static int criteria_met(const struct listener *listener, const struct arrival *arrival)
+{
+    const struct listener_keys *keys = listener->keys;
+    int met = 0;
+
+    if (keys->daemon_name[0] != '\0') {
+        if (strcmp(keys->daemon_name, arrival->daemon_name) != 0)
+            return -1;
+        met++;
+    }
+    if (listener->has_local_ip) {
+        if (!arrival->has_local_ip || !ip_equal(&listener->local_ip, &arrival->local_ip))
+            return -1;
+        met++;
+    }
+    if (keys->local_port != 0) {
+        if (keys->local_port != arrival->local_port)
+            return -1;
+        met++;
+    }
+    return met;
+}
+
+const struct listener *listener_for(const struct listeners *listeners,
+                                    const struct arrival *arrival)
+{
+    const struct listener *best = NULL;
+    int best_met = -1;
+
+    for (size_t i = 0; i < listeners->n; i++) {
+        int met = criteria_met(listeners->v[i], arrival);
+        if (met > best_met) {
+            best_met = met;
+            best = listeners->v[i];
+        }
+    }
+    return best;
+}
+
+const struct listener *listener_named(const struct listeners *listeners, const char *name)
+{
+    for (size_t i = 0; i < listeners->n; i++) {
+        if (strcmp(listeners->v[i]->name, name) == 0)
+            return listeners->v[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,192 @@
+/* The RCPT stage in the order of SPEC 7. */
+#include "lib/gate/stage_steps.h"
+
+static bool need_listener(struct stage *stage)
+{
+    return (stage->conn->listener == NULL || stage->gate->rules == NULL) &&
+           stage_refuse(stage, REASON_NO_LISTENER);
+}
+
+/* Delayed rejection; an authenticated client has become relay. */
+static bool refused_by_hat(struct stage *stage)
+{
+    const struct conn_facts *conn = stage->conn;
+    if (!conn->refused || conn->auth != NULL)
+        return false;
+    *stage->verdict = conn->refusal;
+    return true;
+}
+
+static bool too_many_recipients(struct stage *stage)
+{
+    const struct policy_keys *keys = &stage->conn->policy->keys;
+    return stage->mail->recipients >= (uint64_t)keys->max_recipients_per_message &&
+           stage_refuse(stage, REASON_TOO_MANY_RECIPIENTS);
+}
+
+static bool parse_recipient(struct stage *stage)
+{
+    enum mailaddr_mode mode = (enum mailaddr_mode)stage->conn->listener->keys->address_parser;
+    struct err err = {0};
+
+    if (mailaddr_parse(stage->rcpt->sent, mode, false, stage->gate->arena, &stage->rcpt->to, &err))
+        return false;
+    stage->rcpt->to.text = NULL;
+    return stage_refuse(stage, err.kind == ERR_MEMORY ? REASON_INTERNAL : REASON_RECIPIENT_SYNTAX);
+}
+
+static bool bare_postmaster(struct stage *stage)
+{
+    if (!mailaddr_is_postmaster(&stage->rcpt->to))
+        return false;
+    verdict_set(stage->verdict, REASON_POSTMASTER);
+    return true;
+}
+
+static bool may_relay(struct stage *stage)
+{
+    const struct conn_facts *conn = stage->conn;
+    if (!facts_may_relay(conn))
+        return false;
+    verdict_set(stage->verdict, conn->auth != NULL ? REASON_AUTHENTICATED : REASON_RELAYED);
+    stage->verdict->rule = conn->match.at;
+    return true;
+}
+
+static bool private_listener(struct stage *stage)
+{
+    return stage->gate->rules->keys->type == LISTENER_PRIVATE &&
+           stage_refuse(stage, REASON_RELAYING_DENIED);
+}
+
+static bool refused_by_rat(struct stage *stage)
+{
+    const struct rat *rat = stage->gate->rules->rat;
+    if (rat == NULL)
+        return stage_refuse(stage, REASON_RAT_REJECTED);
+
+    const struct rat_entry *entry = rat_lookup(rat, &stage->rcpt->to);
+    stage->rat_entry = entry;
+    if (entry->accept)
+        return false;
+    verdict_reply(stage->verdict, REASON_RAT_REJECTED, entry->code, entry->text);
+    stage->verdict->rule = entry->at;
+    return true;
+}
+
+/* --- call-ahead ------------------------------------------------------------ */
+
+/* A temporary answer is the recipient's; anything else that is neither yes nor
+ * "user unknown" says nothing about the recipient (SPEC 8). */
+static bool is_temporary(const struct callahead_answer *answer)
+{
+    switch (answer->class) {
+    case CALLAHEAD_GREYLISTED:
+    case CALLAHEAD_TEMPORARY:
+        return true;
+    case CALLAHEAD_MAILBOX_FULL:
+    case CALLAHEAD_POLICY:
+        return answer->code / 100 == 4;
+    case CALLAHEAD_VALID:
+    case CALLAHEAD_USER_UNKNOWN:
+    case CALLAHEAD_SERVER_ILL:
+        return false;
+    }
+    return false;
+}
+
+/* The server's words instead of ours, with its status where it gave one. */
+static const char *refusal_text(struct stage *stage, const struct callahead_rules *rules,
+                                const struct callahead_answer *answer, const char *own)
+{
+    if (!rules->server_text || answer->code < 400 || answer->text[0] == '\0')
+        return own;
+    const char *text = answer->status[0] == '\0' ? arena_dup(stage->gate->arena, answer->text)
+                                                 : arena_printf(stage->gate->arena, "%s %s",
+                                                                answer->status, answer->text);
+    return text != NULL ? text : own;
+}
+
+static void judge_temporary(struct stage *stage, const struct callahead_rules *rules,
+                            const struct callahead_answer *answer)
+{
+    if (rules->temporary_accepts)
+        verdict_set(stage->verdict, REASON_CALLAHEAD_EXCUSED);
+    else
+        verdict_reply(stage->verdict, REASON_CALLAHEAD_TEMPORARY, rules->temporary_code,
+                      refusal_text(stage, rules, answer, rules->temporary_text));
+}
+
+static void judge_failure(struct stage *stage, const struct callahead_rules *rules,
+                          const struct callahead_answer *answer)
+{
+    if (rules->failure_accepts)
+        verdict_set(stage->verdict, REASON_CALLAHEAD_EXCUSED);
+    else
+        verdict_reply(stage->verdict, REASON_CALLAHEAD_FAILED, rules->failure_code,
+                      refusal_text(stage, rules, answer, rules->failure_text));
+}
+
+static void judge(struct stage *stage, const struct callahead_rules *rules,
+                  const struct callahead_answer *answer)
+{
+    if (answer->class == CALLAHEAD_VALID)
+        verdict_set(stage->verdict, REASON_CALLAHEAD_VALID);
+    else if (answer->class == CALLAHEAD_USER_UNKNOWN)
+        verdict_reply(stage->verdict, REASON_USER_UNKNOWN, rules->unknown_code,
+                      refusal_text(stage, rules, answer, rules->unknown_text));
+    else if (is_temporary(answer))
+        judge_temporary(stage, rules, answer);
+    else
+        judge_failure(stage, rules, answer);
+}
+
+/* What the log and trace tell about the question. Best effort: without memory
+ * the line is shorter, the verdict the same. */
+static void note_answer(struct stage *stage, const struct callahead_answer *answer)
+{
+    const char *server = arena_dup(stage->gate->arena, answer->server);
+    const char *remote = arena_dup(stage->gate->arena, answer->text);
+
+    stage->verdict->asked = true;
+    stage->verdict->cached = answer->cached;
+    stage->verdict->server = server != NULL ? server : "";
+    stage->verdict->remote = remote != NULL ? remote : "";
+    stage->verdict->rule = stage->rat_entry->at;
+}
+
+static bool ask_mailbox_host(struct stage *stage)
+{
+    const struct services *services = stage->gate->services;
+    const struct callahead_rules *rules = stage->gate->rules->callahead;
+    const struct rat_entry *entry = stage->rat_entry;
+
+    if (rules == NULL || (entry->flags & RAT_BYPASS_CALLAHEAD) != 0)
+        return false;
+
+    bool literal_named = stage->rcpt->to.kind == MAILADDR_LITERAL &&
+                         (entry->form == RAT_LITERAL || entry->form == RAT_ADDRESS);
+    struct callahead_answer answer;
+    services->callahead(services->ctx, rules->plan, &stage->rcpt->to, literal_named,
+                        stage->gate->deadline, &answer);
+    judge(stage, rules, &answer);
+    note_answer(stage, &answer);
+    return true;
+}
+
+void gate_rcpt(const struct gate *gate, struct conn_facts *conn, struct mail_facts *mail,
+               struct rcpt_facts *rcpt, struct verdict *verdict_out)
+{
+    static stage_step *const steps[] = {
+        need_listener, refused_by_hat,   too_many_recipients, parse_recipient,  bare_postmaster,
+        may_relay,     private_listener, refused_by_rat,      ask_mailbox_host,
+    };
+    struct stage stage = {
+        .gate = gate, .conn = conn, .mail = mail, .rcpt = rcpt, .verdict = verdict_out};
+
+    stage_run(&stage, steps, ARRAY_LEN(steps), REASON_RAT_ACCEPTED);
+    if (verdict_out->reason == REASON_RAT_ACCEPTED && stage.rat_entry != NULL)
+        verdict_out->rule = stage.rat_entry->at;
+    if (verdict_out->action == VERDICT_CONTINUE)
+        mail->recipients++;
+}

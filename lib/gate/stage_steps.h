@@ -1,0 +1,32 @@
+/*
+ * stage_steps.h - how a stage runs; for the stage_*.c files only.
+ *
+ * A step looks at the facts and either decides (fills the verdict, returns
+ * true) or passes. The runner stops at the first that decides and accepts with
+ * `otherwise` when none does.
+ */
+#ifndef LIB_GATE_STAGE_STEPS_H
+#define LIB_GATE_STAGE_STEPS_H
+
+#include "lib/gate/stage.h"
+
+struct stage {
+    const struct gate *gate;
+    const struct listeners *listeners; /* connect only */
+    struct conn_facts *conn;
+    struct mail_facts *mail;
+    struct rcpt_facts *rcpt;
+    const struct rat_entry *rat_entry; /* set by the RAT step */
+    struct verdict *verdict;
+};
+
+typedef bool stage_step(struct stage *stage);
+
+void stage_run(struct stage *stage, stage_step *const *steps, size_t n, enum reason otherwise);
+
+/* Refuse with the reason's reply, or with a policy's code and text in which
+ * HAT variables are replaced. Both return true: decided. */
+bool stage_refuse(struct stage *stage, enum reason reason);
+bool stage_refuse_with(struct stage *stage, enum reason reason, int code, const char *text);
+
+#endif
