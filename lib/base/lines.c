@@ -143,29 +143,31 @@ static struct slice without_frame(struct slice line, bool first)
     return line;
 }
 
-/* Reports the first control byte of the line. */
-static bool is_clean(struct lines *lines, struct slice line)
+size_t lines_control_byte(struct slice line)
 {
-    for (size_t i = 0; i < line.n; i++) {
-        if (!ascii_is_control(line.p[i]) || line.p[i] == '\t')
-            continue;
-        problem_error(lines->problems, lines_place(lines, (unsigned)i + 1),
-                      "control byte 0x%02x; allowed: text and tabs",
-                      (unsigned)(unsigned char)line.p[i]);
+    size_t i = 0;
+    while (i < line.n && (!ascii_is_control(line.p[i]) || line.p[i] == '\t'))
+        i++;
+    return i;
+}
+
+bool lines_next_any(struct lines *lines, struct slice *line_out)
+{
+    if (!raw_line(lines, line_out))
         return false;
-    }
+    *line_out = without_frame(*line_out, lines->line == 1);
     return true;
 }
 
 bool lines_next(struct lines *lines, struct slice *line_out)
 {
-    struct slice line;
-    while (raw_line(lines, &line)) {
-        line = without_frame(line, lines->line == 1);
-        if (is_clean(lines, line)) {
-            *line_out = line;
+    while (lines_next_any(lines, line_out)) {
+        size_t bad = lines_control_byte(*line_out);
+        if (bad == line_out->n)
             return true;
-        }
+        problem_error(lines->problems, lines_place(lines, (unsigned)bad + 1),
+                      "control byte 0x%02x; allowed: text and tabs",
+                      (unsigned)(unsigned char)line_out->p[bad]);
     }
     return false;
 }

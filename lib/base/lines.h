@@ -26,6 +26,12 @@ void lines_close(struct lines *lines);
  * the file or on a read error, which becomes a problem. */
 NODISCARD bool lines_next(struct lines *lines, struct slice *line_out);
 
+/* As lines_next(), but gives lines with control bytes too, for readers that can
+ * say better where in their format they are. */
+NODISCARD bool lines_next_any(struct lines *lines, struct slice *line_out);
+/* Offset of the first control byte (tab excepted); line.n when there is none. */
+size_t lines_control_byte(struct slice line);
+
 /* The line last given; column as passed. */
 struct place lines_place(const struct lines *lines, unsigned column);
 

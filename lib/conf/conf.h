@@ -21,24 +21,27 @@
 #include "lib/base/problem.h"
 
 struct conf_type {
-    const char *name;  /* "policy" of [policy THROTTLED] */
-    const char *arg;   /* what the name is, for the manual: "NAME"; NULL: one unnamed section */
+    const char *name; /* "policy" of [policy THROTTLED] */
+    const char *arg;  /* what the name is, for the manual: "NAME"; NULL: one unnamed section */
     const struct key_row *rows;
     size_t nrows;
-    size_t size;       /* of the struct the rows describe */
-    const char *doc;   /* one paragraph for example and manual */
-    unsigned flags;    /* KEY_LATER: the whole section is not yet in effect */
+    size_t size;     /* of the struct the rows describe */
+    const char *doc; /* one paragraph for example and manual */
+    unsigned flags;  /* KEY_LATER: the whole section is not yet in effect */
 };
 
 struct conf_section {
     const struct conf_type *type;
     const char *name;      /* "THROTTLED"; "" for an unnamed section */
-    struct place at;       /* the [section] line; file NULL when not written */
+    size_t index;          /* among the sections of its type, in file order */
+    struct place at;       /* the [section] line; line 0 when not written */
     void *values;          /* the type's struct */
     struct place *origins; /* nrows; line 0: the default is in effect */
 };
 
 struct conf;
+
+#define CONF_NAME_MAX 255 /* bytes of a section's name: letters, digits, "_", ".", "-" */
 
 /* types: borrowed for the configuration's life. NULL when anything is wrong:
  * problems then holds every error; warnings may be there in both cases. */
