@@ -1,5 +1,7 @@
 /*
- * key_end.h - ends what key_members.h or key_rows.h began. No guard.
+ * key_end.h - ends what key_members.h or key_rows.h began.
+ *
+ * Included after every .def file, so it has no guard.
  */
 #undef KEY
 #undef KEYWORD

@@ -2,7 +2,7 @@
 
 A lint test is t/lint/NAME.t [ROOT]; ROOT is the tree it stands in unless given
 (t/lint/selftest.t gives others). Each rule is one TAP line; what breaks it
-follows as "# file:line: what".
+goes to standard error as "# file:line: what".
 """
 import os
 import re
@@ -87,8 +87,10 @@ class Rules:
         broken = list(broken)
         self.failed += bool(broken)
         print("%s %d - %s" % ("not ok" if broken else "ok", self.count, name))
-        for what in broken:
-            print("# " + what)
+        broken = ["broken rule: %s" % name] + broken if broken else []
+        sys.stdout.flush()
+        for what in broken:  # on stderr, which prove lets through
+            print("# " + what, file=sys.stderr)
 
     def done(self):
         print("1..%d" % self.count)
