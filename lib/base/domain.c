@@ -108,6 +108,13 @@ bool domain_to_unicode(const char *canonical, char *out, size_t room)
     return fits;
 }
 
+bool domain_is_numeric(const char *canonical)
+{
+    const char *last = strrchr(canonical, '.');
+    last = last != NULL ? last + 1 : canonical;
+    return last[0] != '\0' && last[strspn(last, "0123456789")] == '\0';
+}
+
 const char *domain_parent(const char *name)
 {
     const char *dot = strchr(name, '.');

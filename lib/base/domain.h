@@ -22,6 +22,10 @@ NODISCARD bool domain_canon(struct slice text, char out[DOMAIN_MAX]);
  * A-label. false when it does not fit or does not decode. */
 NODISCARD bool domain_to_unicode(const char *canonical, char *out, size_t room);
 
+/* Is the last label of a canonical name all digits? No host has such a name
+ * (RFC 3696 section 2): it is an IPv4 address with a slip in it. */
+bool domain_is_numeric(const char *canonical);
+
 /* The parent: "b.c" of "a.b.c"; NULL for a single label. Points into name. */
 const char *domain_parent(const char *name);
 
