@@ -14,10 +14,10 @@
 #include "lib/base/ip.h"
 
 struct nexthop {
-    const char *host;  /* canonical name (domain.h), or address text without brackets */
+    const char *host; /* canonical name (domain.h), or address text without brackets */
     bool is_ip;
-    struct ip ip;      /* if is_ip */
-    bool mx;           /* a name without brackets: MX first, then A/AAAA */
+    struct ip ip; /* if is_ip */
+    bool mx;      /* a name without brackets: MX first, then A/AAAA */
     bool port_given;
     uint16_t port;     /* 1...65535; default_port where not given */
     uint16_t priority; /* 0 where not given; lower first, equal ones share the load */

@@ -22,23 +22,23 @@
 #include "lib/base/key.h"
 #include "lib/tables/policy.h"
 
-enum hat_unverified { /* bits of [group] unverified */
-    HAT_NO_PTR = 1,       /* nx.domain */
-    HAT_PTR_TEMPFAIL = 2, /* serv.fail */
-    HAT_PTR_MISMATCH = 4  /* not.double.verified */
+enum hat_unverified {                       /* bits of [group] unverified */
+                      HAT_NO_PTR = 1,       /* nx.domain */
+                      HAT_PTR_TEMPFAIL = 2, /* serv.fail */
+                      HAT_PTR_MISMATCH = 4  /* not.double.verified */
 };
 
 /* One group as written, for building. All borrowed for the call only, but
  * policy, which must outlive the table. */
 struct hat_group {
-    const char *name;            /* NULL: a bare entry of a HAT text file */
+    const char *name; /* NULL: a bare entry of a HAT text file */
     struct place at;
     const struct policy *policy; /* access POLICY_CONTINUE: the group is passed over */
     struct key_list senders;
-    const char *senders_file;    /* absolute path, "" none: entries after `senders` */
+    const char *senders_file; /* absolute path, "" none: entries after `senders` */
     struct place senders_file_at;
-    unsigned unverified;         /* enum hat_unverified bits */
-    const char *comment;         /* "" none */
+    unsigned unverified; /* enum hat_unverified bits */
+    const char *comment; /* "" none */
 };
 
 struct hat;
@@ -57,10 +57,10 @@ struct hat_client {
     const struct host_answer *host; /* NULL: not looked up (no name, no class) */
     bool score_known;               /* score_none or score mean something */
     bool score_none;
-    double score;                   /* -10.0 ... 10.0 */
-    uint32_t owner;                 /* 0: none */
-    char country[3];                /* "JP"; "" none */
-    const char *const *listed;      /* zones that list the client */
+    double score;              /* -10.0 ... 10.0 */
+    uint32_t owner;            /* 0: none */
+    char country[3];           /* "JP"; "" none */
+    const char *const *listed; /* zones that list the client */
     size_t nlisted;
 };
 
@@ -97,9 +97,9 @@ enum hat_entry_kind {
 };
 struct hat_entry {
     enum hat_entry_kind kind;
-    const char *text;  /* as written */
+    const char *text;      /* as written */
     struct ip first, last; /* RANGE; GROUP_RANGE: lowest and highest address */
-    size_t group;      /* index in written order */
+    size_t group;          /* index in written order */
 };
 /* Parses again from the text kept; index 0 ... hat_entries() - 1. */
 void hat_entry_get(const struct hat *hat, size_t index, struct hat_entry *entry_out);

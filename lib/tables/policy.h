@@ -66,8 +66,8 @@ const struct policy *policies_target(const struct policies *policies, const char
  * in a reply text fits the code it goes with, whichever of the two was
  * inherited; sender_rate_period stands in DEFAULT only. written as for
  * policies_build(). */
-void policies_check(const struct policies *policies, const struct policy_written *written,
-                    size_t n, struct problems *problems);
+void policies_check(const struct policies *policies, const struct policy_written *written, size_t n,
+                    struct problems *problems);
 
 /* DEFAULT with this action, for the bare words ACCEPT, REJECT, TCPREFUSE,
  * RELAY and CONTINUE; its name is "". */

@@ -15,11 +15,11 @@
 enum rat_flags { RAT_BYPASS_RATE_LIMIT = 1, RAT_BYPASS_LDAP = 2, RAT_BYPASS_CALLAHEAD = 4 };
 
 enum rat_form {
-    RAT_DOMAIN,      /* example.com */
-    RAT_BELOW,       /* .example.com */
-    RAT_ADDRESS,     /* user@example.com, user@[192.0.2.1] */
-    RAT_USER,        /* user@ */
-    RAT_LITERAL,     /* [192.0.2.1], [IPv6:...] */
+    RAT_DOMAIN,  /* example.com */
+    RAT_BELOW,   /* .example.com */
+    RAT_ADDRESS, /* user@example.com, user@[192.0.2.1] */
+    RAT_USER,    /* user@ */
+    RAT_LITERAL, /* [192.0.2.1], [IPv6:...] */
     RAT_ALL
 };
 
@@ -28,10 +28,10 @@ struct rat_entry {
     const char *address; /* as written; "ALL" when implied */
     const char *key;     /* canonical, for map writers: "example.com", ".example.com" ... */
     bool accept;
-    unsigned flags;      /* enum rat_flags */
-    int code;            /* 0: none written */
-    const char *text;    /* NULL: none written; enhanced status still in front */
-    struct place at;     /* file NULL when implied */
+    unsigned flags;   /* enum rat_flags */
+    int code;         /* 0: none written */
+    const char *text; /* NULL: none written; enhanced status still in front */
+    struct place at;  /* file NULL when implied */
 };
 
 struct rat;

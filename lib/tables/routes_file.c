@@ -1,0 +1,394 @@
+/*
+ * routes_file.c - read an SMTP routes file (SPEC 3.4).
+ *
+ * Large tables name the same few destinations again and again. What stands
+ * behind the key is therefore looked up as text first and parsed only when it
+ * is new: routes with equal destinations share one array of hosts.
+ */
+#include "lib/tables/routes_table.h"
+
+#include <string.h>
+#include "lib/base/domain.h"
+#include "lib/base/escape.h"
+#include "lib/base/lines.h"
+#include "lib/tables/scan.h"
+
+#define SHOWN_MAX 80 /* bytes of a wrong text that an error repeats */
+
+struct loader {
+    struct routes *routes;
+    const char *path; /* in the table's arena: places borrow it */
+    struct lines *lines;
+    struct problems *problems;
+    struct strmap *known;  /* text of destinations -> index of the first route with them */
+    struct arena *scratch; /* for one line */
+    struct nexthop hosts[ROUTES_HOSTS_MAX];
+};
+
+static bool complain(struct loader *loader, unsigned column, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+
+static bool complain(struct loader *loader, unsigned column, const char *fmt, ...)
+{
+    char text[PROBLEM_TEXT_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    problem_error(loader->problems, lines_place(loader->lines, column), "%s", text);
+    return false;
+}
+
+static bool no_memory(struct loader *loader)
+{
+    return complain(loader, 0, "out of memory");
+}
+
+static const char *shown(struct slice text, char out[SHOWN_MAX])
+{
+    escape_line(text, out, SHOWN_MAX);
+    return out;
+}
+
+/* --- the key ------------------------------------------------------------------ */
+
+static bool canon_key(struct slice word, struct arena *scratch, char key[DOMAIN_MAX + 1])
+{
+    struct slice utf8;
+    if (slice_is_nocase(word, "ALL")) {
+        memcpy(key, "ALL", 4);
+        return true;
+    }
+    if (!scan_utf8(word, scratch, &utf8))
+        return false;
+    bool dot = utf8.n > 0 && utf8.p[0] == '.';
+    key[0] = '.';
+    return domain_canon((struct slice){utf8.p + dot, utf8.n - dot}, key + dot) &&
+           !domain_is_numeric(key + dot);
+}
+
+static bool read_key(struct loader *loader, struct scan *scan, char key[DOMAIN_MAX + 1])
+{
+    char copy[SHOWN_MAX];
+    unsigned column = scan_column(scan);
+    struct slice word = scan_word(scan, ":");
+    if (word.n == 0)
+        return complain(loader, column, "a domain is missing before \":\"");
+    if (!canon_key(word, loader->scratch, key))
+        return complain(loader, column,
+                        "\"%s\" is no route key; allowed: example.com, .example.com or ALL",
+                        shown(word, copy));
+    scan_blanks(scan);
+    scan_take(scan, ':');
+    scan_blanks(scan);
+    return true;
+}
+
+/* --- destinations and options --------------------------------------------------- */
+
+/* Kept sorted: by priority, equal ones as written. */
+static void insert_host(struct loader *loader, struct route *route, const struct nexthop *hop)
+{
+    size_t i = route->nhosts++;
+    for (; i > 0 && loader->hosts[i - 1].priority > hop->priority; i--)
+        loader->hosts[i] = loader->hosts[i - 1];
+    loader->hosts[i] = *hop;
+}
+
+static bool read_host(struct loader *loader, struct slice word, unsigned column,
+                      struct route *route)
+{
+    struct err err;
+    struct nexthop hop;
+    struct slice utf8;
+    if (route->nhosts == ROUTES_HOSTS_MAX)
+        return complain(loader, column, "more than %d destinations", ROUTES_HOSTS_MAX);
+    if (!scan_utf8(word, loader->scratch, &utf8))
+        return no_memory(loader);
+    if (!nexthop_parse(utf8, ROUTES_PORT, loader->routes->arena, &hop, &err))
+        return complain(loader, column, "%s", err.text);
+    route->kind = ROUTE_HOSTS;
+    insert_host(loader, route, &hop);
+    return true;
+}
+
+/* USEDNS and /dev/null stand alone. */
+static bool read_word(struct loader *loader, struct slice word, unsigned column,
+                      struct route *route)
+{
+    bool dns = slice_is_nocase(word, "USEDNS"), null = slice_is(word, "/dev/null");
+    bool more = route->kind != ROUTE_NONE;
+    if (more && (dns || null || route->kind != ROUTE_HOSTS))
+        return complain(loader, column,
+                        "USEDNS and /dev/null stand alone, without other "
+                        "destinations");
+    if (!dns && !null)
+        return read_host(loader, word, column, route);
+    route->kind = dns ? ROUTE_USEDNS : ROUTE_DISCARD;
+    return true;
+}
+
+static bool is_option(struct slice word, const char *name, struct slice *value_out)
+{
+    size_t n = strlen(name);
+    if (word.n < n || !slice_is_nocase((struct slice){word.p, n}, name))
+        return false;
+    *value_out = (struct slice){word.p + n, word.n - n};
+    return true;
+}
+
+static bool next_is_option(const struct scan *scan)
+{
+    struct slice value;
+    return is_option(scan_rest(scan), "auth=", &value) ||
+           is_option(scan_rest(scan), "tls=", &value);
+}
+
+static bool read_destinations(struct loader *loader, struct scan *scan, struct route *route)
+{
+    bool more = !scan_end(scan) && !next_is_option(scan);
+    while (more) {
+        unsigned column = scan_column(scan);
+        struct slice word = scan_word(scan, ",");
+        if (word.n == 0)
+            return complain(loader, column, "a destination is missing");
+        if (!read_word(loader, word, column, route))
+            return false;
+        scan_blanks(scan);
+        more = scan_take(scan, ',');
+        scan_blanks(scan);
+    }
+    if (!scan_end(scan) && !next_is_option(scan))
+        return complain(loader, scan_column(scan),
+                        "a comma is missing between two destinations, or an option is wrong; "
+                        "allowed options: auth=PROFILE, tls=none|may|encrypt|verify");
+    return true;
+}
+
+static bool read_tls(struct loader *loader, struct slice value, unsigned column,
+                     struct route *route)
+{
+    char copy[SHOWN_MAX];
+    if (route->tls != ROUTE_TLS_UNSET)
+        return complain(loader, column, "tls= is given twice");
+    for (int i = ROUTE_TLS_NONE; i <= ROUTE_TLS_VERIFY; i++) {
+        if (slice_is_nocase(value, route_tls_words[i])) {
+            route->tls = (enum route_tls)i;
+            return true;
+        }
+    }
+    return complain(loader, column, "tls=%s is wrong; allowed: tls=none, may, encrypt or verify",
+                    shown(value, copy));
+}
+
+static bool read_auth(struct loader *loader, struct slice value, unsigned column,
+                      struct route *route)
+{
+    if (route->auth != NULL)
+        return complain(loader, column, "auth= is given twice");
+    if (value.n == 0)
+        return complain(loader, column, "the name of a profile is missing after auth=");
+    route->auth = arena_dup_slice(loader->routes->arena, value);
+    return route->auth != NULL || no_memory(loader);
+}
+
+static bool read_options(struct loader *loader, struct scan *scan, struct route *route)
+{
+    unsigned first = scan_column(scan);
+    bool any = !scan_end(scan);
+    while (!scan_end(scan)) {
+        char copy[SHOWN_MAX];
+        unsigned column = scan_column(scan);
+        struct slice word = scan_word(scan, ""), value;
+        bool good;
+        if (is_option(word, "auth=", &value))
+            good = read_auth(loader, value, column, route);
+        else if (is_option(word, "tls=", &value))
+            good = read_tls(loader, value, column, route);
+        else
+            good = complain(loader, column,
+                            "\"%s\" is no option; allowed: auth=PROFILE, "
+                            "tls=none|may|encrypt|verify",
+                            shown(word, copy));
+        if (!good)
+            return false;
+        scan_blanks(scan);
+    }
+    if (any && route->kind == ROUTE_DISCARD)
+        return complain(loader, first, "/dev/null takes no options");
+    if (any && route->kind == ROUTE_NONE)
+        return complain(loader, first, "a destination is missing before the options");
+    return true;
+}
+
+static bool keep_hosts(struct loader *loader, struct route *route)
+{
+    size_t bytes = route->nhosts * sizeof loader->hosts[0];
+    if (bytes == 0)
+        return true;
+    struct nexthop *hosts = arena_alloc(loader->routes->arena, bytes);
+    if (hosts == NULL)
+        return no_memory(loader);
+    memcpy(hosts, loader->hosts, bytes);
+    route->hosts = hosts;
+    return true;
+}
+
+static bool parse_target(struct loader *loader, struct scan *scan, struct route *route)
+{
+    unsigned column = scan_column(scan);
+    if (!read_destinations(loader, scan, route) || !read_options(loader, scan, route) ||
+        !keep_hosts(loader, route))
+        return false;
+    if (route->auth != NULL && (route->tls == ROUTE_TLS_NONE || route->tls == ROUTE_TLS_MAY))
+        problem_warning(loader->problems, lines_place(loader->lines, column),
+                        "auth= sends a password, so tls=%s counts as tls=encrypt",
+                        route_tls_words[route->tls]);
+    return true;
+}
+
+/* --- lines ---------------------------------------------------------------------- */
+
+/* Everything behind the key: like a route read before, or parsed. */
+static bool read_target(struct loader *loader, struct slice text, struct scan *scan,
+                        struct route *route)
+{
+    if (text.n == 0) {
+        if (strcmp(route->key, "ALL") == 0)
+            return true;
+        return complain(loader, scan_column(scan),
+                        "a destination is missing (only ALL: may stand without one)");
+    }
+    uint32_t like = strmap_get(loader->known, text);
+    if (like != STRMAP_NONE) {
+        const struct route *other = &loader->routes->list[like];
+        *route = (struct route){route->key,   other->kind, other->tls, other->nhosts,
+                                other->hosts, other->auth, route->at};
+        return true;
+    }
+    return parse_target(loader, scan, route);
+}
+
+static bool grow(struct routes *routes)
+{
+    if (routes->count < routes->room)
+        return true;
+    if (routes->count >= UINT32_MAX / 2)
+        return false;
+    size_t room = routes->room + routes->room / 2 + 64;
+    struct route *list = realloc(routes->list, room * sizeof *list);
+    if (list == NULL)
+        return false;
+    routes->list = list;
+    routes->room = room;
+    return true;
+}
+
+/* false: the key stands already, which was reported, or memory is out. */
+static bool index_key(struct loader *loader, const char *key)
+{
+    struct routes *routes = loader->routes;
+    uint32_t next = (uint32_t)routes->count;
+    bool all = strcmp(key, "ALL") == 0, was_there = false;
+    if (all)
+        was_there = routes->all != STRMAP_NONE;
+    else if (!strmap_add(routes->keys, slice_of(key), next, &was_there))
+        return no_memory(loader);
+    if (was_there) {
+        uint32_t first = all ? routes->all : strmap_get(routes->keys, slice_of(key));
+        return complain(loader, 1, "%s stands in line %u already", key,
+                        routes->list[first].at.line);
+    }
+    if (all)
+        routes->all = next;
+    return true;
+}
+
+/* A wrong line takes part in the search for duplicates all the same, so that
+ * one reading tells everything. */
+static void read_line(struct loader *loader, struct slice line)
+{
+    char key[DOMAIN_MAX + 1];
+    struct scan scan = {.line = lines_strip_comment(line)};
+    struct routes *routes = loader->routes;
+    scan_blanks(&scan);
+    if (scan_end(&scan) || !read_key(loader, &scan, key))
+        return;
+    if (!grow(routes)) {
+        no_memory(loader);
+        return;
+    }
+    struct route route = {.key = arena_dup(routes->arena, key),
+                          .kind = ROUTE_NONE,
+                          .at = {loader->path, lines_place(loader->lines, 0).line, 0}};
+    if (route.key == NULL) {
+        no_memory(loader);
+        return;
+    }
+    struct slice target = slice_trim(scan_rest(&scan));
+    bool good = read_target(loader, target, &scan, &route);
+    if (!index_key(loader, key))
+        return;
+    routes->list[routes->count++] = route;
+    if (good && !strmap_add(loader->known, target, (uint32_t)routes->count - 1, NULL))
+        no_memory(loader);
+}
+
+static void shrink(struct routes *routes)
+{
+    if (routes->count == 0)
+        return;
+    struct route *list = realloc(routes->list, routes->count * sizeof *list);
+    if (list == NULL)
+        return;
+    routes->list = list;
+    routes->room = routes->count;
+}
+
+static void read_all(struct loader *loader)
+{
+    struct slice line;
+    while (lines_next(loader->lines, &line)) {
+        read_line(loader, line);
+        arena_reset(loader->scratch);
+    }
+    shrink(loader->routes);
+}
+
+/* false: out of memory. Problems with the file are in the list. */
+static bool load(struct loader *loader, const char *path, struct place at)
+{
+    loader->known = strmap_new();
+    loader->scratch = arena_new(0);
+    loader->path = arena_dup(loader->routes->arena, path);
+    if (loader->known == NULL || loader->scratch == NULL || loader->path == NULL)
+        return false;
+    loader->lines = lines_open(path, at, loader->problems);
+    if (loader->lines != NULL)
+        read_all(loader);
+    lines_close(loader->lines);
+    return true;
+}
+
+struct routes *routes_load(const char *path, struct place at, struct problems *problems)
+{
+    size_t errors = problems_errors(problems);
+    struct routes *routes = routes_empty();
+    struct loader *loader = calloc(1, sizeof *loader);
+    bool done = false;
+    if (loader != NULL && routes != NULL) {
+        loader->routes = routes;
+        loader->problems = problems;
+        done = load(loader, path, at);
+        strmap_free(loader->known);
+        arena_free(loader->scratch);
+    }
+    free(loader);
+    if (!done)
+        problem_error(problems, at, "cannot read %s: out of memory", path);
+    if (problems_errors(problems) > errors) {
+        routes_free(routes);
+        return NULL;
+    }
+    return routes;
+}
