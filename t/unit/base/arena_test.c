@@ -11,7 +11,8 @@ void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_malloc(size_t size)
 {
-    return memory_is_out ? NULL : __real_malloc(size);
+    /* AddressSanitizer ends the program when asked for that much. */
+    return memory_is_out || size > PTRDIFF_MAX ? NULL : __real_malloc(size);
 }
 
 static bool is_zero(const unsigned char *p, size_t n)
