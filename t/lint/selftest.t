@@ -122,7 +122,7 @@ PLANTS = [
     ("text.t", "# README", {"README": "a\n\n"}),
     ("text.t", "lib/base/one.c:", call("\tn++")),
     ("text.t", "lib/base/one.c", {"lib/base/one.c": ONE_C.replace("one.c - ", "two.c - ")}),
-    ("text.t", "lib/base/one.c", {"lib/base/one.c": ONE_C.split("\n", 1)[1]}),
+    ("text.t", "lib/base/one.h", {"lib/base/one.h": CLEAN["lib/base/one.h"].replace("one.h - ", "")}),
     ("text.t", "# lib/base/one.h", {"lib/base/one.h": CLEAN["lib/base/one.h"].replace(" *\n * Any thread.\n", "")}),
     ("text.t", "LIB_BASE_ONE_H", {"lib/base/one.h": CLEAN["lib/base/one.h"].replace("ONE_H", "TWO_H")}),
     ("format.t", "lib/base/one.c", call("n=1")),

@@ -47,8 +47,12 @@ rules.rule("no trailing blanks", hits(texts, r"[ \t\r]+$"))
 rules.rule("a newline at the end, and one only", [
     f for f in texts if tree.bytes(f) and not re.search(rb"[^\n]\n\Z", tree.bytes(f))])
 rules.rule("no tabs in sources", hits(tabless, r"\t"))
-rules.rule("a C file begins with its name and what it is", [
-    f for f in c_files if not re.match(r"/\*\s+(\* )?%s - \S" % re.escape(os.path.basename(f)), opening(f))])
+rules.rule("a header begins with its name and what it is", [
+    f for f in tree.select(".h", ".def")
+    if not re.match(r"/\*\s+(\* )?%s - \S" % re.escape(os.path.basename(f)), opening(f))])
+rules.rule("who begins with the name of a file uses its own", [
+    f for f in c_files for m in [re.match(r"/\*\s+(?:\* )?([\w.-]+\.(?:c|h|def)) - ", opening(f))]
+    if m and m.group(1) != os.path.basename(f)])
 rules.rule("a header states its contract", [
     f for f in headers if opening(f).count("\n") < 3])
 rules.rule("a header is guarded by its path, or says it has no guard", [
