@@ -24,6 +24,14 @@ const char *conf_path(const struct conf *conf)
     return conf->path;
 }
 
+const char *conf_absolute(const struct conf *conf, const char *path)
+{
+    const char *folder = conf->folder;
+    if (path[0] == '/')
+        return arena_dup(conf->arena, path);
+    return arena_printf(conf->arena, "%s%s%s", folder, strcmp(folder, "/") == 0 ? "" : "/", path);
+}
+
 struct arena *conf_arena(const struct conf *conf)
 {
     return conf->arena;
@@ -62,10 +70,10 @@ struct conf_section *conf_add(struct conf *conf, struct conf_shelf *shelf, struc
     section->index = shelf->n;
     section->at = at;
     section->values = arena_alloc(conf->arena, type->size);
-    section->origins = arena_alloc(conf->arena, type->nrows * sizeof *section->origins);
+    section->origins = arena_alloc(conf->arena, *type->nrows * sizeof *section->origins);
     if (!section->name || !section->values || !section->origins)
         return NULL;
-    for (size_t i = 0; i < type->nrows; i++)
+    for (size_t i = 0; i < *type->nrows; i++)
         if (!key_set_default(&type->rows[i], section->values, conf->folder, conf->arena))
             return NULL;
     if (!strmap_add(shelf->names, name, (uint32_t)shelf->n, NULL))
@@ -97,13 +105,13 @@ const struct conf_section *conf_next(const struct conf *conf, const char *type,
 
 bool conf_is_set(const struct conf_section *section, const char *key)
 {
-    size_t i = key_find(section->type->rows, section->type->nrows, slice_of(key));
+    size_t i = key_find(section->type->rows, *section->type->nrows, slice_of(key));
     return i != SIZE_MAX && section->origins[i].line > 0;
 }
 
 struct place conf_place(const struct conf_section *section, const char *key)
 {
-    size_t i = key_find(section->type->rows, section->type->nrows, slice_of(key));
+    size_t i = key_find(section->type->rows, *section->type->nrows, slice_of(key));
     return i != SIZE_MAX && section->origins[i].line > 0 ? section->origins[i] : section->at;
 }
 

@@ -24,10 +24,10 @@ struct conf_type {
     const char *name; /* "policy" of [policy THROTTLED] */
     const char *arg;  /* what the name is, for the manual: "NAME"; NULL: one unnamed section */
     const struct key_row *rows;
-    size_t nrows;
-    size_t size;     /* of the struct the rows describe */
-    const char *doc; /* one paragraph for example and manual */
-    unsigned flags;  /* KEY_LATER: the whole section is not yet in effect */
+    const size_t *nrows; /* a pointer, so that types can be constants of another file */
+    size_t size;         /* of the struct the rows describe */
+    const char *doc;     /* one paragraph for example and manual */
+    unsigned flags;      /* KEY_LATER: the whole section is not yet in effect */
 };
 
 struct conf_section {
@@ -50,6 +50,9 @@ struct conf *conf_read(const char *path, const struct conf_type *const *types, s
 void conf_free(struct conf *conf);
 
 const char *conf_path(const struct conf *conf);
+/* path relative to the configuration's folder made absolute, in its arena, for
+ * paths inside other values (unix:PATH). Building only. NULL: out of memory. */
+const char *conf_absolute(const struct conf *conf, const char *path);
 struct arena *conf_arena(const struct conf *conf); /* for building only: one thread */
 
 /* An unnamed section always exists, with defaults if the file has none. A

@@ -93,7 +93,7 @@ static bool looks_like_key(const struct reading *reading, struct slice line)
     if (!equals)
         return false;
     struct slice name = slice_trim((struct slice){line.p, (size_t)(equals - line.p)});
-    return key_find(type->rows, type->nrows, name) != SIZE_MAX;
+    return key_find(type->rows, *type->nrows, name) != SIZE_MAX;
 }
 
 static void continue_list(struct reading *reading, struct slice line, struct place at)
@@ -144,7 +144,7 @@ static const struct conf_type *other_owner(const struct reading *reading, struct
 {
     for (size_t i = 0; i < reading->conf->nshelves; i++) {
         const struct conf_type *type = reading->conf->shelves[i].type;
-        if (key_find(type->rows, type->nrows, name) != SIZE_MAX)
+        if (key_find(type->rows, *type->nrows, name) != SIZE_MAX)
             return type;
     }
     return NULL;
@@ -153,7 +153,7 @@ static const struct conf_type *other_owner(const struct reading *reading, struct
 static void report_unknown_key(struct reading *reading, const struct ini_event *event)
 {
     const struct conf_type *type = reading->section->type;
-    const char *near = key_nearest(type->rows, type->nrows, event->name);
+    const char *near = key_nearest(type->rows, *type->nrows, event->name);
     const struct conf_type *owner = near ? NULL : other_owner(reading, event->name);
     struct strbuf hint;
     strbuf_init(&hint);
@@ -162,9 +162,9 @@ static void report_unknown_key(struct reading *reading, const struct ini_event *
     } else if (owner) {
         strbuf_printf(&hint, "it is one of [%s%s%s]", owner->name, owner->arg ? " " : "",
                       owner->arg ? owner->arg : "");
-    } else if (type->nrows <= HINT_KEYS_MAX) {
+    } else if (*type->nrows <= HINT_KEYS_MAX) {
         strbuf_puts(&hint, "allowed: ");
-        for (size_t i = 0; i < type->nrows; i++)
+        for (size_t i = 0; i < *type->nrows; i++)
             strbuf_printf(&hint, "%s%s", i == 0 ? "" : ", ", type->rows[i].name);
     } else {
         strbuf_puts(&hint, "allowed: those of gatehouse.conf(5)");
@@ -185,7 +185,7 @@ static void take_key(struct reading *reading, const struct ini_event *event)
         report_orphan(reading, event);
         return;
     }
-    size_t index = key_find(section->type->rows, section->type->nrows, event->name);
+    size_t index = key_find(section->type->rows, *section->type->nrows, event->name);
     if (index == SIZE_MAX) {
         report_unknown_key(reading, event);
         return;
@@ -367,7 +367,7 @@ static void check_sections(const struct conf *conf, const struct conf_shelf *she
 {
     for (size_t i = 0; i < shelf->n; i++) {
         const struct conf_section *section = shelf->v[i];
-        for (size_t k = 0; section->at.line > 0 && k < shelf->type->nrows; k++) {
+        for (size_t k = 0; section->at.line > 0 && k < *shelf->type->nrows; k++) {
             const struct key_row *row = &shelf->type->rows[k];
             if (row->flags & KEY_REQUIRED)
                 check_required(section, k, problems);

@@ -18,6 +18,7 @@ static const struct key_row rows[] = {
 #include "lib/base/key_end.h"
 };
 #undef KEY_STRUCT
+static const size_t nrows = ARRAY_LEN(rows);
 
 struct later_keys {
     const char *needed;
@@ -30,18 +31,15 @@ static const struct key_row later_rows[] = {
      .flags = KEY_REQUIRED,
      .doc = "Must be there."},
 };
+static const size_t later_nrows = ARRAY_LEN(later_rows);
 
 static const struct conf_type plain = {
-    "plain", NULL, rows, ARRAY_LEN(rows), sizeof(struct sample_keys), "One section.", 0};
+    "plain", NULL, rows, &nrows, sizeof(struct sample_keys), "One section.", 0};
 static const struct conf_type named = {
-    "named", "NAME", rows, ARRAY_LEN(rows), sizeof(struct sample_keys), "Many sections.", 0};
-static const struct conf_type later = {"later",
-                                       NULL,
-                                       later_rows,
-                                       ARRAY_LEN(later_rows),
-                                       sizeof(struct later_keys),
-                                       "Comes later as a whole.",
-                                       KEY_LATER};
+    "named", "NAME", rows, &nrows, sizeof(struct sample_keys), "Many sections.", 0};
+static const struct conf_type later = {
+    "later",  NULL, later_rows, &later_nrows, sizeof(struct later_keys), "Comes later as a whole.",
+    KEY_LATER};
 const struct conf_type *const sample_types[] = {&plain, &named, &later};
 const size_t sample_ntypes = ARRAY_LEN(sample_types);
 

@@ -1,0 +1,52 @@
+/*
+ * registry.c - see registry.h. Rows stand beside the modules that use them;
+ * what a section is for stands here.
+ */
+#include "milter/registry.h"
+
+#include "lib/gate/listener.h"
+#include "lib/net/ldap.h"
+#include "lib/net/reputation.h"
+#include "lib/tables/auth.h"
+#include "lib/tables/exceptions.h"
+#include "lib/tables/group.h"
+#include "lib/tables/lists.h"
+#include "lib/tables/policy.h"
+#include "lib/tables/routes_keys.h"
+#include "milter/settings.h"
+
+#define TYPE(name_, arg_, rows_, flags_, doc_)                                                     \
+    &(const struct conf_type)                                                                      \
+    {                                                                                              \
+        .name = (name_), .arg = (arg_), .rows = rows_##_rows, .nrows = &rows_##_nrows,             \
+        .size = sizeof(struct rows_##_keys), .doc = (doc_), .flags = (flags_)                      \
+    }
+
+const struct conf_type *const registry[] = {
+    TYPE("gatehouse", NULL, settings, 0, "The program as a whole: sockets, user, log, time."),
+    TYPE("reputation", NULL, reputation, KEY_LATER,
+         "Where reputation scores, network owners and countries of clients come from. Scores run "
+         "from -10.0 to +10.0."),
+    TYPE("policy", "NAME", policy, 0,
+         "A mail flow policy: what a client may do. A key that is absent is taken from [policy "
+         "DEFAULT], and one that is absent there has the default below. ACCEPTED, TRUSTED, "
+         "THROTTLED, BLOCKED and RELAYED are predefined; a section of that name changes single "
+         "values of them. TRUSTED accepts without rate limits and with larger bounds, THROTTLED "
+         "with tight ones; BLOCKED rejects, RELAYED relays."),
+    TYPE("group", "NAME", group, 0,
+         "A sender group: which clients a policy is for. A client belongs to the first group of "
+         "its listener that any entry matches."),
+    TYPE("listener", "NAME", listener, 0,
+         "What one smtpd service of the MTA is judged by. A connection belongs to the listener "
+         "whose daemon_name, local_address and local_port fit best."),
+    TYPE("ldap", "NAME", ldap, KEY_LATER, "A directory that knows recipients or their mail hosts."),
+    TYPE("routes", NULL, routes, 0,
+         "SMTP routes: where accepted mail goes. Call-ahead asks there, and gatehousectl maps "
+         "writes the MTA's own maps from them."),
+    TYPE("auth", "NAME", auth, KEY_LATER, "Credentials for routes with auth=NAME."),
+    TYPE("addresslist", "NAME", lists, KEY_LATER, "A list of addresses that policies refer to."),
+    TYPE("exceptions", NULL, exceptions, KEY_LATER,
+         "Envelope senders that are let through or refused before their domain is verified."),
+};
+
+const size_t registry_count = ARRAY_LEN(registry);

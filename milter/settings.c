@@ -1,0 +1,180 @@
+/*
+ * settings.c - see settings.h.
+ */
+#include "milter/settings.h"
+
+#include <netdb.h>
+#include <string.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+#include "lib/base/domain.h"
+
+static const char *const settings_mode_words[] = {"enforce", "monitor", NULL};
+static const char *const settings_level_words[] = {"error", "warning", "info", "debug", NULL};
+static const char *const settings_facility_words[] = {
+    "mail",   "daemon", "user",   "auth",   "local0", "local1", "local2",
+    "local3", "local4", "local5", "local6", "local7", NULL};
+static const int facilities[] = {LOG_MAIL,   LOG_DAEMON, LOG_USER,   LOG_AUTH,
+                                 LOG_LOCAL0, LOG_LOCAL1, LOG_LOCAL2, LOG_LOCAL3,
+                                 LOG_LOCAL4, LOG_LOCAL5, LOG_LOCAL6, LOG_LOCAL7};
+
+#define KEY_STRUCT struct settings_keys
+const struct key_row settings_rows[] = {
+#include "lib/base/key_rows.h"
+#include "milter/gatehouse.def"
+#include "lib/base/key_end.h"
+};
+#undef KEY_STRUCT
+
+const size_t settings_nrows = ARRAY_LEN(settings_rows);
+
+struct building {
+    const struct conf *conf;
+    const struct conf_section *section;
+    struct settings *settings;
+    struct problems *problems;
+};
+
+/* What follows prefix in text; NULL when text does not begin with it. */
+static const char *after(const char *text, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(text, prefix, n) == 0 ? text + n : NULL;
+}
+
+static void wrong(const struct building *b, const char *key, const char *value, const char *allowed)
+{
+    conf_error(b->problems, b->section, key, "\"%.80s\" is wrong; allowed: %s", value, allowed);
+}
+
+static const char *absolute(const struct building *b, const char *key, const char *path)
+{
+    const char *text = conf_absolute(b->conf, path);
+    if (!text)
+        conf_error(b->problems, b->section, key, "out of memory");
+    return text;
+}
+
+/* PORT@HOST */
+static bool is_inet(const char *text)
+{
+    uint64_t port = 0;
+    const char *at = strchr(text, '@');
+    return at && at[1] && str_to_uint((struct slice){text, (size_t)(at - text)}, 65535, &port) &&
+           port > 0;
+}
+
+static void understand_socket(const struct building *b)
+{
+    struct settings *settings = b->settings;
+    const char *text = settings->keys->socket;
+    const char *path = after(text, "unix:");
+    const char *inet = after(text, "inet:");
+    size_t longest = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
+    if (!inet)
+        inet = after(text, "inet6:");
+    if (inet ? !is_inet(inet) : !path || !path[0]) {
+        wrong(b, "socket", text, "unix:PATH, inet:PORT@HOST or inet6:PORT@HOST");
+        return;
+    }
+    settings->socket = text;
+    if (!path)
+        return;
+    settings->socket_path = absolute(b, "socket", path);
+    if (!settings->socket_path)
+        return;
+    if (strlen(settings->socket_path) > longest)
+        conf_error(b->problems, b->section, "socket",
+                   "the path has %zu bytes; allowed: at most %zu", strlen(settings->socket_path),
+                   longest);
+    settings->socket = arena_printf(conf_arena(b->conf), "unix:%s", settings->socket_path);
+    if (!settings->socket)
+        conf_error(b->problems, b->section, "socket", "out of memory");
+}
+
+static void understand_mode(const struct building *b)
+{
+    const char *text = b->settings->keys->socket_mode;
+    unsigned mode = 0;
+    size_t n = strspn(text, "01234567");
+    if (n == 0 || n > 4 || text[n]) {
+        wrong(b, "socket_mode", text, "octal permissions, 0600..0777");
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        mode = mode * 8 + (unsigned)(text[i] - '0');
+    if (mode > 0777 || (mode & 0600) != 0600)
+        wrong(b, "socket_mode", text, "octal permissions, 0600..0777");
+    b->settings->socket_mode = (mode_t)mode;
+}
+
+static void understand_log(const struct building *b)
+{
+    struct settings *settings = b->settings;
+    const char *text = settings->keys->log;
+    const char *path = after(text, "file:");
+    settings->log_facility = facilities[settings->keys->log_facility];
+    settings->log_level = (enum log_level)settings->keys->log_level;
+    if (strcmp(text, "syslog") == 0) {
+        settings->log_target = LOG_TO_SYSLOG;
+    } else if (strcmp(text, "stderr") == 0) {
+        settings->log_target = LOG_TO_STDERR;
+    } else if (path && path[0]) {
+        settings->log_target = LOG_TO_FILE;
+        settings->log_path = absolute(b, "log", path);
+    } else {
+        wrong(b, "log", text, "syslog, stderr or file:PATH");
+    }
+}
+
+static void check_names(const struct building *b)
+{
+    char canonical[DOMAIN_MAX];
+    const struct settings_keys *keys = b->settings->keys;
+    if (keys->hostname[0] && !domain_canon(slice_of(keys->hostname), canonical))
+        wrong(b, "hostname", keys->hostname, "a host name");
+    if (!keys->user[0])
+        conf_error(b->problems, b->section, "user", "is empty; allowed: the name of a user");
+    if (strcmp(keys->user, "root") == 0)
+        wrong(b, "user", keys->user, "any user but root");
+}
+
+static void check_paths(const struct building *b)
+{
+    const struct settings_keys *keys = b->settings->keys;
+    if (!keys->control_socket[0])
+        conf_error(b->problems, b->section, "control_socket", "is empty; allowed: a file name");
+    if (!keys->state_dir[0])
+        conf_error(b->problems, b->section, "state_dir", "is empty; allowed: a file name");
+}
+
+bool settings_build(const struct conf *conf, struct settings *settings_out,
+                    struct problems *problems)
+{
+    size_t before = problems_errors(problems);
+    struct building b = {conf, conf_find(conf, "gatehouse", ""), settings_out, problems};
+    *settings_out = (struct settings){.keys = b.section->values};
+    understand_socket(&b);
+    understand_mode(&b);
+    understand_log(&b);
+    check_names(&b);
+    check_paths(&b);
+    return problems_errors(problems) == before;
+}
+
+void settings_hostname(const struct settings *settings, char *name_out, size_t room)
+{
+    char canonical[DOMAIN_MAX], own[256] = "";
+    struct addrinfo hints = {.ai_flags = AI_CANONNAME}, *found = NULL;
+    const char *name = settings->keys->hostname;
+    if (!name[0] && gethostname(own, sizeof own - 1) == 0)
+        name = own;
+    if (!strchr(name, '.') && name[0] && getaddrinfo(name, NULL, &hints, &found) == 0 &&
+        found->ai_canonname && strchr(found->ai_canonname, '.'))
+        name = found->ai_canonname;
+    bool good = domain_canon(slice_of(name), canonical);
+    snprintf(name_out, room, "%s", good ? canonical : "localhost");
+    if (found)
+        freeaddrinfo(found);
+}
