@@ -22,24 +22,25 @@
 #include "lib/base/ip.h"
 
 enum mailaddr_kind {
-    MAILADDR_NULL,    /* <> */
-    MAILADDR_LOCAL,   /* no domain: "joe", "joe@" (bare postmaster is one) */
-    MAILADDR_DOMAIN,  /* user@domain */
-    MAILADDR_LITERAL  /* user@[192.0.2.1], user@[IPv6:2001:db8::1] */
+    MAILADDR_NULL,   /* <> */
+    MAILADDR_LOCAL,  /* no domain: "joe", "joe@" (bare postmaster is one) */
+    MAILADDR_DOMAIN, /* user@domain */
+    MAILADDR_LITERAL /* user@[192.0.2.1], user@[IPv6:2001:db8::1] */
 };
 
 enum mailaddr_mode { MAILADDR_STRICT, MAILADDR_LOOSE };
 
-#define MAILADDR_LOCAL_MAX 64   /* RFC 5321 4.5.3.1.1 */
-#define MAILADDR_PATH_MAX 1024  /* bytes of input looked at; more is an error */
+#define MAILADDR_LOCAL_MAX 64  /* RFC 5321 4.5.3.1.1 */
+#define MAILADDR_PATH_MAX 1024 /* bytes of input looked at; more is an error */
 
 struct mailaddr {
     enum mailaddr_kind kind;
-    const char *local;  /* unquoted, case as sent; "" for NULL */
-    const char *domain; /* canonical (domain.h); for LITERAL "[192.0.2.1]" / "[ipv6:...]"; "" if none */
+    const char *local; /* unquoted, case as sent; "" for NULL */
+    const char
+        *domain; /* canonical (domain.h); for LITERAL "[192.0.2.1]" / "[ipv6:...]"; "" if none */
     const char *unicode_domain; /* as sent (lower-cased ASCII), when it was not ASCII; else NULL */
-    struct ip literal;  /* LITERAL only */
-    bool utf8;          /* local part or domain as sent holds 8-bit characters */
+    struct ip literal;          /* LITERAL only */
+    bool utf8;                  /* local part or domain as sent holds 8-bit characters */
     /* Canonical printable form "local@domain", local part quoted only where
      * RFC 5321 needs it; "" for NULL. This is what goes into logs, RCPT TO of
      * call-ahead, and (lower-cased) into keys of caches and counters. */
