@@ -9,46 +9,15 @@
 
 #include <string.h>
 #include "lib/base/domain.h"
-#include "lib/base/escape.h"
-#include "lib/base/lines.h"
-#include "lib/tables/scan.h"
-
-#define SHOWN_MAX 80 /* bytes of a wrong text that an error repeats */
+#include "lib/tables/reader.h"
 
 struct loader {
+    struct reader reader;
     struct routes *routes;
-    const char *path; /* in the table's arena: places borrow it */
-    struct lines *lines;
-    struct problems *problems;
-    struct strmap *known;  /* text of destinations -> index of the first route with them */
-    struct arena *scratch; /* for one line */
+    const char *path;     /* in the table's arena: places borrow it */
+    struct strmap *known; /* text of destinations -> index of the first route with them */
     struct nexthop hosts[ROUTES_HOSTS_MAX];
 };
-
-static bool complain(struct loader *loader, unsigned column, const char *fmt, ...)
-    PRINTF_LIKE(3, 4);
-
-static bool complain(struct loader *loader, unsigned column, const char *fmt, ...)
-{
-    char text[PROBLEM_TEXT_MAX];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    problem_error(loader->problems, lines_place(loader->lines, column), "%s", text);
-    return false;
-}
-
-static bool no_memory(struct loader *loader)
-{
-    return complain(loader, 0, "out of memory");
-}
-
-static const char *shown(struct slice text, char out[SHOWN_MAX])
-{
-    escape_line(text, out, SHOWN_MAX);
-    return out;
-}
 
 /* --- the key ------------------------------------------------------------------ */
 
@@ -69,15 +38,15 @@ static bool canon_key(struct slice word, struct arena *scratch, char key[DOMAIN_
 
 static bool read_key(struct loader *loader, struct scan *scan, char key[DOMAIN_MAX + 1])
 {
-    char copy[SHOWN_MAX];
+    char copy[READER_SHOWN_MAX];
     unsigned column = scan_column(scan);
     struct slice word = scan_word(scan, ":");
     if (word.n == 0)
-        return complain(loader, column, "a domain is missing before \":\"");
-    if (!canon_key(word, loader->scratch, key))
-        return complain(loader, column,
-                        "\"%s\" is no route key; allowed: example.com, .example.com or ALL",
-                        shown(word, copy));
+        return reader_refuse(&loader->reader, column, "a domain is missing before \":\"");
+    if (!canon_key(word, loader->reader.scratch, key))
+        return reader_refuse(&loader->reader, column,
+                             "\"%s\" is no route key; allowed: example.com, .example.com or ALL",
+                             reader_shown(word, copy));
     scan_blanks(scan);
     scan_take(scan, ':');
     scan_blanks(scan);
@@ -102,11 +71,12 @@ static bool read_host(struct loader *loader, struct slice word, unsigned column,
     struct nexthop hop;
     struct slice utf8;
     if (route->nhosts == ROUTES_HOSTS_MAX)
-        return complain(loader, column, "more than %d destinations", ROUTES_HOSTS_MAX);
-    if (!scan_utf8(word, loader->scratch, &utf8))
-        return no_memory(loader);
+        return reader_refuse(&loader->reader, column, "more than %d destinations",
+                             ROUTES_HOSTS_MAX);
+    if (!scan_utf8(word, loader->reader.scratch, &utf8))
+        return reader_no_memory(&loader->reader);
     if (!nexthop_parse(utf8, ROUTES_PORT, loader->routes->arena, &hop, &err))
-        return complain(loader, column, "%s", err.text);
+        return reader_refuse(&loader->reader, column, "%s", err.text);
     route->kind = ROUTE_HOSTS;
     insert_host(loader, route, &hop);
     return true;
@@ -119,9 +89,9 @@ static bool read_word(struct loader *loader, struct slice word, unsigned column,
     bool dns = slice_is_nocase(word, "USEDNS"), null = slice_is(word, "/dev/null");
     bool more = route->kind != ROUTE_NONE;
     if (more && (dns || null || route->kind != ROUTE_HOSTS))
-        return complain(loader, column,
-                        "USEDNS and /dev/null stand alone, without other "
-                        "destinations");
+        return reader_refuse(&loader->reader, column,
+                             "USEDNS and /dev/null stand alone, without other "
+                             "destinations");
     if (!dns && !null)
         return read_host(loader, word, column, route);
     route->kind = dns ? ROUTE_USEDNS : ROUTE_DISCARD;
@@ -151,7 +121,7 @@ static bool read_destinations(struct loader *loader, struct scan *scan, struct r
         unsigned column = scan_column(scan);
         struct slice word = scan_word(scan, ",");
         if (word.n == 0)
-            return complain(loader, column, "a destination is missing");
+            return reader_refuse(&loader->reader, column, "a destination is missing");
         if (!read_word(loader, word, column, route))
             return false;
         scan_blanks(scan);
@@ -159,37 +129,39 @@ static bool read_destinations(struct loader *loader, struct scan *scan, struct r
         scan_blanks(scan);
     }
     if (!scan_end(scan) && !next_is_option(scan))
-        return complain(loader, scan_column(scan),
-                        "a comma is missing between two destinations, or an option is wrong; "
-                        "allowed options: auth=PROFILE, tls=none|may|encrypt|verify");
+        return reader_refuse(&loader->reader, scan_column(scan),
+                             "a comma is missing between two destinations, or an option is wrong; "
+                             "allowed options: auth=PROFILE, tls=none|may|encrypt|verify");
     return true;
 }
 
 static bool read_tls(struct loader *loader, struct slice value, unsigned column,
                      struct route *route)
 {
-    char copy[SHOWN_MAX];
+    char copy[READER_SHOWN_MAX];
     if (route->tls != ROUTE_TLS_UNSET)
-        return complain(loader, column, "tls= is given twice");
+        return reader_refuse(&loader->reader, column, "tls= is given twice");
     for (int i = ROUTE_TLS_NONE; i <= ROUTE_TLS_VERIFY; i++) {
         if (slice_is_nocase(value, route_tls_words[i])) {
             route->tls = (enum route_tls)i;
             return true;
         }
     }
-    return complain(loader, column, "tls=%s is wrong; allowed: tls=none, may, encrypt or verify",
-                    shown(value, copy));
+    return reader_refuse(&loader->reader, column,
+                         "tls=%s is wrong; allowed: tls=none, may, encrypt or verify",
+                         reader_shown(value, copy));
 }
 
 static bool read_auth(struct loader *loader, struct slice value, unsigned column,
                       struct route *route)
 {
     if (route->auth != NULL)
-        return complain(loader, column, "auth= is given twice");
+        return reader_refuse(&loader->reader, column, "auth= is given twice");
     if (value.n == 0)
-        return complain(loader, column, "the name of a profile is missing after auth=");
+        return reader_refuse(&loader->reader, column,
+                             "the name of a profile is missing after auth=");
     route->auth = arena_dup_slice(loader->routes->arena, value);
-    return route->auth != NULL || no_memory(loader);
+    return route->auth != NULL || reader_no_memory(&loader->reader);
 }
 
 static bool read_options(struct loader *loader, struct scan *scan, struct route *route)
@@ -197,7 +169,7 @@ static bool read_options(struct loader *loader, struct scan *scan, struct route 
     unsigned first = scan_column(scan);
     bool any = !scan_end(scan);
     while (!scan_end(scan)) {
-        char copy[SHOWN_MAX];
+        char copy[READER_SHOWN_MAX];
         unsigned column = scan_column(scan);
         struct slice word = scan_word(scan, ""), value;
         bool good;
@@ -206,18 +178,18 @@ static bool read_options(struct loader *loader, struct scan *scan, struct route 
         else if (is_option(word, "tls=", &value))
             good = read_tls(loader, value, column, route);
         else
-            good = complain(loader, column,
-                            "\"%s\" is no option; allowed: auth=PROFILE, "
-                            "tls=none|may|encrypt|verify",
-                            shown(word, copy));
+            good = reader_refuse(&loader->reader, column,
+                                 "\"%s\" is no option; allowed: auth=PROFILE, "
+                                 "tls=none|may|encrypt|verify",
+                                 reader_shown(word, copy));
         if (!good)
             return false;
         scan_blanks(scan);
     }
     if (any && route->kind == ROUTE_DISCARD)
-        return complain(loader, first, "/dev/null takes no options");
+        return reader_refuse(&loader->reader, first, "/dev/null takes no options");
     if (any && route->kind == ROUTE_NONE)
-        return complain(loader, first, "a destination is missing before the options");
+        return reader_refuse(&loader->reader, first, "a destination is missing before the options");
     return true;
 }
 
@@ -228,7 +200,7 @@ static bool keep_hosts(struct loader *loader, struct route *route)
         return true;
     struct nexthop *hosts = arena_alloc(loader->routes->arena, bytes);
     if (hosts == NULL)
-        return no_memory(loader);
+        return reader_no_memory(&loader->reader);
     memcpy(hosts, loader->hosts, bytes);
     route->hosts = hosts;
     return true;
@@ -241,9 +213,9 @@ static bool parse_target(struct loader *loader, struct scan *scan, struct route 
         !keep_hosts(loader, route))
         return false;
     if (route->auth != NULL && (route->tls == ROUTE_TLS_NONE || route->tls == ROUTE_TLS_MAY))
-        problem_warning(loader->problems, lines_place(loader->lines, column),
-                        "auth= sends a password, so tls=%s counts as tls=encrypt",
-                        route_tls_words[route->tls]);
+        reader_warn(&loader->reader, column,
+                    "auth= sends a password, so tls=%s counts as tls=encrypt",
+                    route_tls_words[route->tls]);
     return true;
 }
 
@@ -256,8 +228,8 @@ static bool read_target(struct loader *loader, struct slice text, struct scan *s
     if (text.n == 0) {
         if (strcmp(route->key, "ALL") == 0)
             return true;
-        return complain(loader, scan_column(scan),
-                        "a destination is missing (only ALL: may stand without one)");
+        return reader_refuse(&loader->reader, scan_column(scan),
+                             "a destination is missing (only ALL: may stand without one)");
     }
     uint32_t like = strmap_get(loader->known, text);
     if (like != STRMAP_NONE) {
@@ -293,11 +265,11 @@ static bool index_key(struct loader *loader, const char *key)
     if (all)
         was_there = routes->all != STRMAP_NONE;
     else if (!strmap_add(routes->keys, slice_of(key), next, &was_there))
-        return no_memory(loader);
+        return reader_no_memory(&loader->reader);
     if (was_there) {
         uint32_t first = all ? routes->all : strmap_get(routes->keys, slice_of(key));
-        return complain(loader, 1, "%s stands in line %u already", key,
-                        routes->list[first].at.line);
+        return reader_refuse(&loader->reader, 1, "%s stands in line %u already", key,
+                             routes->list[first].at.line);
     }
     if (all)
         routes->all = next;
@@ -306,32 +278,30 @@ static bool index_key(struct loader *loader, const char *key)
 
 /* A wrong line takes part in the search for duplicates all the same, so that
  * one reading tells everything. */
-static void read_line(struct loader *loader, struct slice line)
+static void read_line(struct loader *loader, struct scan *scan)
 {
     char key[DOMAIN_MAX + 1];
-    struct scan scan = {.line = lines_strip_comment(line)};
     struct routes *routes = loader->routes;
-    scan_blanks(&scan);
-    if (scan_end(&scan) || !read_key(loader, &scan, key))
+    if (!read_key(loader, scan, key))
         return;
     if (!grow(routes)) {
-        no_memory(loader);
+        reader_no_memory(&loader->reader);
         return;
     }
     struct route route = {.key = arena_dup(routes->arena, key),
                           .kind = ROUTE_NONE,
-                          .at = {loader->path, lines_place(loader->lines, 0).line, 0}};
+                          .at = {loader->path, reader_line(&loader->reader), 0}};
     if (route.key == NULL) {
-        no_memory(loader);
+        reader_no_memory(&loader->reader);
         return;
     }
-    struct slice target = slice_trim(scan_rest(&scan));
-    bool good = read_target(loader, target, &scan, &route);
+    struct slice target = slice_trim(scan_rest(scan));
+    bool good = read_target(loader, target, scan, &route);
     if (!index_key(loader, key))
         return;
     routes->list[routes->count++] = route;
     if (good && !strmap_add(loader->known, target, (uint32_t)routes->count - 1, NULL))
-        no_memory(loader);
+        reader_no_memory(&loader->reader);
 }
 
 static void shrink(struct routes *routes)
@@ -345,28 +315,21 @@ static void shrink(struct routes *routes)
     routes->room = routes->count;
 }
 
-static void read_all(struct loader *loader)
-{
-    struct slice line;
-    while (lines_next(loader->lines, &line)) {
-        read_line(loader, line);
-        arena_reset(loader->scratch);
-    }
-    shrink(loader->routes);
-}
-
 /* false: out of memory. Problems with the file are in the list. */
-static bool load(struct loader *loader, const char *path, struct place at)
+static bool load(struct loader *loader, const char *path, struct place at,
+                 struct problems *problems)
 {
+    struct scan scan;
     loader->known = strmap_new();
-    loader->scratch = arena_new(0);
     loader->path = arena_dup(loader->routes->arena, path);
-    if (loader->known == NULL || loader->scratch == NULL || loader->path == NULL)
+    if (loader->known == NULL || loader->path == NULL)
         return false;
-    loader->lines = lines_open(path, at, loader->problems);
-    if (loader->lines != NULL)
-        read_all(loader);
-    lines_close(loader->lines);
+    if (reader_open(&loader->reader, loader->path, at, problems)) {
+        while (reader_next(&loader->reader, &scan))
+            read_line(loader, &scan);
+        shrink(loader->routes);
+    }
+    reader_close(&loader->reader);
     return true;
 }
 
@@ -378,10 +341,8 @@ struct routes *routes_load(const char *path, struct place at, struct problems *p
     bool done = false;
     if (loader != NULL && routes != NULL) {
         loader->routes = routes;
-        loader->problems = problems;
-        done = load(loader, path, at);
+        done = load(loader, path, at, problems);
         strmap_free(loader->known);
-        arena_free(loader->scratch);
     }
     free(loader);
     if (!done)

@@ -1,0 +1,444 @@
+/*
+ * rat_test.c - the RAT file line by line, look-ups by hand, and random tables
+ * against a plain loop over the list.
+ */
+#include "lib/tables/rat.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+#include "lib/base/domain.h"
+#include "t/unit/tables/random.h"
+#include "t/unit/tables/table_file.h"
+
+static struct rat *load(struct table_file *file)
+{
+    return rat_load(file->path, table_file_named(), &file->problems);
+}
+
+static struct mailaddr address(const char *text, struct arena *arena)
+{
+    struct mailaddr addr;
+    struct err err = {0};
+    if (!mailaddr_parse(slice_of(text), MAILADDR_STRICT, true, arena, &addr, &err))
+        fail_msg("%s: %s", text, err.text);
+    return addr;
+}
+
+struct line_case {
+    const char *line, *expected;
+};
+
+/* --- lines: what is read, as an export shows it ------------------------------------ */
+
+#define WARN_ACCEPT                                                                                \
+    "warning: the reply to an accepted recipient is the MTA's own: 250 and its text are kept, "    \
+    "but never sent\n"
+
+static const struct line_case good_lines[] = {
+    {"example.com ACCEPT", "example.com ACCEPT\n"},
+    {"Example.COM accept", "Example.COM ACCEPT\n"},
+    {"  .example.com\tReject  ", ".example.com REJECT\n"},
+    {"a.example, .a.example ,u@a.example,u@ ACCEPT",
+     "a.example ACCEPT\n.a.example ACCEPT\nu@a.example ACCEPT\nu@ ACCEPT\n"},
+    {"u@[192.0.2.1] ACCEPT", "u@[192.0.2.1] ACCEPT\n"},
+    {"[192.0.2.1], [IPv6:2001:db8::1] ACCEPT", "[192.0.2.1] ACCEPT\n[IPv6:2001:db8::1] ACCEPT\n"},
+    {"ALL REJECT", "ALL REJECT\n"},
+    {"\"john smith, # jr\"@a.example ACCEPT", "\"john smith, # jr\"@a.example ACCEPT\n"},
+    {"a ACCEPT {bypass_ldap}", "a ACCEPT {bypass_ldap}\n"},
+    {"a ACCEPT{bypass_callahead,Bypass_Rate_Limit}",
+     "a ACCEPT {bypass_rate_limit, bypass_callahead}\n"},
+    {"a ACCEPT { bypass_ldap bypass_callahead , bypass_rate_limit } ",
+     "a ACCEPT {bypass_rate_limit, bypass_ldap, bypass_callahead}\n"},
+    {"a ACCEPT {}", "a ACCEPT\n"},
+    {"a REJECT 550 \"5.7.1 Not \\\"here\\\" # or \\\\ there\"",
+     "a REJECT 550 \"5.7.1 Not \\\"here\\\" # or \\\\ there\"\n"},
+    {"a REJECT 450 \"#4.2.0 Later\"", "a REJECT 450 \"#4.2.0 Later\"\n"},
+    {"a REJECT {bypass_ldap} 599 \"x\" # comment", "a REJECT {bypass_ldap} 599 \"x\"\n"},
+    {"a REJECT 550 \"gr\xfc\xdf\"", "a REJECT 550 \"gr\xc3\xbc\xc3\x9f\"\n"},
+    {"m\xfcller.example ACCEPT", "m\xc3\xbcller.example ACCEPT\n"},
+    {"# nothing", ""},
+    {"", ""},
+};
+
+static void test_good_lines(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(good_lines); i++) {
+        const struct line_case *c = &good_lines[i];
+        struct table_file file;
+        struct strbuf out;
+        strbuf_init(&out);
+        print_message("# %s\n", c->line);
+        table_file_new(&file, slice_of(c->line));
+        struct rat *rat = load(&file);
+        assert_string_equal(table_file_problems(&file), "");
+        rat_export(rat, &out);
+        assert_string_equal(strbuf_text(&out), c->expected);
+        strbuf_done(&out);
+        rat_free(rat);
+        table_file_done(&file);
+    }
+}
+
+#define FORMS                                                                                      \
+    "is no address; allowed: example.com, .example.com, user@example.com, user@, "                 \
+    "user@[192.0.2.1], [192.0.2.1], [IPv6:2001:db8::1], ALL\n"
+
+static const struct line_case bad_lines[] = {
+    {"example.com", "F:1:12: ACCEPT or REJECT is missing\n"},
+    {"example.com OK", "F:1:13: \"OK\" is no action; allowed: ACCEPT or REJECT\n"},
+    {"a b ACCEPT", "F:1:3: \"b\" is no action; allowed: ACCEPT or REJECT\n"},
+    {", a ACCEPT", "F:1:1: an address is missing\n"},
+    {"a,, b ACCEPT", "F:1:3: an address is missing\n"},
+    {"a..b ACCEPT", "F:1:1: \"a..b\" " FORMS},
+    {"a, @b ACCEPT", "F:1:4: \"@b\" " FORMS},
+    {"<u@b> ACCEPT", "F:1:1: \"<u@b>\" " FORMS},
+    {"u@192.0.2.1 ACCEPT", "F:1:1: \"u@192.0.2.1\" " FORMS},
+    {"192.0.2.1 ACCEPT", "F:1:1: \"192.0.2.1\" " FORMS},
+    {"[192.0.2.256] ACCEPT", "F:1:1: \"[192.0.2.256]\" " FORMS},
+    {"[192.0.2.1 ACCEPT", "F:1:1: \"[192.0.2.1\" " FORMS},
+    {"@ ACCEPT", "F:1:1: \"@\" " FORMS},
+    {". ACCEPT", "F:1:1: \".\" " FORMS},
+    {"\"u@b\" ACCEPT", "F:1:1: \"\"u@b\"\" " FORMS},
+    {"u@.b ACCEPT", "F:1:1: \"u@.b\" " FORMS},
+    {"*@b, *.b ACCEPT", "F:1:6: \"*.b\" " FORMS},
+    {"a ACCEPT {bypass}",
+     "F:1:11: \"bypass\" is no flag; allowed: bypass_rate_limit, bypass_ldap, bypass_callahead\n"},
+    {"a ACCEPT {bypass_ldap", "F:1:10: the closing \"}\" is missing\n"},
+    {"a REJECT 250 \"x\"",
+     "F:1:10: \"250\" is no code for REJECT; allowed: 400 to 599, then a text in double quotes\n"},
+    {"a REJECT 399 \"x\"",
+     "F:1:10: \"399\" is no code for REJECT; allowed: 400 to 599, then a text in double quotes\n"},
+    {"a REJECT 600 \"x\"",
+     "F:1:10: \"600\" is no code for REJECT; allowed: 400 to 599, then a text in double quotes\n"},
+    {"a ACCEPT 550 \"x\"",
+     "F:1:10: \"550\" is no code for ACCEPT; allowed: 200 to 299, then a text in double quotes\n"},
+    {"a REJECT \"x\"", "F:1:10: a code of three digits is missing before the text\n"},
+    {"a REJECT 550", "F:1:13: a text in double quotes is missing after the code 550\n"},
+    {"a REJECT 550 x", "F:1:14: a text in double quotes is missing after the code 550\n"},
+    {"a REJECT 550 \"x", "F:1:14: the closing double quote is missing\n"},
+    {"a REJECT 550 \"x\\\"", "F:1:14: the closing double quote is missing\n"},
+    {"a REJECT 550 \"\"", "F:1:14: the text must have 1 to 900 bytes and no control characters\n"},
+    {"a REJECT 550 \"a\tb\"",
+     "F:1:14: the text must have 1 to 900 bytes and no control characters\n"},
+    {"a REJECT 550 \"a\x9b b\"",
+     "F:1:14: the text must have 1 to 900 bytes and no control characters\n"},
+    {"a REJECT 550 \"4.7.1 x\"",
+     "F:1:14: the status 4.7.1 does not fit the code 550: it must begin with 5\n"},
+    {"a REJECT 450 \"#5.7.1 x\"",
+     "F:1:14: the status 5.7.1 does not fit the code 450: it must begin with 4\n"},
+    {"a REJECT 550 \"x\" y", "F:1:18: nothing may follow the reply text\n"},
+    {"a..b, c..d OK\n e..f ACCEPT",
+     "F:1:12: \"OK\" is no action; allowed: ACCEPT or REJECT\nF:1:1: \"a..b\" " FORMS
+     "F:1:7: \"c..d\" " FORMS "F:2:2: \"e..f\" " FORMS},
+};
+
+static void test_bad_lines(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad_lines); i++) {
+        const struct line_case *c = &bad_lines[i];
+        struct table_file file;
+        print_message("# %s\n", c->line);
+        table_file_new(&file, slice_of(c->line));
+        assert_null(load(&file));
+        assert_string_equal(table_file_problems(&file), c->expected);
+        table_file_done(&file);
+    }
+}
+
+static const struct line_case warnings[] = {
+    {"a ACCEPT 250 \"2.1.5 Fine\"", "F:1:10: " WARN_ACCEPT},
+    {"a ACCEPT\nb, A. REJECT", "F:2:4: warning: A. never matches: it stands in line 1 already\n"},
+    {"\"u\"@b ACCEPT\nU@B REJECT",
+     "F:2:1: warning: U@B never matches: it stands in line 1 already\n"},
+    {"ALL REJECT\na ACCEPT\nb ACCEPT\nall ACCEPT",
+     "F:2:1: warning: a never matches, nor does anything below it: ALL in line 1 comes first\n"
+     "F:4:1: warning: all never matches: it stands in line 1 already\n"},
+};
+
+static void test_warnings(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(warnings); i++) {
+        struct table_file file;
+        table_file_new(&file, slice_of(warnings[i].line));
+        struct rat *rat = load(&file);
+        assert_string_equal(table_file_problems(&file), warnings[i].expected);
+        assert_non_null(rat);
+        rat_free(rat);
+        table_file_done(&file);
+    }
+}
+
+static void test_long_text(void **state)
+{
+    (void)state;
+    for (int n = 899; n <= 901; n++) {
+        char line[1000];
+        struct table_file file;
+        snprintf(line, sizeof line, "a REJECT 550 \"%0*d\"", n, 0);
+        table_file_new(&file, slice_of(line));
+        struct rat *rat = load(&file);
+        assert_int_equal(rat != NULL, n <= 900);
+        rat_free(rat);
+        table_file_done(&file);
+    }
+}
+
+static void test_no_file(void **state)
+{
+    (void)state;
+    struct problems problems;
+    problems_init(&problems);
+    assert_null(rat_load("/", table_file_named(), &problems));
+    assert_int_equal(problems.count, 1);
+    assert_string_equal(problems.list[0].line,
+                        "gatehouse.conf:7: cannot read /: it is a folder, not a file");
+    problems_done(&problems);
+}
+
+/* --- look-ups ------------------------------------------------------------------------ */
+
+static const char table[] = "special@first.example REJECT 550 \"5.1.1 Gone\"\n"
+                            "first.example ACCEPT {bypass_ldap}\n"
+                            "late@first.example REJECT\n"
+                            ".sub.example, sub.example ACCEPT\n"
+                            "x.sub.example REJECT\n"
+                            "abuse@ ACCEPT {bypass_rate_limit}\n"
+                            "\"odd one\"@q.example ACCEPT\n"
+                            "u@[192.0.2.1] ACCEPT\n"
+                            "[192.0.2.1] REJECT\n"
+                            "[IPv6:2001:DB8:0::1] ACCEPT\n"
+                            "[192.0.2.7] ACCEPT\n"
+                            "m\xc3\xbcller.example ACCEPT\n";
+
+static const struct line_case lookups[] = {
+    {"<joe@first.example>", "first.example"},
+    {"<SPECIAL@First.Example>", "special@first.example"},
+    {"<late@first.example>", "first.example"},
+    {"<a@y.sub.example>", ".sub.example"},
+    {"<a@sub.example>", "sub.example"},
+    {"<a@x.sub.example>", ".sub.example"},
+    {"<a@badsub.example>", "ALL"},
+    {"<Abuse@other.example>", "abuse@"},
+    {"<abuse>", "abuse@"},
+    {"<abuse@[192.0.2.9]>", "abuse@"},
+    {"<joe>", "ALL"},
+    {"<\"Odd One\"@q.example>", "\"odd one\"@q.example"},
+    {"<u@[192.0.2.1]>", "u@[192.0.2.1]"},
+    {"<\"u\"@[192.0.2.1]>", "u@[192.0.2.1]"},
+    {"<v@[192.0.2.1]>", "[192.0.2.1]"},
+    {"<v@[IPv6:2001:db8::1]>", "[IPv6:2001:DB8:0::1]"},
+    {"<v@xn--mller-kva.example>", "m\xc3\xbcller.example"},
+    {"<v@M\xc3\xbcller.example>", "m\xc3\xbcller.example"},
+    {"<joe@none.example>", "ALL"},
+    {"<>", "ALL"},
+};
+
+static void test_lookups(void **state)
+{
+    (void)state;
+    struct table_file file;
+    table_file_new(&file, slice_of(table));
+    struct rat *rat = load(&file);
+    assert_non_null(rat);
+    for (size_t i = 0; i < ARRAY_LEN(lookups); i++) {
+        struct arena *arena = arena_new(0);
+        struct mailaddr addr = address(lookups[i].line, arena);
+        print_message("# %s\n", lookups[i].line);
+        assert_string_equal(rat_lookup(rat, &addr)->address, lookups[i].expected);
+        arena_free(arena);
+    }
+    rat_free(rat);
+    table_file_done(&file);
+}
+
+static void test_entry(void **state)
+{
+    (void)state;
+    struct table_file file;
+    table_file_new(&file, slice_of(table));
+    struct rat *rat = load(&file);
+    assert_int_equal(rat_entries(rat), 13);
+    const struct rat_entry *entry = rat_entry_get(rat, 0);
+    assert_int_equal(entry->form, RAT_ADDRESS);
+    assert_false(entry->accept);
+    assert_int_equal(entry->code, 550);
+    assert_string_equal(entry->text, "5.1.1 Gone");
+    assert_string_equal(entry->at.file, file.path);
+    assert_int_equal(entry->at.line, 1);
+    entry = rat_entry_get(rat, 1);
+    assert_int_equal(entry->flags, RAT_BYPASS_LDAP);
+    assert_int_equal(entry->code, 0);
+    assert_null(entry->text);
+    assert_string_equal(rat_entry_get(rat, 12)->key, "xn--mller-kva.example");
+    struct mailaddr null = {.kind = MAILADDR_NULL, .local = "", .domain = ""};
+    entry = rat_lookup(rat, &null);
+    assert_null(entry->at.file);
+    assert_int_equal(entry->form, RAT_ALL);
+    assert_false(entry->accept);
+    assert_null(rat_accepts_all(rat));
+    rat_free(rat);
+    table_file_done(&file);
+}
+
+static void test_accepts_all(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *table;
+        unsigned line; /* 0: no */
+    } cases[] = {
+        {"", 0},
+        {"a ACCEPT\n", 0},
+        {"ALL REJECT\n", 0},
+        {"a REJECT\nall ACCEPT\n", 2},
+        {"ALL REJECT\nALL ACCEPT\n", 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct table_file file;
+        table_file_new(&file, slice_of(cases[i].table));
+        struct rat *rat = load(&file);
+        const struct rat_entry *entry = rat_accepts_all(rat);
+        assert_int_equal(entry != NULL ? entry->at.line : 0, cases[i].line);
+        rat_free(rat);
+        table_file_done(&file);
+    }
+}
+
+/* --- against a plain loop -------------------------------------------------------------- */
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n > m && ascii_casecmp(text + n - m, end) == 0;
+}
+
+/* As SPEC 3.3 reads: the first in written order. All words of these tables
+ * are plain ASCII, so comparing as written is enough. */
+static bool matches(const struct rat_entry *entry, const struct mailaddr *addr)
+{
+    const char *at = strchr(entry->address, '@');
+    switch (entry->form) {
+    case RAT_DOMAIN:
+    case RAT_LITERAL:
+        return ascii_casecmp(addr->domain, entry->address) == 0;
+    case RAT_BELOW:
+        return ends_with(addr->domain, entry->address);
+    case RAT_USER:
+    case RAT_ADDRESS: {
+        char local[100];
+        snprintf(local, sizeof local, "%.*s", (int)(at - entry->address), entry->address);
+        return ascii_casecmp(local, addr->local) == 0 &&
+               (entry->form == RAT_USER || ascii_casecmp(at + 1, addr->domain) == 0);
+    }
+    case RAT_ALL:
+        return true;
+    }
+    return false;
+}
+
+static const struct rat_entry *plain_lookup(const struct rat *rat, const struct mailaddr *addr)
+{
+    for (size_t i = 0; i < rat_entries(rat); i++) {
+        if (matches(rat_entry_get(rat, i), addr))
+            return rat_entry_get(rat, i);
+    }
+    return NULL;
+}
+
+static void random_domain(struct random *random, struct strbuf *out)
+{
+    static const char *const labels[] = {"a", "B", "c", "example"};
+    if (random_below(random, 10) == 0) {
+        strbuf_printf(out, "[192.0.2.%u]", random_below(random, 3));
+        return;
+    }
+    for (unsigned n = random_below(random, 3);; n--) {
+        strbuf_puts(out, labels[random_below(random, ARRAY_LEN(labels))]);
+        if (n == 0)
+            return;
+        strbuf_putc(out, '.');
+    }
+}
+
+static void random_address(struct random *random, struct strbuf *out)
+{
+    strbuf_printf(out, "%c@", "uvW"[random_below(random, 3)]);
+    random_domain(random, out);
+}
+
+static void random_entry(struct random *random, struct strbuf *out)
+{
+    switch (random_below(random, 20)) {
+    case 0:
+        strbuf_printf(out, "%c@", "uV"[random_below(random, 2)]);
+        break;
+    case 1:
+        strbuf_puts(out, random_below(random, 5) == 0 ? "ALL" : "d");
+        break;
+    case 2:
+    case 3:
+    case 4:
+        strbuf_puts(out, ".example");
+        break;
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+    case 9:
+        random_domain(random, out);
+        break;
+    default:
+        random_address(random, out);
+        break;
+    }
+    strbuf_puts(out, random_below(random, 2) == 0 ? " ACCEPT\n" : " REJECT\n");
+}
+
+static void test_random(void **state)
+{
+    (void)state;
+    struct random random = random_begin();
+    for (int round = 0; round < 100; round++) {
+        struct table_file file;
+        struct strbuf text;
+        strbuf_init(&text);
+        for (uint32_t n = random_below(&random, 30); n > 0; n--)
+            random_entry(&random, &text);
+        table_file_new(&file, (struct slice){text.p, text.n});
+        struct rat *rat = load(&file);
+        assert_non_null(rat);
+        for (int i = 0; i < 100; i++) {
+            struct arena *arena = arena_new(0);
+            strbuf_reset(&text);
+            random_address(&random, &text);
+            struct mailaddr addr = address(strbuf_text(&text), arena);
+            const struct rat_entry *expected = plain_lookup(rat, &addr);
+            const struct rat_entry *found = rat_lookup(rat, &addr);
+            if (expected != NULL)
+                assert_ptr_equal(found, expected);
+            else
+                assert_null(found->at.file);
+            arena_free(arena);
+        }
+        strbuf_done(&text);
+        rat_free(rat);
+        table_file_done(&file);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good_lines), cmocka_unit_test(test_bad_lines),
+        cmocka_unit_test(test_warnings),   cmocka_unit_test(test_long_text),
+        cmocka_unit_test(test_no_file),    cmocka_unit_test(test_lookups),
+        cmocka_unit_test(test_entry),      cmocka_unit_test(test_accepts_all),
+        cmocka_unit_test(test_random),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
