@@ -27,7 +27,7 @@ const struct conf_type *const registry[] = {
     TYPE("reputation", NULL, reputation, KEY_LATER,
          "Where reputation scores, network owners and countries of clients come from. Scores run "
          "from -10.0 to +10.0."),
-    TYPE("policy", "NAME", policy, 0,
+    TYPE("policy", "NAME", policy, CONF_INHERITS,
          "A mail flow policy: what a client may do. A key that is absent is taken from [policy "
          "DEFAULT], and one that is absent there has the default below. ACCEPTED, TRUSTED, "
          "THROTTLED, BLOCKED and RELAYED are predefined; a section of that name changes single "

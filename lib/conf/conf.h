@@ -30,6 +30,10 @@ struct conf_type {
     unsigned flags;      /* KEY_LATER: the whole section is not yet in effect */
 };
 
+/* A flag of conf_type beside those of enum key_flags: what a section leaves
+ * out may come from elsewhere, so only what is written can be shown. */
+#define CONF_INHERITS 0x10000
+
 struct conf_section {
     const struct conf_type *type;
     const char *name;      /* "THROTTLED"; "" for an unnamed section */
@@ -72,19 +76,22 @@ void conf_error(struct problems *problems, const struct conf_section *section, c
 void conf_warning(struct problems *problems, const struct conf_section *section, const char *key,
                   const char *fmt, ...) PRINTF_LIKE(4, 5);
 
-/* --- printing (conf_print.c) --------------------------------------------- */
+/* --- printing (conf_print.c, conf_doc.c, conf_compare.c) ------------------ */
 
 /* Effective values with their origin, as `config show [--defaults]`: what the
  * file sets, or every key when defaults is true. Reads again as the same
- * configuration but for secrets. */
+ * configuration but for secrets, which stand there as comments. */
 void conf_show(const struct conf *conf, bool defaults, struct strbuf *out);
 
-/* The commented example file and the manual page's key list (mdoc). */
+/* The example file: every section and key as a comment, "#key = default"; prose
+ * begins with "# ". Without these '#' it reads, but for required keys. */
 void conf_example(const struct conf_type *const *types, size_t ntypes, struct strbuf *out);
+/* The sections and keys for the manual page (mdoc). */
 void conf_manual(const struct conf_type *const *types, size_t ntypes, struct strbuf *out);
 
-/* One line a key that differs, "[section] key: old -> new", for the reload
- * log; sink gets restart = true for KEY_AT_RESTART rows. */
+/* One line a key that differs, "[section] key: old -> new", and one a section
+ * that came or went, for the reload log; long values are cut. sink gets
+ * restart = true for KEY_AT_RESTART rows. Both were read with the same types. */
 void conf_compare(const struct conf *old, const struct conf *new,
                   void (*sink)(const char *line, bool restart, void *arg), void *arg);
 

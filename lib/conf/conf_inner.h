@@ -1,5 +1,8 @@
 /*
  * conf_inner.h - what a struct conf is made of; for lib/conf/ only.
+ *
+ * Sections are filled while conf_read() runs and constant afterwards; rules
+ * for threads and ownership as in conf.h.
  */
 #ifndef LIB_CONF_CONF_INNER_H
 #define LIB_CONF_CONF_INNER_H

@@ -403,25 +403,29 @@ static bool fill_shelf(struct conf *conf, struct conf_shelf *shelf, const struct
     return type->arg || conf_add(conf, shelf, (struct slice){"", 0}, nowhere);
 }
 
-static struct conf *new_conf(const char *path, const struct conf_type *const *types, size_t ntypes)
+static bool fill_conf(struct conf *conf, const char *path, const struct conf_type *const *types,
+                      size_t ntypes)
 {
-    struct conf *conf = calloc(1, sizeof *conf);
-    if (!conf)
-        return NULL;
     conf->arena = arena_new(0);
     conf->shelves = calloc(ntypes + 1, sizeof *conf->shelves);
     if (!conf->arena || !conf->shelves)
-        goto fail;
+        return false;
     conf->nshelves = ntypes;
     conf->path = arena_dup(conf->arena, path);
     conf->folder = conf->path ? folder_of(conf->path, conf->arena) : NULL;
     if (!conf->folder)
-        goto fail;
+        return false;
     for (size_t i = 0; i < ntypes; i++)
         if (!fill_shelf(conf, &conf->shelves[i], types[i]))
-            goto fail;
-    return conf;
-fail:
+            return false;
+    return true;
+}
+
+static struct conf *new_conf(const char *path, const struct conf_type *const *types, size_t ntypes)
+{
+    struct conf *conf = calloc(1, sizeof *conf);
+    if (conf && fill_conf(conf, path, types, ntypes))
+        return conf;
     conf_free(conf);
     return NULL;
 }
