@@ -72,7 +72,8 @@ struct conf *sample_read_good(const char *text)
 {
     struct problems problems;
     struct conf *conf = sample_read(text, strlen(text), &problems);
-    problems_print(&problems, stderr);
+    if (!conf)
+        problems_print(&problems, stderr);
     assert_non_null(conf);
     problems_done(&problems);
     return conf;

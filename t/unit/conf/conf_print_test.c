@@ -1,0 +1,226 @@
+/* conf_print_test.c - what is printed reads again; documents; the reload log. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+#include "t/unit/conf/sample.h"
+
+/* Every key of every type, with values that are hard to print. */
+static const char everything[] = "[named other]\n"
+                                 "[plain]\n"
+                                 "quick = off\n"
+                                 "tries = 10\n"
+                                 "rate = 7\n"
+                                 "wait = 1500ms\n"
+                                 "room = 1025\n"
+                                 "title = # ; = [x]  \"y\" \\\n"
+                                 "reply = $Gr\xc3\xbc\xc3\x9f"
+                                 "e; # 100% = done\n"
+                                 "code = 421\n"
+                                 "table = /sub dir/file\n"
+                                 "hosts = [a], b=c, .d,\n"
+                                 "   e#f ;g\n"
+                                 "mode = fast\n"
+                                 "marks = blue red\n"
+                                 "partner = other\n"
+                                 "future = x\n"
+                                 "[named third]\n"
+                                 "rate = unlimited\n"
+                                 "[later]\n"
+                                 "needed = y\n";
+
+static void assert_same_sections(const struct conf *a, const struct conf *b,
+                                 const struct conf_type *type)
+{
+    const struct conf_section *x = NULL, *y = NULL;
+    while ((x = conf_next(a, type->name, x))) {
+        y = conf_next(b, type->name, y);
+        assert_non_null(y);
+        assert_string_equal(x->name, y->name);
+        for (size_t i = 0; i < *type->nrows; i++)
+            assert_true(key_same(&type->rows[i], x->values, y->values));
+    }
+}
+
+static void shows_what_reads_again(void **state)
+{
+    (void)state;
+    for (int defaults = 0; defaults <= 1; defaults++) {
+        struct conf *first = sample_read_good(everything);
+        struct strbuf shown;
+        strbuf_init(&shown);
+        conf_show(first, defaults, &shown);
+        struct conf *second = sample_read_good(strbuf_text(&shown));
+        for (size_t i = 0; i < sample_ntypes; i++) {
+            assert_same_sections(first, second, sample_types[i]);
+            if (!defaults)
+                assert_same_sections(second, first, sample_types[i]);
+        }
+        conf_free(first);
+        conf_free(second);
+        strbuf_done(&shown);
+    }
+}
+
+/* want: without the folder of the file. */
+static void assert_shown(const char *file, bool defaults, const char *want)
+{
+    struct conf *conf = sample_read_good(file);
+    struct strbuf out, short_out;
+    size_t folder = strlen(conf_path(conf)) - strlen("conf");
+    strbuf_init(&out);
+    strbuf_init(&short_out);
+    conf_show(conf, defaults, &out);
+    for (const char *p = strbuf_text(&out); *p; p++) {
+        if (strncmp(p, conf_path(conf), folder) == 0)
+            p += folder;
+        strbuf_putc(&short_out, *p);
+    }
+    assert_string_equal(strbuf_text(&short_out), want);
+    conf_free(conf);
+    strbuf_done(&out);
+    strbuf_done(&short_out);
+}
+
+static void shows_origins_and_hides_secrets(void **state)
+{
+    (void)state;
+    assert_shown("", false, "");
+    assert_shown("[named a]\n", false, "[named a]\n");
+    assert_shown("[named a]\ntitle =\n[plain]\n\nwait = 60\npassword = tell nobody\n", false,
+                 "[plain]\n# conf:5\nwait = 1m\n# conf:6\n# password = (set)\n"
+                 "\n[named a]\n# conf:2\ntitle =\n");
+    assert_shown(
+        "[later]\nneeded = x\n[plain]\ntries = 3\n", true,
+        "[plain]\n# default\nquick = yes\n# conf:4\ntries = 3\n# default\nrate = unlimited\n"
+        "# default\nwait = 3s\n# default\nroom = 10M\n# default\ntitle =\n"
+        "# default\nreply = Go away\n# default\ncode = 550\n# default\ntable =\n"
+        "# default\nhosts =\n# default\nmode = slow\n# default\nmarks =\n"
+        "# default\npartner =\n# default\npassword =\n# default\nfuture =\n"
+        "\n[later]\n# conf:2\nneeded = x\n");
+}
+
+/* [policy NAME] takes what it leaves out from elsewhere: no default is true. */
+static void shows_only_what_is_written_of_heirs(void **state)
+{
+    struct conf_type heir = *sample_types[1];
+    const struct conf_type *types[] = {&heir};
+    static const char text[] = "[named a]\nwait = 2s\n";
+    struct problems problems;
+    struct strbuf out;
+    (void)state;
+    heir.flags = CONF_INHERITS;
+    strbuf_init(&out);
+    struct conf *conf = sample_read_types(text, strlen(text), types, 1, &problems);
+    conf_show(conf, true, &out);
+    assert_non_null(strstr(strbuf_text(&out), "wait = 2s"));
+    assert_null(strstr(strbuf_text(&out), "default"));
+    conf_free(conf);
+    problems_done(&problems);
+    strbuf_done(&out);
+}
+
+static void writes_the_example(void **state)
+{
+    struct strbuf out;
+    (void)state;
+    strbuf_init(&out);
+    conf_example(sample_types, sample_ntypes, &out);
+    const char *text = strbuf_text(&out);
+    assert_non_null(strstr(text, "\n\n# --- named NAME ---\n#\n# Many sections.\n#[named NAME]\n\n"
+                                 "# A switch. Allowed: yes or no.\n#quick = yes\n\n"
+                                 "# A number. Two sentences. Allowed: 1..10. A change takes effect "
+                                 "at a restart.\n#tries = 2\n"));
+    assert_non_null(strstr(text, "\n# Comes later. Accepted, not yet in effect.\n#future =\n"));
+    assert_non_null(strstr(text, "\n# Comes later as a whole.\n# Accepted, not yet in effect.\n"
+                                 "#[later]\n\n# Must be there. Required.\n#needed =\n"));
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
+        assert_true(line[0] == '#' || line[0] == '\n');
+        assert_true(strcspn(line, "\n") <= 78);
+    }
+    strbuf_done(&out);
+}
+
+static void writes_the_manual(void **state)
+{
+    struct strbuf out;
+    (void)state;
+    strbuf_init(&out);
+    conf_manual(sample_types, sample_ntypes, &out);
+    const char *text = strbuf_text(&out);
+    assert_int_equal(strncmp(text,
+                             ".Ss [plain]\nOne section.\n.Bl -tag -width Ds\n.It Cm quick\n"
+                             "A switch.\nAllowed: yes or no.\nDefault: yes.\n"
+                             ".It Cm tries\nA number.\nTwo sentences.\nAllowed: 1..10.\n",
+                             60),
+                     0);
+    assert_non_null(strstr(text, ".It Cm title\nA line with a \\e and a dot.\n"));
+    assert_non_null(strstr(text, ".It Cm reply\n\\&.starts with a dot.\nDefault: Go away.\n"));
+    assert_non_null(strstr(text, ".El\n.Ss [named NAME]\n"));
+    assert_non_null(strstr(text, "\nMust be there.\nRequired.\n.El\n"));
+    strbuf_done(&out);
+}
+
+static void collect(const char *line, bool restart, void *arg)
+{
+    strbuf_printf(arg, "%s%s\n", line, restart ? " (restart)" : "");
+}
+
+static void assert_changes(const char *before, const char *after, const char *want)
+{
+    struct conf *old = sample_read_good(before), *new = sample_read_good(after);
+    struct strbuf lines;
+    strbuf_init(&lines);
+    conf_compare(old, new, collect, &lines);
+    assert_string_equal(strbuf_text(&lines), want);
+    strbuf_done(&lines);
+    conf_free(old);
+    conf_free(new);
+}
+
+static void compares(void **state)
+{
+    (void)state;
+    assert_changes(everything, everything, "");
+    assert_changes("", "", "");
+    assert_changes("[plain]\nwait = 1m\n", "#\n[plain]\nwait = 60s\n", "");
+    assert_changes("", "[plain]\nwait = 4\ntries = 3\nhosts = a b\n",
+                   "[plain] tries: 2 -> 3 (restart)\n[plain] wait: 3s -> 4s\n"
+                   "[plain] hosts: \"\" -> a, b\n");
+    assert_changes("[plain]\nwait = 3\n", "", "");
+    assert_changes("[named a]\nwait = 3\n", "[named a]\n", "[named a] wait: 3s -> not set\n");
+    assert_changes("[named a]\n[named b]\n", "[named c]\n[named b]\ncode = 551\n",
+                   "[named a] removed\n[named c] added\n[named b] code: not set -> 551\n");
+    assert_changes("[plain]\npassword = a\n", "[plain]\npassword = b\n",
+                   "[plain] password: changed\n");
+}
+
+static void cuts_long_values(void **state)
+{
+    struct strbuf text, want;
+    (void)state;
+    for (int n = 199; n <= 201; n++) {
+        strbuf_init(&text);
+        strbuf_init(&want);
+        strbuf_printf(&text, "[plain]\ntitle = %0*d\n", n, 0);
+        strbuf_printf(&want, "[plain] title: \"\" -> %0*d%s\n", n < 200 ? n : 200, 0,
+                      n > 200 ? "..." : "");
+        assert_changes("", strbuf_text(&text), strbuf_text(&want));
+        strbuf_done(&text);
+        strbuf_done(&want);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shows_what_reads_again),
+        cmocka_unit_test(shows_origins_and_hides_secrets),
+        cmocka_unit_test(shows_only_what_is_written_of_heirs),
+        cmocka_unit_test(writes_the_example),
+        cmocka_unit_test(writes_the_manual),
+        cmocka_unit_test(compares),
+        cmocka_unit_test(cuts_long_values),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
