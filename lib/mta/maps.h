@@ -21,9 +21,9 @@ struct maps_listener {
     const char *name;
     struct place at;
     bool private;            /* type = private */
-    const char *daemon_name; /* "" none, as the three are written */
+    const char *daemon_name; /* "" none, as written */
     const char *local_address;
-    const char *local_port;
+    int64_t local_port;      /* 0: none */
     int64_t max_connections; /* 1... */
     const struct hat *hat;   /* never NULL */
     const struct rat *rat;   /* NULL: none */

@@ -12,6 +12,7 @@
 #define LIB_MTA_MTACONFIG_H
 
 #include "lib/base/base.h"
+#include "lib/base/err.h"
 #include "lib/base/str.h"
 #include "lib/mta/maps.h"
 
@@ -23,8 +24,11 @@ struct mtaconfig_options {
     const char *queue_directory; /* of the MTA: where smtpd is chrooted */
 };
 
-/* Appends the text; out->failed when memory ran out. */
-void mtaconfig_postfix(const struct maps_input *input, const struct mtaconfig_options *options,
-                       struct strbuf *out);
+/* Appends the text. false: err says which path or socket Postfix could not
+ * read in its files, or that memory ran out. Listener names must have passed
+ * lint_maps(). */
+NODISCARD bool mtaconfig_postfix(const struct maps_input *input,
+                                 const struct mtaconfig_options *options, struct strbuf *out,
+                                 struct err *err);
 
 #endif

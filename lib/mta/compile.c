@@ -1,0 +1,161 @@
+#include "lib/mta/compile.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/mta/run.h"
+
+static const struct type_row {
+    const char *type, *suffix;
+    bool in_place;
+} types[] = {
+    {"lmdb", "lmdb", true},
+    {"cdb", "cdb", false},
+    {"hash", "db", false},
+    {"btree", "db", false},
+};
+
+static const struct type_row *find_type(const char *type)
+{
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (strcmp(types[i].type, type) == 0)
+            return &types[i];
+    return NULL;
+}
+
+bool compile_type_ok(const char *type)
+{
+    return find_type(type) != NULL;
+}
+
+const char *compile_suffix(const char *type)
+{
+    const struct type_row *row = find_type(type);
+    CHECK(row != NULL);
+    return row->suffix;
+}
+
+bool compile_in_place(const char *type)
+{
+    const struct type_row *row = find_type(type);
+    CHECK(row != NULL);
+    return row->in_place;
+}
+
+bool compile_check(const struct compile *compile, struct err *err)
+{
+    if (compile->compiler[0] != '/')
+        return err_set(err, ERR_SYNTAX, "the compiler %s must be an absolute path",
+                       compile->compiler);
+    if (access(compile->compiler, X_OK) != 0)
+        return err_system(err, errno, "cannot run the compiler %s", compile->compiler);
+    return true;
+}
+
+/* postmap [-s] TYPE:FOLDER/NAME */
+static bool postmap(const struct compile *compile, bool list, const char *name, size_t output_max,
+                    struct strbuf *output, struct err *err)
+{
+    struct strbuf map;
+    strbuf_init(&map);
+    strbuf_printf(&map, "%s:%s/%s", compile->type, compile->folder, name);
+    const char *make_argv[] = {compile->compiler, strbuf_text(&map), NULL};
+    const char *list_argv[] = {compile->compiler, "-s", strbuf_text(&map), NULL};
+    struct run run = {.argv = list ? list_argv : make_argv,
+                      .mail_config = compile->mail_config,
+                      .deadline = mono_now() + MONO_SECONDS(compile->seconds),
+                      .output_max = output_max};
+    bool ok = map.failed ? err_set(err, ERR_MEMORY, "out of memory") : run_tool(&run, output, err);
+    strbuf_done(&map);
+    return ok;
+}
+
+bool compile_map(const struct compile *compile, const char *name, struct err *err)
+{
+    return postmap(compile, false, name, 65536, NULL, err);
+}
+
+/* Cut the first line off text. false: text is at its end. */
+static bool cut_line(struct slice *text, struct slice *line_out)
+{
+    if (text->n == 0)
+        return false;
+    const char *end = memchr(text->p, '\n', text->n);
+    size_t n = end == NULL ? text->n : (size_t)(end - text->p);
+    *line_out = (struct slice){text->p, n};
+    size_t taken = end == NULL ? n : n + 1;
+    text->p += taken;
+    text->n -= taken;
+    return true;
+}
+
+static bool cut_entry(struct slice *text, struct slice *line_out)
+{
+    while (cut_line(text, line_out))
+        if (line_out->n > 0 && line_out->p[0] != '#')
+            return true;
+    return false;
+}
+
+static bool same_line(struct slice a, struct slice b)
+{
+    return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    const struct slice *x = a, *y = b;
+    int order = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
+    return order != 0 ? order : (x->n > y->n) - (x->n < y->n);
+}
+
+/* A hash prints its entries in an order of its own. NULL: out of memory. */
+static struct slice *sorted_lines(struct slice text, size_t *n_out)
+{
+    struct slice rest = text, line;
+    size_t n = 0;
+    while (cut_line(&rest, &line))
+        n++;
+    struct slice *list = malloc((n + 1) * sizeof *list);
+    if (list == NULL)
+        return NULL;
+    rest = text;
+    for (size_t i = 0; i < n && cut_line(&rest, &line); i++)
+        list[i] = line;
+    qsort(list, n, sizeof *list, by_bytes);
+    *n_out = n;
+    return list;
+}
+
+static bool same_table(struct slice content, struct slice listed, struct err *err)
+{
+    size_t n = 0, i = 0;
+    struct slice *list = sorted_lines(listed, &n);
+    struct slice line;
+    if (list == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    bool same = true;
+    while (same && cut_entry(&content, &line))
+        same = i < n && same_line(line, list[i++]);
+    same = same && i == n;
+    free(list);
+    return same;
+}
+
+bool compile_holds(const struct compile *compile, const char *name, const struct strbuf *content,
+                   struct err *err)
+{
+    struct strbuf listed;
+    strbuf_init(&listed);
+    struct err trouble = {0};
+    bool same = postmap(compile, true, name, content->n, &listed, &trouble);
+    if (same)
+        same = same_table((struct slice){strbuf_text(content), content->n},
+                          (struct slice){strbuf_text(&listed), listed.n}, &trouble);
+    if (trouble.kind == ERR_RANGE) /* it printed more than the whole text: not this table */
+        trouble = (struct err){0};
+    *err = trouble;
+    strbuf_done(&listed);
+    return same;
+}

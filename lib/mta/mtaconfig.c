@@ -1,0 +1,345 @@
+#include "lib/mta/mtaconfig.h"
+
+#include <string.h>
+
+#include "lib/mta/postfix_maps.h"
+
+/* Postfix's own defaults: nothing is made smaller than what is there without us. */
+#define DEFAULT_MESSAGE_SIZE 10240000
+#define DEFAULT_MAILBOX_SIZE 51200000
+#define DEFAULT_RECIPIENTS 1000
+#define DEFAULT_CONNECTIONS 50
+#define DEFAULT_PROCESSES 100
+#define DEFAULT_HARD_ERRORS 20
+#define DEFAULT_COMMAND_TIMEOUT 30
+
+#define POSTFIX_INT_MAX 2147483647
+#define NO_MESSAGE_LIMIT (INT64_MAX / 2)
+#define SOCKET_MAX 512
+
+struct milter_socket {
+    char text[SOCKET_MAX]; /* as smtpd_milters takes it */
+    bool in_chroot;        /* reachable from there */
+};
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t at_most_int(int64_t value)
+{
+    return value < POSTFIX_INT_MAX ? value : POSTFIX_INT_MAX;
+}
+
+/* May text stand in a list of main.cf? */
+static bool is_plain(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if (ascii_is_space(*text) || ascii_is_control(*text) || strchr(",{}$#\"", *text) != NULL)
+            return false;
+    return true;
+}
+
+/* --- the socket -------------------------------------------------------------- */
+
+static bool bad_socket(const char *socket, struct err *err)
+{
+    return err_set(err, ERR_SYNTAX,
+                   "[gatehouse] socket: \"%s\" cannot be written for Postfix; unix:PATH, "
+                   "inet:PORT@HOST and inet6:PORT@HOST are allowed, without blanks",
+                   socket);
+}
+
+/* smtpd works in its queue directory, with or without the chroot, so a path
+ * relative to it is the one that always works. */
+static bool unix_socket(const char *path, const char *queue, struct milter_socket *socket_out)
+{
+    size_t n = strlen(queue);
+    while (n > 1 && queue[n - 1] == '/')
+        n--;
+    socket_out->in_chroot = strncmp(path, queue, n) == 0 && path[n] == '/';
+    const char *shown = path;
+    if (socket_out->in_chroot)
+        shown += n + strspn(path + n, "/");
+    int done = snprintf(socket_out->text, SOCKET_MAX, "unix:%s", shown);
+    return path[0] == '/' && done < SOCKET_MAX;
+}
+
+/* PORT or PORT@HOST; a socket bound to every address is met on loopback. */
+static bool inet_socket(const char *where, bool v6, struct milter_socket *socket_out)
+{
+    const char *at = strchr(where, '@');
+    struct slice port = {where, at != NULL ? (size_t)(at - where) : strlen(where)};
+    struct slice host = slice_of(at != NULL ? at + 1 : "");
+    uint64_t number;
+    if (!str_to_uint(port, 65535, &number) || number == 0)
+        return false;
+    if (host.n > 1 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+        host = (struct slice){host.p + 1, host.n - 2};
+    if (host.n == 0 || slice_is(host, "0.0.0.0") || slice_is(host, "::"))
+        host = slice_of(v6 ? "::1" : "127.0.0.1");
+    bool literal = memchr(host.p, ':', host.n) != NULL;
+    int done = snprintf(socket_out->text, SOCKET_MAX, literal ? "inet:[%.*s]:%u" : "inet:%.*s:%u",
+                        (int)host.n, host.p, (unsigned)number);
+    socket_out->in_chroot = true;
+    return host.n < SOCKET_MAX && done < SOCKET_MAX;
+}
+
+static bool read_socket(const char *text, const char *queue, struct milter_socket *socket_out,
+                        struct err *err)
+{
+    *socket_out = (struct milter_socket){0};
+    bool ok = false;
+    if (strncmp(text, "unix:", 5) == 0)
+        ok = unix_socket(text + 5, queue, socket_out);
+    else if (strncmp(text, "local:", 6) == 0)
+        ok = unix_socket(text + 6, queue, socket_out);
+    else if (strncmp(text, "inet:", 5) == 0)
+        ok = inet_socket(text + 5, false, socket_out);
+    else if (strncmp(text, "inet6:", 6) == 0)
+        ok = inet_socket(text + 6, true, socket_out);
+    else
+        ok = unix_socket(text, queue, socket_out);
+    return (ok && is_plain(text)) || bad_socket(text, err);
+}
+
+/* --- main.cf ----------------------------------------------------------------- */
+
+static void put_milter(const struct maps_input *input, const struct milter_socket *socket,
+                       struct strbuf *out)
+{
+    int64_t seconds = (input->limits.command_deadline + 999) / 1000 + 5;
+    strbuf_printf(out,
+                  "# Without an answer from Gatehouse the client is told to come back (never "
+                  "\"accept\": that\n"
+                  "# would be an open relay for relay_domains). The time-out is longer than "
+                  "command_deadline.\n"
+                  "smtpd_milters = { %s, command_timeout=%llds, default_action=tempfail }\n"
+                  "milter_protocol = 6\n"
+                  "milter_default_action = tempfail\n",
+                  socket->text, (long long)larger(seconds, DEFAULT_COMMAND_TIMEOUT));
+    if (strncmp(socket->text, "unix:", 5) == 0)
+        strbuf_puts(
+            out,
+            "# The user postfix must be in the group of the socket ([gatehouse] socket_group).\n");
+}
+
+static void put_maps(const struct maps_input *input, const struct mtaconfig_options *options,
+                     struct strbuf *out)
+{
+    strbuf_printf(out,
+                  "\n# Delivery by the SMTP routes.\n"
+                  "transport_maps = %s:%s/" POSTFIX_TRANSPORT "\n",
+                  options->type, options->folder);
+    if (postfix_maps_have_tls(input->routes))
+        strbuf_printf(out, "smtp_tls_policy_maps = %s:%s/" POSTFIX_TLS_POLICY "\n", options->type,
+                      options->folder);
+    strbuf_printf(
+        out,
+        "\n# Recipients: relay_domains is the fence that holds without Gatehouse; who exists in "
+        "these\n"
+        "# domains is for Gatehouse alone to say. Postfix would refuse unknown users of "
+        "mydestination,\n"
+        "# virtual_alias_domains and virtual_mailbox_domains before Gatehouse is asked: none of "
+        "them may\n"
+        "# name a domain the RAT accepts. Names of this host that no RAT accepts may stay in "
+        "mydestination.\n"
+        "relay_domains = %s:%s/" POSTFIX_RELAY_DOMAINS "\n"
+        "relay_recipient_maps =\n"
+        "mydestination =\n"
+        "# The default without relay_domains: example.com in relay_domains then means example.com "
+        "alone,\n"
+        "# as it does in transport.\n"
+        "parent_domain_matches_subdomains = debug_peer_list, fast_flush_domains, mynetworks,\n"
+        "    permit_mx_backup_networks, qmqpd_authorized_clients, smtpd_access_maps\n"
+        "# For services without lines of their own in master.cf; mynetworks is for this host "
+        "only.\n"
+        "smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated,\n"
+        "    reject_unauth_destination\n",
+        options->type, options->folder);
+}
+
+/* Postfix counts the envelope and its own header fields, Gatehouse the bytes
+ * that arrive: leave room for the difference. 0: no limit. */
+static int64_t message_size(const struct maps_limits *limits)
+{
+    if (limits->max_message_size > NO_MESSAGE_LIMIT)
+        return 0;
+    int64_t recipients = at_most_int(larger(limits->max_recipients, DEFAULT_RECIPIENTS));
+    return larger(limits->max_message_size + 65536 + recipients * 512, DEFAULT_MESSAGE_SIZE);
+}
+
+static int64_t processes(const struct maps_input *input)
+{
+    int64_t most = DEFAULT_PROCESSES;
+    if (input->limits.max_connections_ip != KEY_NO_LIMIT)
+        most = larger(most, input->limits.max_connections_ip);
+    for (size_t i = 0; i < input->nlisteners; i++)
+        most = larger(most, input->listeners[i].max_connections);
+    return at_most_int(most);
+}
+
+static void put_limits(const struct maps_input *input, struct strbuf *out)
+{
+    const struct maps_limits *limits = &input->limits;
+    int64_t size = message_size(limits);
+    int64_t connections = limits->max_connections_ip == KEY_NO_LIMIT
+                              ? 0
+                              : larger(limits->max_connections_ip, DEFAULT_CONNECTIONS);
+    /* Each refused recipient is an error to Postfix: a message with as many
+     * recipients as a policy lets through, all refused, must reach its end. */
+    int64_t errors = larger(at_most_int(limits->max_recipients), limits->max_invalid);
+    errors =
+        larger(errors < POSTFIX_INT_MAX / 2 ? errors : POSTFIX_INT_MAX / 2, DEFAULT_HARD_ERRORS);
+    strbuf_printf(
+        out,
+        "\n# Limits of Postfix, none below the largest value of any policy: the policies judge.\n"
+        "message_size_limit = %lld\n",
+        (long long)size);
+    if (size == 0 || size > DEFAULT_MAILBOX_SIZE)
+        strbuf_puts(out, "mailbox_size_limit = 0\nvirtual_mailbox_limit = 0\n");
+    strbuf_printf(out,
+                  "smtpd_recipient_limit = %lld\n"
+                  "smtpd_client_connection_count_limit = %lld\n"
+                  "default_process_limit = %lld\n"
+                  "smtpd_soft_error_limit = %lld\n"
+                  "smtpd_hard_error_limit = %lld\n"
+                  "smtpd_error_sleep_time = 1s\n",
+                  (long long)at_most_int(larger(limits->max_recipients, DEFAULT_RECIPIENTS)),
+                  (long long)at_most_int(connections), (long long)processes(input),
+                  (long long)errors, (long long)errors + 10);
+}
+
+/* --- master.cf ---------------------------------------------------------------- */
+
+/* "smtp", "2525", "192.0.2.1:25", "[2001:db8::1]:25" */
+static void put_service(const struct maps_listener *listener, struct strbuf *out)
+{
+    const char *address = listener->local_address;
+    if (address[0] != '\0')
+        strbuf_printf(out, strchr(address, ':') != NULL ? "[%s]:" : "%s:", address);
+    if (listener->local_port != 0)
+        strbuf_printf(out, "%lld", (long long)listener->local_port);
+    else
+        strbuf_puts(out, address[0] != '\0' ? "25" : "smtp");
+}
+
+static bool same_service(const struct maps_listener *a, const struct maps_listener *b)
+{
+    int64_t port_a = a->local_port != 0 ? a->local_port : 25;
+    int64_t port_b = b->local_port != 0 ? b->local_port : 25;
+    return port_a == port_b && strcmp(a->local_address, b->local_address) == 0;
+}
+
+/* The greeting cannot follow the client's group; the group ALL is most of them. */
+static void put_banner(const struct maps_listener *listener, struct strbuf *out)
+{
+    struct hat_match all;
+    hat_group_get(listener->hat, hat_groups(listener->hat) - 1, &all);
+    const char *text = all.policy->keys.banner_text, *host = all.policy->keys.banner_hostname;
+    if (text[0] == '\0' && host[0] == '\0')
+        return;
+    if (strpbrk(text, "${}") != NULL || !is_plain(host)) {
+        strbuf_puts(out, "    # banner_text has variables or braces: Postfix cannot say it\n");
+        return;
+    }
+    strbuf_printf(out, "    -o { smtpd_banner = %s ESMTP%s%s }\n",
+                  host[0] != '\0' ? host : "$myhostname", text[0] != '\0' ? " " : "", text);
+}
+
+static void put_listener(const struct maps_listener *listener, const char *folder, bool chrooted,
+                         struct strbuf *out)
+{
+    put_service(listener, out);
+    strbuf_printf(out, " inet n - %s - - smtpd\n", chrooted ? "y" : "n");
+    if (listener->daemon_name[0] != '\0')
+        strbuf_printf(out, "    -o { milter_macro_daemon_name = %s }\n", listener->daemon_name);
+    put_banner(listener, out);
+    strbuf_printf(out,
+                  "    -o smtpd_delay_reject=no\n"
+                  "    -o { smtpd_client_restrictions = check_client_access "
+                  "cidr:%s/" POSTFIX_REFUSED_CLIENTS ".%s }\n",
+                  folder, listener->name);
+    strbuf_printf(out,
+                  "    -o { smtpd_relay_restrictions = check_client_access "
+                  "cidr:%s/" POSTFIX_RELAY_CLIENTS ".%s,\n"
+                  "         permit_sasl_authenticated, reject_unauth_destination }\n",
+                  folder, listener->name);
+}
+
+static void put_listeners(const struct maps_input *input, const struct mtaconfig_options *options,
+                          const struct milter_socket *socket, struct strbuf *out)
+{
+    for (size_t i = 0; i < input->nlisteners; i++) {
+        const struct maps_listener *listener = &input->listeners[i];
+        strbuf_printf(out, "\n# [listener %s], %s\n", listener->name,
+                      listener->private ? "private" : "public");
+        for (size_t j = 0; j < i; j++)
+            if (same_service(listener, &input->listeners[j]))
+                strbuf_printf(
+                    out, "# The same address and port as [listener %s]: give this one its own\n",
+                    input->listeners[j].name);
+        put_listener(listener, options->folder, socket->in_chroot, out);
+    }
+    if (strcmp(input->transport, "relay") != 0 && strcmp(input->transport, "smtp") != 0)
+        strbuf_printf(out, "\n# [routes] transport\n%s unix - - y - - smtp\n", input->transport);
+}
+
+static void put_chroot_advice(const struct mtaconfig_options *options,
+                              const struct milter_socket *socket, struct strbuf *out)
+{
+    if (!socket->in_chroot)
+        strbuf_printf(out,
+                      "# The socket is outside %s, where a chrooted smtpd cannot\n"
+                      "# reach it; so the chroot column (the fifth) is n. To keep the chroot, set\n"
+                      "#     [gatehouse] socket = unix:%s/gatehouse/milter.sock\n",
+                      options->queue_directory, options->queue_directory);
+}
+
+/* --- all of it ---------------------------------------------------------------- */
+
+static bool check_path(const char *what, const char *path, struct err *err)
+{
+    if (path[0] == '/' && is_plain(path))
+        return true;
+    return err_set(err, ERR_SYNTAX,
+                   "%s \"%s\" cannot be written for Postfix; an absolute path without blanks, "
+                   "commas, braces, '$' and '#' is allowed",
+                   what, path);
+}
+
+static bool check_listeners(const struct maps_input *input, struct err *err)
+{
+    for (size_t i = 0; i < input->nlisteners; i++) {
+        const struct maps_listener *listener = &input->listeners[i];
+        if (!is_plain(listener->daemon_name) || !is_plain(listener->local_address))
+            return err_set(err, ERR_SYNTAX,
+                           "[listener %s] daemon_name and local_address cannot be written for "
+                           "Postfix; no blanks, commas, braces, '$' and '#' are allowed",
+                           listener->name);
+    }
+    return true;
+}
+
+bool mtaconfig_postfix(const struct maps_input *input, const struct mtaconfig_options *options,
+                       struct strbuf *out, struct err *err)
+{
+    struct milter_socket socket;
+    if (!check_path("the output folder", options->folder, err) ||
+        !check_path("the queue directory", options->queue_directory, err) ||
+        !read_socket(input->socket, options->queue_directory, &socket, err) ||
+        !check_listeners(input, err))
+        return false;
+    strbuf_puts(
+        out, "# === main.cf: these lines take the place of lines of the same name =========\n\n");
+    put_milter(input, &socket, out);
+    put_maps(input, options, out);
+    put_limits(input, out);
+    strbuf_puts(
+        out,
+        "\n# === master.cf: these services take the place of smtp inet ==================\n\n");
+    put_chroot_advice(options, &socket, out);
+    put_listeners(input, options, &socket, out);
+    return !out->failed || err_set(err, ERR_MEMORY, "out of memory");
+}

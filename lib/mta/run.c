@@ -1,0 +1,195 @@
+#include "lib/mta/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/escape.h"
+
+#define COMPLAINT_MAX 160 /* bytes of standard error that go into a message */
+
+struct pipes {
+    int out[2], err[2];
+};
+
+static void close_one(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void close_pipes(struct pipes *pipes)
+{
+    for (int i = 0; i < 2; i++) {
+        close_one(&pipes->out[i]);
+        close_one(&pipes->err[i]);
+    }
+}
+
+/* In the child, between fork and execve: only calls that are safe there. */
+static _Noreturn void become(const struct run *run, char *const *environment,
+                             const struct pipes *pipes)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    sigaction(SIGPIPE, &usual, NULL);
+
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null >= 0 && dup2(null, 0) == 0 && dup2(pipes->out[1], 1) == 1 &&
+        dup2(pipes->err[1], 2) == 2) {
+        union {
+            const char *const *as_given;
+            char *const *as_wanted; /* execve changes nothing, but does not say so */
+        } argv = {.as_given = run->argv};
+        execve(run->argv[0], argv.as_wanted, environment);
+    }
+    const char *why = strerror(errno);
+    ssize_t ignored = write(2, why, strlen(why));
+    (void)ignored;
+    _exit(127);
+}
+
+/* NULL: err is filled. Freed by the caller, in one piece. */
+static char *mail_config_variable(const char *mail_config, struct err *err)
+{
+    struct strbuf variable;
+    strbuf_init(&variable);
+    strbuf_printf(&variable, "MAIL_CONFIG=%s", mail_config == NULL ? "" : mail_config);
+    if (variable.failed) {
+        strbuf_done(&variable);
+        err_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    return variable.p;
+}
+
+static bool start(const struct run *run, struct pipes *pipes, pid_t *pid_out, struct err *err)
+{
+    char *mail_config = mail_config_variable(run->mail_config, err);
+    if (mail_config == NULL)
+        return false;
+    char locale[] = "LC_ALL=C", path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+    char *environment[] = {locale, path, run->mail_config != NULL ? mail_config : NULL, NULL};
+    bool ok = false;
+    if (pipe2(pipes->out, O_CLOEXEC) != 0 || pipe2(pipes->err, O_CLOEXEC) != 0) {
+        err_system(err, errno, "cannot make a pipe to %s", run->argv[0]);
+        goto out;
+    }
+    *pid_out = fork();
+    if (*pid_out == 0)
+        become(run, environment, pipes);
+    if (*pid_out < 0) {
+        err_system(err, errno, "cannot start %s", run->argv[0]);
+        goto out;
+    }
+    close_one(&pipes->out[1]);
+    close_one(&pipes->err[1]);
+    ok = true;
+out:
+    free(mail_config);
+    return ok;
+}
+
+struct listener {
+    struct strbuf *output; /* NULL: thrown away */
+    size_t seen;           /* bytes of output */
+    char complaint[COMPLAINT_MAX];
+    size_t ncomplaint;
+};
+
+/* One read from a readable pipe; closes it at its end. */
+static void take(int *fd, bool complaint, struct listener *listener)
+{
+    char buf[65536];
+    ssize_t n = read(*fd, buf, sizeof buf);
+    if (n < 0 && errno == EINTR)
+        return;
+    if (n <= 0) {
+        close_one(fd);
+        return;
+    }
+    size_t got = (size_t)n;
+    if (complaint) {
+        size_t room = sizeof listener->complaint - listener->ncomplaint;
+        size_t kept = got < room ? got : room;
+        memcpy(listener->complaint + listener->ncomplaint, buf, kept);
+        listener->ncomplaint += kept;
+        return;
+    }
+    listener->seen += got;
+    if (listener->output != NULL)
+        strbuf_add(listener->output, buf, got);
+}
+
+/* Reads until both pipes are at their end. */
+static bool listen_to(const struct run *run, struct pipes *pipes, struct listener *listener,
+                      struct err *err)
+{
+    while (pipes->out[0] >= 0 || pipes->err[0] >= 0) {
+        struct pollfd fds[2] = {{.fd = pipes->out[0], .events = POLLIN},
+                                {.fd = pipes->err[0], .events = POLLIN}};
+        int ms = mono_poll_ms(run->deadline);
+        if (ms == 0)
+            return err_set(err, ERR_TIMEOUT, "%s did not end in time", run->argv[0]);
+        int n = poll(fds, 2, ms);
+        if (n < 0 && errno != EINTR)
+            return err_system(err, errno, "cannot wait for %s", run->argv[0]);
+        if (n <= 0)
+            continue;
+        if (fds[0].revents != 0)
+            take(&pipes->out[0], false, listener);
+        if (fds[1].revents != 0)
+            take(&pipes->err[0], true, listener);
+        if (listener->seen > run->output_max)
+            return err_set(err, ERR_RANGE, "%s printed more than %zu bytes", run->argv[0],
+                           run->output_max);
+    }
+    return true;
+}
+
+static bool judge(const struct run *run, int status, const struct listener *listener,
+                  struct err *err)
+{
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return true;
+    char text[COMPLAINT_MAX * ESCAPE_WORST + 1];
+    struct slice complaint = {listener->complaint, listener->ncomplaint};
+    while (complaint.n > 0 && complaint.p[complaint.n - 1] == '\n')
+        complaint.n--;
+    escape_reply(complaint, text, sizeof text);
+    if (WIFSIGNALED(status))
+        return err_set(err, ERR_PEER, "%s died of signal %d: %s", run->argv[0], WTERMSIG(status),
+                       text);
+    return err_set(err, ERR_PEER, "%s ended with %d: %s", run->argv[0], WEXITSTATUS(status),
+                   text[0] != '\0' ? text : "(it gave no reason)");
+}
+
+bool run_tool(const struct run *run, struct strbuf *output, struct err *err)
+{
+    struct pipes pipes = {{-1, -1}, {-1, -1}};
+    struct listener listener = {.output = output};
+    pid_t pid = -1;
+    bool ok = start(run, &pipes, &pid, err);
+    if (!ok)
+        goto out;
+    ok = listen_to(run, &pipes, &listener, err);
+    if (!ok)
+        kill(pid, SIGKILL);
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (ok)
+        ok = judge(run, status, &listener, err);
+    if (ok && output != NULL && output->failed)
+        ok = err_set(err, ERR_MEMORY, "out of memory for what %s printed", run->argv[0]);
+out:
+    close_pipes(&pipes);
+    return ok;
+}
