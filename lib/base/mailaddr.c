@@ -153,6 +153,26 @@ static bool strict_brackets(struct parser *ps, struct slice in, bool *bracketed_
 
 /* --- grammar --------------------------------------------------------------- */
 
+/* RFC 5321 4.1.3; a tag other than IPv6 is none of ours. */
+static bool parse_literal(struct slice s, struct ip *ip_out)
+{
+    static const char tag[] = "IPv6:";
+    if (s.n < 3 || s.p[0] != '[' || s.p[s.n - 1] != ']')
+        return false;
+    s = (struct slice){s.p + 1, s.n - 2};
+    bool tagged = s.n >= sizeof tag && slice_is_nocase((struct slice){s.p, sizeof tag - 1}, tag);
+    if (tagged)
+        skip(&s, sizeof tag - 1);
+    return tagged == (memchr(s.p, ':', s.n) != NULL) && ip_parse(s, ip_out);
+}
+
+static bool is_route_host(struct slice host)
+{
+    char canonical[DOMAIN_MAX];
+    struct ip ip;
+    return starts_with(host, '[') ? parse_literal(host, &ip) : domain_canon(host, canonical);
+}
+
 /* "@" domain { "," "@" domain } ":" in front of the address: checked, dropped. */
 static bool skip_route(struct parser *ps)
 {
@@ -166,8 +186,7 @@ static bool skip_route(struct parser *ps)
             literal = literal && c != ']';
             host.n++;
         }
-        char canonical[DOMAIN_MAX];
-        if (!starts_with(host, '[') && !domain_canon(host, canonical))
+        if (!is_route_host(host))
             return fail(ps, "the source route holds something that is no domain");
         skip(&ps->rest, host.n + 1);
         if (ps->rest.n == 0)
@@ -232,18 +251,7 @@ static bool read_local(struct parser *ps)
 
 static bool read_literal(struct parser *ps, struct mailaddr *addr, char text[LITERAL_TEXT_MAX])
 {
-    static const char tag[] = "IPv6:";
-    struct slice s = ps->rest;
-    bool good = s.n > 2 && s.p[s.n - 1] == ']';
-    if (good) {
-        s = (struct slice){s.p + 1, s.n - 2};
-        bool tagged =
-            s.n >= sizeof tag && slice_is_nocase((struct slice){s.p, sizeof tag - 1}, tag);
-        if (tagged)
-            skip(&s, sizeof tag - 1);
-        good = tagged == (memchr(s.p, ':', s.n) != NULL) && ip_parse(s, &addr->literal);
-    }
-    if (!good)
+    if (!parse_literal(ps->rest, &addr->literal))
         return fail(ps, "no address literal we know: allowed are [192.0.2.1] and "
                         "[IPv6:2001:db8::1]");
     char ip[IP_TEXT_MAX];

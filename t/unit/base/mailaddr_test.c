@@ -87,6 +87,8 @@ static const struct {
     {"<@a.b,joe@c.d>", NULL, NULL},
     {"<@a.b,,@c:joe@c.d>", NULL, NULL},
     {"<@[:joe@c.d>", NULL, NULL},
+    {"<@[IPv6:::1]<\":joe@c.d>", NULL, NULL},
+    {"<@[192.0.2.1]x:joe@c.d>", NULL, NULL},
     {"<@a b:joe@c.d>", NULL, NULL},
     /* literals */
     {"<joe@[192.0.2.1]>", "joe@[192.0.2.1]", "joe@[192.0.2.1]"},
