@@ -68,9 +68,9 @@ enum callahead_stage {
 struct callahead_answer {
     enum callahead_class class;
     enum callahead_stage stage;
-    int code;                    /* the server's; 0: none */
-    char status[12];             /* "5.1.1" as the server gave it; "" none */
-    char text[ANSWER_TEXT_MAX];  /* the server's, through escape_reply(); or our own words */
+    int code;                       /* the server's; 0: none */
+    char status[12];                /* "5.1.1" as the server gave it; "" none */
+    char text[ANSWER_TEXT_MAX];     /* the server's, through escape_reply(); or our own words */
     char server[ANSWER_SERVER_MAX]; /* "10.0.0.5:25"; "" none was asked */
     bool cached;
     uint32_t ms; /* waited by this caller */

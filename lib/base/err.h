@@ -13,13 +13,13 @@
 
 enum err_kind {
     ERR_NONE,
-    ERR_SYNTAX,   /* the input is wrong */
-    ERR_RANGE,    /* well-formed, but outside what is allowed */
-    ERR_SYSTEM,   /* a system call failed; sys holds errno */
-    ERR_MEMORY,   /* out of memory */
-    ERR_TIMEOUT,  /* a deadline passed */
-    ERR_PEER,     /* the other side broke the protocol or closed */
-    ERR_TLS       /* TLS could not be set up or verified */
+    ERR_SYNTAX,  /* the input is wrong */
+    ERR_RANGE,   /* well-formed, but outside what is allowed */
+    ERR_SYSTEM,  /* a system call failed; sys holds errno */
+    ERR_MEMORY,  /* out of memory */
+    ERR_TIMEOUT, /* a deadline passed */
+    ERR_PEER,    /* the other side broke the protocol or closed */
+    ERR_TLS      /* TLS could not be set up or verified */
 };
 
 struct err {

@@ -76,7 +76,7 @@ struct key_row {
     const char *const *words; /* WORD, SET: NULL-terminated */
     const char *refers;       /* REF: section type */
     unsigned flags;
-    const char *doc;          /* sentences for example file and manual */
+    const char *doc; /* sentences for example file and manual */
 };
 
 /* C type of a member by row type. */
@@ -94,8 +94,8 @@ struct key_row {
  * for lists its continuation lines joined by '\n'. */
 struct key_source {
     struct slice value;
-    struct place at;     /* line of the key; list items count lines from here */
-    const char *folder;  /* PATH: relative to this */
+    struct place at;    /* line of the key; list items count lines from here */
+    const char *folder; /* PATH: relative to this */
 };
 
 /* Parse source and store it at section + row->offset. On failure err says

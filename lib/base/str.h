@@ -18,9 +18,9 @@ struct slice {
     size_t n;
 };
 
-struct slice slice_of(const char *text); /* NULL gives an empty slice */
-struct slice slice_trim(struct slice s); /* without leading and trailing blanks and tabs */
-bool slice_is(struct slice s, const char *text);      /* equal, byte by byte */
+struct slice slice_of(const char *text);         /* NULL gives an empty slice */
+struct slice slice_trim(struct slice s);         /* without leading and trailing blanks and tabs */
+bool slice_is(struct slice s, const char *text); /* equal, byte by byte */
 bool slice_is_nocase(struct slice s, const char *text); /* equal, ASCII case ignored */
 
 struct strbuf {
@@ -36,8 +36,7 @@ void strbuf_add(struct strbuf *buf, const char *p, size_t n);
 void strbuf_puts(struct strbuf *buf, const char *text);
 void strbuf_putc(struct strbuf *buf, char c);
 void strbuf_printf(struct strbuf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void strbuf_vprintf(struct strbuf *buf, const char *fmt, va_list ap)
-    PRINTF_LIKE(2, 0);
+void strbuf_vprintf(struct strbuf *buf, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 /* The text, "" when empty; valid until the next change. */
 const char *strbuf_text(const struct strbuf *buf);
 
