@@ -54,7 +54,7 @@ static bool canon_ascii(struct slice text, char out[DOMAIN_MAX])
 static bool canon_utf8(struct slice text, char out[DOMAIN_MAX])
 {
     char copy[UTF8_NAME_MAX + 2]; /* a final dot, NUL */
-    if (text.n >= sizeof copy || memchr(text.p, '\0', text.n) != NULL || !str_is_utf8(text))
+    if (text.n >= sizeof copy || memchr(text.p, '\0', text.n) != NULL)
         return false;
     memcpy(copy, text.p, text.n);
     copy[text.n] = '\0';
