@@ -165,13 +165,23 @@ void log_word(struct logline *line, const char *key, const char *word)
         pair(line, key, slice_of(word), false);
 }
 
-void log_text(struct logline *line, const char *key, struct slice value)
+static void escaped(struct logline *line, const char *key, struct slice value, bool quotes)
 {
     char text[LOG_VALUE_MAX + 1];
-    if (!line->wanted)
-        return;
     size_t n = escape_log(value, text, sizeof text);
-    pair(line, key, (struct slice){text, n}, escape_log_needs_quotes(value));
+    pair(line, key, (struct slice){text, n}, quotes);
+}
+
+void log_text(struct logline *line, const char *key, struct slice value)
+{
+    if (line->wanted)
+        escaped(line, key, value, escape_log_needs_quotes(value));
+}
+
+void log_quoted(struct logline *line, const char *key, struct slice value)
+{
+    if (line->wanted)
+        escaped(line, key, value, true);
 }
 
 void log_uint(struct logline *line, const char *key, uint64_t value)

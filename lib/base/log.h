@@ -49,6 +49,8 @@ struct logline {
 void log_begin(struct logline *line, enum log_level level);
 void log_word(struct logline *line, const char *key, const char *word); /* NULL word: left out */
 void log_text(struct logline *line, const char *key, struct slice value);
+/* As log_text(), but always in quotes. */
+void log_quoted(struct logline *line, const char *key, struct slice value);
 void log_uint(struct logline *line, const char *key, uint64_t value);
 void log_end(struct logline *line);
 

@@ -4,7 +4,7 @@
 
 #include "lib/base/escape.h"
 
-#define VALUE_MAX 300
+#define VALUE_MAX 300 /* bytes of one value, at whole characters */
 
 static const char *host_name(const struct conn_facts *conn)
 {
@@ -21,49 +21,56 @@ static const char *host_name(const struct conn_facts *conn)
     return "Unknown";
 }
 
-static void value_group(const struct conn_facts *conn, char *out)
+#define NUMBER_MAX IP_TEXT_MAX /* room for what is no string yet */
+
+static const char *value_group(const struct conn_facts *conn, char *number)
 {
-    snprintf(out, VALUE_MAX, "%s", conn->match.group != NULL ? conn->match.group : "None");
+    (void)number;
+    return conn->match.group != NULL ? conn->match.group : "None";
 }
 
-static void value_hostname(const struct conn_facts *conn, char *out)
+static const char *value_hostname(const struct conn_facts *conn, char *number)
 {
-    snprintf(out, VALUE_MAX, "%s", host_name(conn));
+    (void)number;
+    return host_name(conn);
 }
 
-static void value_orgid(const struct conn_facts *conn, char *out)
+static const char *value_orgid(const struct conn_facts *conn, char *number)
 {
     if (conn->owner == 0)
-        snprintf(out, VALUE_MAX, "None");
-    else
-        snprintf(out, VALUE_MAX, "%u", (unsigned)conn->owner);
+        return "None";
+    snprintf(number, NUMBER_MAX, "%u", (unsigned)conn->owner);
+    return number;
 }
 
-static void value_remoteip(const struct conn_facts *conn, char *out)
+static const char *value_remoteip(const struct conn_facts *conn, char *number)
 {
-    char text[IP_TEXT_MAX];
-    snprintf(out, VALUE_MAX, "%s", ip_text(&conn->client, text));
+    return ip_text(&conn->client, number);
 }
 
-static void value_hatentry(const struct conn_facts *conn, char *out)
+static const char *value_hatentry(const struct conn_facts *conn, char *number)
 {
-    snprintf(out, VALUE_MAX, "%s", conn->match.entry != NULL ? conn->match.entry : "None");
+    (void)number;
+    return conn->match.entry != NULL ? conn->match.entry : "None";
 }
 
 static const struct variable {
     const char *name;
-    void (*value)(const struct conn_facts *conn, char *out);
+    const char *(*value)(const struct conn_facts *conn, char *number);
 } variables[] = {
     {"Group", value_group},       {"Hostname", value_hostname}, {"OrgID", value_orgid},
     {"RemoteIP", value_remoteip}, {"HATEntry", value_hatentry},
 };
 
-/* The variable whose name stands at `at` (after the '$'), or NULL. */
+/* The variable whose name is the whole word at `at` (after the '$'), or NULL. */
 static const struct variable *variable_at(const char *at)
 {
+    size_t n = 0;
+
+    while (ascii_is_alnum(at[n]))
+        n++;
     for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
-        size_t n = strlen(variables[i].name);
-        if (strnlen(at, n) == n && slice_is_nocase((struct slice){at, n}, variables[i].name))
+        if (slice_is_nocase((struct slice){at, n}, variables[i].name))
             return &variables[i];
     }
     return NULL;
@@ -77,9 +84,8 @@ static void expand_into(struct strbuf *out, const char *text, const struct conn_
             strbuf_putc(out, *at);
             continue;
         }
-        char value[VALUE_MAX], clean[VALUE_MAX];
-        variable->value(conn, value);
-        escape_reply(slice_of(value), clean, sizeof clean);
+        char number[NUMBER_MAX], clean[VALUE_MAX];
+        escape_reply(slice_of(variable->value(conn, number)), clean, sizeof clean);
         strbuf_puts(out, clean);
         at += strlen(variable->name);
     }

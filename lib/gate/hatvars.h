@@ -1,6 +1,7 @@
 /*
  * hatvars.h - HAT variables in reply texts: $Group, $Hostname, $OrgID,
- * $RemoteIP, $HATEntry, in any case (SPEC 4). An unknown $word stays as it is.
+ * $RemoteIP, $HATEntry, in any case (SPEC 4). A word is letters and digits; an
+ * unknown $word, $Groups too, stays as it is.
  */
 #ifndef LIB_GATE_HATVARS_H
 #define LIB_GATE_HATVARS_H

@@ -62,7 +62,6 @@ static void put_client(struct logline *line, const struct conn_facts *conn)
     log_word(line, "ip", ip_text(&conn->client, ip));
     log_text(line, "host", slice_of(conn->host.name));
     log_word(line, "verified", conn->host.class == HOST_VERIFIED ? "yes" : "no");
-    log_word(line, "why", unverified_word(conn->host.class));
 }
 
 static void put_class(struct logline *line, const struct conn_facts *conn)
@@ -73,7 +72,7 @@ static void put_class(struct logline *line, const struct conn_facts *conn)
     if (conn->score_known && !conn->score_none)
         snprintf(score, sizeof score, "%.1f", conn->score);
     log_text(line, "group", slice_of(conn->match.group != NULL ? conn->match.group : "None"));
-    log_text(line, "entry", slice_of(conn->match.entry));
+    log_quoted(line, "entry", slice_of(conn->match.entry));
     log_text(line, "policy", slice_of(conn->policy->name));
     log_word(line, "access", policy_access_name((enum policy_access)conn->policy->keys.access));
     log_word(line, "score", score);
@@ -88,8 +87,9 @@ void journal_connect(const struct conn_facts *conn, const struct verdict *verdic
     put_client(&line, conn);
     put_class(&line, conn);
     put_verdict(&line, verdict);
-    put_rule(&line, verdict);
     log_uint(&line, "ms", verdict->ms);
+    put_rule(&line, verdict);
+    log_word(&line, "why", unverified_word(conn->host.class));
     log_end(&line);
 }
 
@@ -113,11 +113,11 @@ void journal_mail(const struct conn_facts *conn, const struct mail_facts *mail,
     struct logline line;
     begin_message(&line, conn, mail);
     log_word(&line, "event", "mail");
-    put_queue_id(&line, mail);
     put_address(&line, "from", &mail->from, mail->sent);
     put_verdict(&line, verdict);
-    put_rule(&line, verdict);
     log_uint(&line, "ms", verdict->ms);
+    put_rule(&line, verdict);
+    put_queue_id(&line, mail);
     log_end(&line);
 }
 
@@ -128,7 +128,6 @@ void journal_rcpt(const struct conn_facts *conn, const struct mail_facts *mail,
     begin_message(&line, conn, mail);
     log_uint(&line, "rid", rcpt->rid);
     log_word(&line, "event", "rcpt");
-    put_queue_id(&line, mail);
     put_address(&line, "from", &mail->from, mail->sent);
     put_address(&line, "to", &rcpt->to, rcpt->sent);
     put_verdict(&line, verdict);
@@ -136,9 +135,10 @@ void journal_rcpt(const struct conn_facts *conn, const struct mail_facts *mail,
         log_text(&line, "server", slice_of(verdict->server));
         log_word(&line, "cached", verdict->cached ? "yes" : "no");
     }
-    put_rule(&line, verdict);
     log_uint(&line, "ms", verdict->ms);
-    if (verdict->asked && verdict->reason != REASON_CALLAHEAD_VALID)
+    put_rule(&line, verdict);
+    put_queue_id(&line, mail);
+    if (verdict->remote[0] != '\0' && verdict->reason != REASON_CALLAHEAD_VALID)
         log_text(&line, "said", slice_of(verdict->remote));
     log_end(&line);
 }
@@ -149,11 +149,11 @@ void journal_eom(const struct conn_facts *conn, const struct mail_facts *mail, u
     struct logline line;
     begin_message(&line, conn, mail);
     log_word(&line, "event", "eom");
-    put_queue_id(&line, mail);
     put_address(&line, "from", &mail->from, mail->sent);
     log_uint(&line, "recipients", mail->recipients);
     log_uint(&line, "bytes", received);
     put_verdict(&line, verdict);
+    put_queue_id(&line, mail);
     log_end(&line);
 }
 

@@ -50,7 +50,9 @@ void verdict_reply(struct verdict *verdict, enum reason reason, int code, const 
     };
     if (row->action != VERDICT_CONTINUE)
         verdict->action = verdict->code / 100 == 4 ? VERDICT_TEMPFAIL : VERDICT_REJECT;
-    if (text != NULL && text[0] != '\0')
+    if (text != NULL)
         replytext_split(text, written, &verdict->text);
+    if (verdict->text[0] == '\0')
+        verdict->text = row->text;
     take_status(verdict, written[0] != '\0' ? written : row->status);
 }

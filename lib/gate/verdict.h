@@ -50,8 +50,8 @@ const char *verdict_action_name(enum verdict_action action); /* accept, reject, 
 /* The reason's default reply; clears everything else. */
 void verdict_set(struct verdict *verdict, enum reason reason);
 
-/* With the administrator's code and text. code 0 and text NULL or "": the
- * reason's own. A status in front of text is used; one from the reason takes
+/* With the administrator's code and text. code 0 and text NULL or without
+ * words: the reason's own. A status in front of text is used; any status takes
  * the class of the code. text must outlive the verdict. */
 void verdict_reply(struct verdict *verdict, enum reason reason, int code, const char *text);
 

@@ -1,0 +1,165 @@
+/* verdict_test.c - reasons and their replies (lib/gate/verdict.h). */
+#include "lib/gate/verdict.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "lib/base/str.h"
+
+static void every_reason_is_complete(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < REASON_COUNT; i++) {
+        const struct reason_row *row = &reason_rows[i];
+        int class = row->action == VERDICT_CONTINUE ? 2 : row->action == VERDICT_TEMPFAIL ? 4 : 5;
+        char status[REPLYTEXT_STATUS_MAX];
+        char text[64];
+        const char *rest;
+
+        assert_non_null(row->name);
+        assert_true(row->by[0] != '\0' && row->token[0] != '\0');
+        assert_true(row->code >= 200 && row->code <= 599);
+        assert_int_equal(row->code / 100, class);
+        assert_int_equal(row->status[0], '0' + class);
+        snprintf(text, sizeof text, "%s", row->status);
+        replytext_split(text, status, &rest);
+        assert_string_equal(status, row->status);
+        assert_true((row->text[0] == '\0') == (row->action == VERDICT_CONTINUE));
+        assert_true(row->doc[0] != '\0' && row->doc[strlen(row->doc) - 1] == '.');
+    }
+}
+
+/* The log, statistics and the manual tell reasons apart by these. */
+static void no_two_reasons_share_by_and_token(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < REASON_COUNT; i++) {
+        for (size_t j = i + 1; j < REASON_COUNT; j++) {
+            assert_false(strcmp(reason_rows[i].by, reason_rows[j].by) == 0 &&
+                         strcmp(reason_rows[i].token, reason_rows[j].token) == 0);
+        }
+    }
+}
+
+/* SPEC 14 lists what `by` can be. */
+static void by_is_one_of_the_words_of_trace(void **state)
+{
+    static const char *const words[] = {
+        "listener", "hat", "limit", "tls",         "auth", "size", "sender",   "exceptions",
+        "parse",    "rat", "rate",  "sender_rate", "dhap", "ldap", "callahead"};
+    (void)state;
+    for (size_t i = 0; i < REASON_COUNT; i++) {
+        bool known = false;
+        for (size_t j = 0; j < ARRAY_LEN(words); j++)
+            known = known || strcmp(reason_rows[i].by, words[j]) == 0;
+        assert_true(known);
+    }
+}
+
+static void a_reason_alone_brings_its_row(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < REASON_COUNT; i++) {
+        struct verdict verdict;
+        memset(&verdict, 0x5a, sizeof verdict);
+        verdict_set(&verdict, (enum reason)i);
+        assert_int_equal(verdict.reason, i);
+        assert_int_equal(verdict.action, reason_rows[i].action);
+        assert_int_equal(verdict.code, reason_rows[i].code);
+        assert_string_equal(verdict.status, reason_rows[i].status);
+        assert_string_equal(verdict.text, reason_rows[i].text);
+        assert_null(verdict.rule.file);
+        assert_false(verdict.asked);
+        assert_false(verdict.cached);
+        assert_string_equal(verdict.server, "");
+        assert_string_equal(verdict.remote, "");
+        assert_int_equal(verdict.ms, 0);
+    }
+}
+
+static const struct {
+    enum reason reason;
+    int code;
+    const char *text; /* given */
+    enum verdict_action action;
+    int want_code;
+    const char *status, *want_text;
+} replies[] = {
+    /* nothing given */
+    {REASON_RAT_REJECTED, 0, NULL, VERDICT_REJECT, 550, "5.1.0", "Address rejected"},
+    {REASON_RAT_REJECTED, 0, "", VERDICT_REJECT, 550, "5.1.0", "Address rejected"},
+    /* a text only, a code only */
+    {REASON_RAT_REJECTED, 0, "Go away", VERDICT_REJECT, 550, "5.1.0", "Go away"},
+    {REASON_RAT_REJECTED, 553, NULL, VERDICT_REJECT, 553, "5.1.0", "Address rejected"},
+    {REASON_RAT_REJECTED, 553, "", VERDICT_REJECT, 553, "5.1.0", "Address rejected"},
+    /* the status of the reason takes the class of the code, both ways */
+    {REASON_RAT_REJECTED, 450, NULL, VERDICT_TEMPFAIL, 450, "4.1.0", "Address rejected"},
+    {REASON_RAT_REJECTED, 450, "Later", VERDICT_TEMPFAIL, 450, "4.1.0", "Later"},
+    {REASON_CALLAHEAD_FAILED, 550, "No", VERDICT_REJECT, 550, "5.4.3", "No"},
+    {REASON_TOO_MANY_MESSAGES, 554, NULL, VERDICT_REJECT, 554, "5.4.5",
+     "Too many messages for this session"},
+    /* the edges of the classes */
+    {REASON_HAT_REJECTED, 400, "x", VERDICT_TEMPFAIL, 400, "4.7.1", "x"},
+    {REASON_HAT_REJECTED, 421, "x", VERDICT_TEMPFAIL, 421, "4.7.1", "x"},
+    {REASON_HAT_REJECTED, 499, "x", VERDICT_TEMPFAIL, 499, "4.7.1", "x"},
+    {REASON_HAT_REJECTED, 500, "x", VERDICT_REJECT, 500, "5.7.1", "x"},
+    {REASON_HAT_REJECTED, 521, "x", VERDICT_REJECT, 521, "5.7.1", "x"},
+    {REASON_HAT_REJECTED, 599, "x", VERDICT_REJECT, 599, "5.7.1", "x"},
+    /* a status in front of the text, in both spellings */
+    {REASON_RAT_REJECTED, 550, "5.7.1 Not here", VERDICT_REJECT, 550, "5.7.1", "Not here"},
+    {REASON_RAT_REJECTED, 550, "#5.7.1 Not here", VERDICT_REJECT, 550, "5.7.1", "Not here"},
+    {REASON_RAT_REJECTED, 550, "  5.7.1  Not here", VERDICT_REJECT, 550, "5.7.1", "Not here"},
+    {REASON_RAT_REJECTED, 550, "5.123.456 x", VERDICT_REJECT, 550, "5.123.456", "x"},
+    /* one that does not fit must not reach the MTA */
+    {REASON_CALLAHEAD_TEMPORARY, 450, "5.2.1 Off", VERDICT_TEMPFAIL, 450, "4.2.1", "Off"},
+    {REASON_CALLAHEAD_FAILED, 550, "#4.4.3 Off", VERDICT_REJECT, 550, "5.4.3", "Off"},
+    {REASON_RAT_REJECTED, 550, "2.0.0 Fine", VERDICT_REJECT, 550, "5.0.0", "Fine"},
+    /* what only looks like a status */
+    {REASON_RAT_REJECTED, 550, "5.7.1.9 is listed", VERDICT_REJECT, 550, "5.1.0",
+     "5.7.1.9 is listed"},
+    {REASON_RAT_REJECTED, 550, "3.7.1 x", VERDICT_REJECT, 550, "5.1.0", "3.7.1 x"},
+    {REASON_RAT_REJECTED, 550, "5.1234.1 x", VERDICT_REJECT, 550, "5.1.0", "5.1234.1 x"},
+    {REASON_RAT_REJECTED, 550, "554 5.7.1 x", VERDICT_REJECT, 550, "5.1.0", "554 5.7.1 x"},
+    {REASON_RAT_REJECTED, 550, "#hash", VERDICT_REJECT, 550, "5.1.0", "#hash"},
+    /* a status without words: the reason's words */
+    {REASON_RAT_REJECTED, 550, "5.7.1", VERDICT_REJECT, 550, "5.7.1", "Address rejected"},
+    {REASON_RAT_REJECTED, 550, "#5.7.1 ", VERDICT_REJECT, 550, "5.7.1", "Address rejected"},
+    {REASON_RAT_REJECTED, 550, "   ", VERDICT_REJECT, 550, "5.1.0", "Address rejected"},
+};
+
+static void replies_have_a_status_of_their_class(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(replies); i++) {
+        struct verdict verdict;
+        verdict_reply(&verdict, replies[i].reason, replies[i].code, replies[i].text);
+        assert_int_equal(verdict.reason, replies[i].reason);
+        assert_int_equal(verdict.action, replies[i].action);
+        assert_int_equal(verdict.code, replies[i].want_code);
+        assert_string_equal(verdict.status, replies[i].status);
+        assert_string_equal(verdict.text, replies[i].want_text);
+    }
+}
+
+static void actions_have_the_words_of_trace(void **state)
+{
+    (void)state;
+    assert_string_equal(verdict_action_name(VERDICT_CONTINUE), "accept");
+    assert_string_equal(verdict_action_name(VERDICT_REJECT), "reject");
+    assert_string_equal(verdict_action_name(VERDICT_TEMPFAIL), "tempfail");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_reason_is_complete),
+        cmocka_unit_test(no_two_reasons_share_by_and_token),
+        cmocka_unit_test(by_is_one_of_the_words_of_trace),
+        cmocka_unit_test(a_reason_alone_brings_its_row),
+        cmocka_unit_test(replies_have_a_status_of_their_class),
+        cmocka_unit_test(actions_have_the_words_of_trace),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
