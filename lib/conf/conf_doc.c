@@ -165,7 +165,7 @@ static void manual_section(const struct conf_type *type, struct strbuf *out)
 {
     strbuf_puts(out, ".Ss [");
     put_words(type, out);
-    strbuf_puts(out, "]\n");
+    strbuf_puts(out, "]\\&\n");
     put_wrapped(type->doc, "", true, put_mdoc, out);
     strbuf_puts(out, type->flags & KEY_LATER ? "Accepted, not yet in effect.\n" : "");
     strbuf_puts(out, ".Bl -tag -width Ds\n");

@@ -149,14 +149,14 @@ static void writes_the_manual(void **state)
     conf_manual(sample_types, sample_ntypes, &out);
     const char *text = strbuf_text(&out);
     assert_int_equal(strncmp(text,
-                             ".Ss [plain]\nOne section.\n.Bl -tag -width Ds\n.It Cm quick\n"
+                             ".Ss [plain]\\&\nOne section.\n.Bl -tag -width Ds\n.It Cm quick\n"
                              "A switch.\nAllowed: yes or no.\nDefault: yes.\n"
                              ".It Cm tries\nA number.\nTwo sentences.\nAllowed: 1..10.\n",
                              60),
                      0);
     assert_non_null(strstr(text, ".It Cm title\nA line with a \\e and a dot.\n"));
     assert_non_null(strstr(text, ".It Cm reply\n\\&.starts with a dot.\nDefault: Go away.\n"));
-    assert_non_null(strstr(text, ".El\n.Ss [named NAME]\n"));
+    assert_non_null(strstr(text, ".El\n.Ss [named NAME]\\&\n"));
     assert_non_null(strstr(text, "\nMust be there.\nRequired.\n.El\n"));
     strbuf_done(&out);
 }
