@@ -84,6 +84,7 @@ void key_print(const struct key_row *row, const void *section, struct strbuf *ou
     print_value(row, member(row, section), &value);
     if (value.n > 0 || value.failed)
         strbuf_puts(out, "(set)");
+    out->failed = out->failed || value.failed;
     strbuf_done(&value);
 }
 
