@@ -1,0 +1,244 @@
+/*
+ * hat.c - the Host Access Table: matching and walking. Building is
+ * hat_build.c.
+ *
+ * Three numbers decide: the group of the first static match, of the first
+ * look-up match, and the first group that takes the client's unverified class.
+ * The lowest wins; within one group a static entry comes before a look-up
+ * entry and that before the class (SPEC 3.1).
+ */
+#include "lib/tables/hat.h"
+
+#include <string.h>
+#include "lib/tables/hat_table.h"
+
+#define SCORE_ROUNDING 1e-6 /* in hundredths */
+
+static uint32_t lower(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The last group that begins at or before the entry: empty groups begin where
+ * the next one does. */
+static uint32_t group_of(const struct hat *hat, uint32_t entry)
+{
+    size_t low = 0, high = hat->ngroups;
+    if (entry == HAT_NONE)
+        return HAT_NONE;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (hat->groups[middle].first <= entry)
+            low = middle;
+        else
+            high = middle;
+    }
+    return (uint32_t)low;
+}
+
+static const char *entry_text(const struct hat *hat, uint32_t entry)
+{
+    return hat->pool + hat->texts[entry];
+}
+
+/* --- the three numbers ------------------------------------------------------------- */
+
+static uint32_t match_static(const struct hat *hat, const struct hat_client *client)
+{
+    uint32_t entry = lower(hat->all, ipmap_get(hat->addresses, &client->ip));
+    if (client->host != NULL && client->host->class == HOST_VERIFIED) {
+        const char *name = client->host->name;
+        entry = lower(entry, strmap_get(hat->names, slice_of(name)));
+        entry = lower(entry, strmap_lowest_suffix(hat->names, name));
+    }
+    return entry;
+}
+
+/* Even slots are hundredths, odd ones what lies between two: a score that was
+ * computed to within rounding of a written bound counts as that bound. */
+static size_t score_slot(double score)
+{
+    double hundredths = score * HAT_SCORE_UNIT;
+    if (!(hundredths > -HAT_SCORE_MOST))
+        return 0;
+    if (hundredths >= HAT_SCORE_MOST)
+        return HAT_SCORE_SLOTS - 1;
+    int nearest = (int)(hundredths + (hundredths < 0 ? -0.5 : 0.5));
+    int slot = 2 * (nearest + HAT_SCORE_MOST);
+    double off = hundredths - nearest;
+    if (off > SCORE_ROUNDING)
+        slot++;
+    else if (off < -SCORE_ROUNDING)
+        slot--;
+    return (size_t)slot;
+}
+
+static uint32_t match_lookup_key(const struct hat *hat, const char *sort, const char *value)
+{
+    char key[HAT_LOOKUP_KEY_MAX];
+    int n = snprintf(key, sizeof key, "%s:%s", sort, value);
+    if (n < 0 || (size_t)n >= sizeof key)
+        return HAT_NONE;
+    return strmap_get(hat->lookups, (struct slice){key, (size_t)n});
+}
+
+static uint32_t match_score(const struct hat *hat, const struct hat_client *client)
+{
+    if (!client->score_known || hat->first_score == HAT_NONE)
+        return HAT_NONE;
+    if (client->score_none)
+        return match_lookup_key(hat, "sbrs", "none");
+    return hat->scores != NULL ? hat->scores[score_slot(client->score)] : HAT_NONE;
+}
+
+static uint32_t match_owner(const struct hat *hat, const struct hat_client *client)
+{
+    char number[16];
+    if (client->owner == 0 || hat->first_owner == HAT_NONE)
+        return HAT_NONE;
+    snprintf(number, sizeof number, "%u", (unsigned)client->owner);
+    return match_lookup_key(hat, "sbo", number);
+}
+
+static uint32_t match_lookup(const struct hat *hat, const struct hat_client *client)
+{
+    uint32_t entry = lower(match_score(hat, client), match_owner(hat, client));
+    if (client->country[0] != '\0' && hat->first_country != HAT_NONE)
+        entry = lower(entry, match_lookup_key(hat, "country", client->country));
+    for (size_t i = 0; hat->nzones > 0 && i < client->nlisted; i++)
+        entry = lower(entry, match_lookup_key(hat, "zone", client->listed[i]));
+    return entry;
+}
+
+/* Number of the client's class, or HAT_CLASSES when it has none. */
+static unsigned class_of(const struct hat_client *client)
+{
+    if (client->host == NULL)
+        return HAT_CLASSES;
+    switch (client->host->class) {
+    case HOST_NO_PTR:
+        return 0;
+    case HOST_PTR_TEMPFAIL:
+        return 1;
+    case HOST_PTR_MISMATCH:
+        return 2;
+    case HOST_VERIFIED:
+    case HOST_UNKNOWN:
+        break;
+    }
+    return HAT_CLASSES;
+}
+
+static uint32_t match_class(const struct hat *hat, const struct hat_client *client)
+{
+    unsigned class = class_of(client);
+    return class < HAT_CLASSES ? hat->class_group[class] : HAT_NONE;
+}
+
+/* --- asking and deciding -------------------------------------------------------------- */
+
+void hat_wants(const struct hat *hat, const struct hat_client *client, struct hat_wants *wants_out)
+{
+    uint32_t class_group = match_class(hat, client);
+    uint32_t before = group_of(hat, match_static(hat, client));
+    /* The look-up entries of the group that the class leads to come before the
+     * class in $HATEntry, so they are asked. */
+    if (class_group != HAT_NONE)
+        before = lower(before, class_group + 1);
+    memset(wants_out, 0, sizeof *wants_out);
+    wants_out->score = hat->first_score != HAT_NONE && group_of(hat, hat->first_score) < before;
+    wants_out->owner = hat->first_owner != HAT_NONE && group_of(hat, hat->first_owner) < before;
+    wants_out->country =
+        hat->first_country != HAT_NONE && group_of(hat, hat->first_country) < before;
+    for (size_t i = 0; i < hat->nzones; i++) {
+        if (group_of(hat, hat->zones[i].first) < before)
+            wants_out->zones[wants_out->nzones++] = hat->zones[i].name;
+    }
+}
+
+static struct hat_match in_group(const struct hat *hat, uint32_t group, const char *entry)
+{
+    const struct hat_row *row = &hat->groups[group];
+    return (struct hat_match){
+        .group = row->name, .entry = entry, .at = row->at, .policy = row->policy};
+}
+
+static bool is_owner_entry(const char *text)
+{
+    return slice_is_nocase((struct slice){text, strnlen(text, 4)}, "SBO:");
+}
+
+void hat_decide(const struct hat *hat, const struct hat_client *client, struct hat_match *match_out)
+{
+    uint32_t fixed = match_static(hat, client), lookup = match_lookup(hat, client);
+    uint32_t fixed_group = group_of(hat, fixed), lookup_group = group_of(hat, lookup);
+    uint32_t class_group = match_class(hat, client);
+    uint32_t first = lower(lower(fixed_group, lookup_group), class_group);
+    if (first == HAT_NONE) {
+        *match_out = in_group(hat, (uint32_t)hat->ngroups - 1, "ALL");
+    } else if (first == fixed_group) {
+        *match_out = in_group(hat, first, entry_text(hat, fixed));
+    } else if (first == lookup_group) {
+        *match_out = in_group(hat, first, entry_text(hat, lookup));
+        match_out->by_owner = is_owner_entry(match_out->entry);
+    } else {
+        const char *word = hat_class_word((enum hat_unverified)(1u << class_of(client)));
+        *match_out = in_group(hat, first, word);
+    }
+}
+
+/* --- walking ---------------------------------------------------------------------------- */
+
+size_t hat_entries(const struct hat *hat)
+{
+    return hat->nentries;
+}
+
+void hat_entry_get(const struct hat *hat, size_t index, struct hat_entry *entry_out)
+{
+    struct hat_form form;
+    CHECK(index < hat->nentries);
+    const char *text = entry_text(hat, (uint32_t)index);
+    /* It parsed when the table was built. */
+    CHECK(hat_form_parse(slice_of(text), &form, NULL));
+    *entry_out = (struct hat_entry){
+        .kind = form.kind, .text = text, .group = group_of(hat, (uint32_t)index)};
+    if (form.kind == HAT_ENTRY_RANGE || form.kind == HAT_ENTRY_GROUP_RANGE) {
+        entry_out->first = form.first;
+        entry_out->last = form.last;
+    }
+}
+
+size_t hat_groups(const struct hat *hat)
+{
+    return hat->ngroups;
+}
+
+void hat_group_get(const struct hat *hat, size_t index, struct hat_match *group_out)
+{
+    CHECK(index < hat->ngroups);
+    *group_out = in_group(hat, (uint32_t)index, index + 1 == hat->ngroups ? "ALL" : NULL);
+}
+
+size_t hat_bytes(const struct hat *hat)
+{
+    return sizeof *hat + arena_used(hat->arena) + hat->pool_room +
+           hat->texts_room * sizeof *hat->texts + hat->ngroups * sizeof *hat->groups +
+           ipmap_bytes(hat->addresses) + strmap_bytes(hat->names) + strmap_bytes(hat->lookups) +
+           (hat->scores != NULL ? HAT_SCORE_SLOTS * sizeof *hat->scores : 0);
+}
+
+void hat_free(struct hat *hat)
+{
+    if (hat == NULL)
+        return;
+    arena_free(hat->arena);
+    ipmap_free(hat->addresses);
+    strmap_free(hat->names);
+    strmap_free(hat->lookups);
+    free(hat->pool);
+    free(hat->texts);
+    free(hat->groups);
+    free(hat->scores);
+    free(hat);
+}
