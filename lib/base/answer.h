@@ -36,8 +36,8 @@ enum dns_outcome {
     DNS_FOUND,
     DNS_NXDOMAIN, /* the name does not exist */
     DNS_NODATA,   /* the name exists, not with this type */
-    DNS_SERVFAIL, /* any answer that is a failure, refusal or malformed */
-    DNS_TIMEOUT   /* no answer in time, or no server */
+    DNS_SERVFAIL, /* a failure, a refusal, nonsense, or no server could be reached */
+    DNS_TIMEOUT   /* no answer in time */
 };
 
 /* --- one recipient by call-ahead (SPEC 8 "What an answer means") --------- */

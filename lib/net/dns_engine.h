@@ -1,0 +1,48 @@
+/*
+ * dns_engine.h - the thread that owns the c-ares channel. Internal to dns.c.
+ *
+ * A job is one question on its way to the name servers. c-ares 1.18 is neither
+ * thread-safe nor has a thread of its own, and its callbacks may run inside
+ * ares_query(): so the engine's thread alone touches a channel, jobs reach it
+ * by a queue (one mutex, a leaf, and an eventfd that ends its poll), and no
+ * lock is held around c-ares. New settings are a new channel; questions of the
+ * old one end on it by themselves.
+ *
+ * The one module that includes <ares.h>.
+ */
+#ifndef LIB_NET_DNS_ENGINE_H
+#define LIB_NET_DNS_ENGINE_H
+
+#include "lib/net/dns.h"
+
+struct dns_channel;
+struct dns_engine;
+
+struct dns_job {
+    const char *name; /* dns_message_askable(); the asker's, until done */
+    int rrtype;
+    struct dns_job *next;        /* the engine's */
+    struct dns_channel *channel; /* the engine's */
+};
+
+/* How a job ended. */
+struct dns_result {
+    bool replied;           /* a name server answered: message[0...n) */
+    const uint8_t *message; /* valid during the call */
+    size_t n;
+    enum dns_outcome without; /* what it comes to when nobody replied */
+    bool outdated;            /* asked with settings replaced meanwhile, or cut off at the end */
+};
+
+/* Called once for each job, on the engine's thread; must not block. */
+typedef void dns_done(struct dns_job *job, const struct dns_result *result, void *arg);
+
+struct dns_engine *dns_engine_new(const struct dns_keys *keys, dns_done *done, void *arg,
+                                  struct err *err);
+/* Ends the thread; all jobs end as DNS_TIMEOUT before it returns. Takes NULL. */
+void dns_engine_free(struct dns_engine *engine);
+NODISCARD bool dns_engine_reconfigure(struct dns_engine *engine, const struct dns_keys *keys,
+                                      struct err *err);
+void dns_engine_submit(struct dns_engine *engine, struct dns_job *job);
+
+#endif

@@ -1,0 +1,436 @@
+/*
+ * dns_message.c - names are compared in their wire form (length, bytes, length,
+ * bytes ... 0, lower-case): a dot inside a label cannot be mistaken there.
+ */
+#include "lib/net/dns_message.h"
+
+#include <string.h>
+#include "lib/base/domain.h"
+#include "lib/net/dns_answer.h"
+
+#define HEADER_SIZE 12
+#define WIRE_MAX 255
+#define LABEL_MAX 63
+#define CLASS_IN 1
+
+enum rrtype {
+    RR_A = 1,
+    RR_NS = 2,
+    RR_CNAME = 5,
+    RR_SOA = 6,
+    RR_PTR = 12,
+    RR_MX = 15,
+    RR_TXT = 16,
+    RR_AAAA = 28
+};
+
+struct wire {
+    size_t n; /* with the final 0 */
+    uint8_t b[WIRE_MAX];
+};
+
+struct reader {
+    const uint8_t *m;
+    size_t n;
+};
+
+struct record {
+    size_t owner; /* where its name begins */
+    unsigned type, class;
+    uint32_t ttl;
+    size_t at, length; /* of the data */
+};
+
+int dns_message_rrtype(enum dns_type type)
+{
+    static const int types[] = {[DNS_A] = RR_A,
+                                [DNS_AAAA] = RR_AAAA,
+                                [DNS_MX] = RR_MX,
+                                [DNS_PTR] = RR_PTR,
+                                [DNS_TXT] = RR_TXT};
+    return types[type];
+}
+
+/* --- names ---------------------------------------------------------------- */
+
+static bool wire_add(struct wire *wire, const uint8_t *label, size_t n)
+{
+    if (wire->n + 1 + n + 1 > WIRE_MAX)
+        return false;
+    wire->b[wire->n++] = (uint8_t)n;
+    for (size_t i = 0; i < n; i++)
+        wire->b[wire->n++] = (uint8_t)ascii_lower((char)label[i]);
+    return true;
+}
+
+static bool wire_from_text(const char *name, struct wire *wire_out)
+{
+    wire_out->n = 0;
+    for (const char *label = name; *label != '\0';) {
+        size_t n = strcspn(label, ".");
+        if (n == 0 || n > LABEL_MAX || !wire_add(wire_out, (const uint8_t *)label, n))
+            return false;
+        label += n;
+        if (*label == '.')
+            label++;
+    }
+    wire_out->b[wire_out->n++] = 0;
+    return true;
+}
+
+bool dns_message_askable(const char *name)
+{
+    struct wire wire;
+    for (const char *p = name; *p != '\0'; p++) {
+        if (ascii_is_control(*p) || *p == ' ' || *p == '\\')
+            return false;
+    }
+    return name[0] != '\0' && wire_from_text(name, &wire);
+}
+
+/* A name may continue elsewhere; each jump must lead before the place where the
+ * part that jumps began, so there is an end to it. */
+static bool read_name(const struct reader *in, size_t at, struct wire *wire_out, size_t *next_out)
+{
+    size_t part = at;
+    bool jumped = false;
+    wire_out->n = 0;
+    for (;;) {
+        if (at >= in->n)
+            return false;
+        uint8_t length = in->m[at];
+        if (length > LABEL_MAX) {
+            if ((length & 0xc0) != 0xc0 || at + 2 > in->n)
+                return false;
+            size_t to = (size_t)(length & 0x3f) << 8 | in->m[at + 1];
+            if (to >= part)
+                return false;
+            if (!jumped)
+                *next_out = at + 2;
+            jumped = true;
+            part = at = to;
+            continue;
+        }
+        if (at + 1 + length > in->n)
+            return false;
+        if (length == 0)
+            break;
+        if (!wire_add(wire_out, in->m + at + 1, length))
+            return false;
+        at += 1 + (size_t)length;
+    }
+    wire_out->b[wire_out->n++] = 0;
+    if (!jumped)
+        *next_out = at + 1;
+    return true;
+}
+
+static bool same_wire(const struct wire *a, const struct wire *b)
+{
+    return a->n == b->n && memcmp(a->b, b->b, a->n) == 0;
+}
+
+/* Canonical text of a host name; "" for the root. */
+static bool wire_to_host(const struct wire *wire, char out[DOMAIN_MAX])
+{
+    char text[WIRE_MAX];
+    size_t n = 0;
+    out[0] = '\0';
+    if (wire->n == 1)
+        return true;
+    for (size_t at = 0; wire->b[at] != 0; at += 1 + (size_t)wire->b[at]) {
+        for (size_t i = 1; i <= wire->b[at]; i++) {
+            uint8_t byte = wire->b[at + i];
+            if (byte == '.' || byte >= 0x80)
+                return false;
+            text[n++] = (char)byte;
+        }
+        text[n++] = '.';
+    }
+    return domain_canon((struct slice){text, n - 1}, out);
+}
+
+/* --- records -------------------------------------------------------------- */
+
+static unsigned read_u16(const uint8_t *p)
+{
+    return (unsigned)p[0] << 8 | p[1];
+}
+
+static uint32_t read_u32(const uint8_t *p)
+{
+    return (uint32_t)read_u16(p) << 16 | read_u16(p + 2);
+}
+
+/* RFC 2181 section 8: a life with the highest bit set is none. */
+static uint32_t read_ttl(const uint8_t *p)
+{
+    uint32_t ttl = read_u32(p);
+    return ttl > INT32_MAX ? 0 : ttl;
+}
+
+static bool read_record(const struct reader *in, size_t *at, struct record *record_out)
+{
+    struct wire owner;
+    size_t next = 0;
+    if (!read_name(in, *at, &owner, &next) || in->n - next < 10)
+        return false;
+    const uint8_t *p = in->m + next;
+    *record_out = (struct record){.owner = *at,
+                                  .type = read_u16(p),
+                                  .class = read_u16(p + 2),
+                                  .ttl = read_ttl(p + 4),
+                                  .at = next + 10,
+                                  .length = read_u16(p + 8)};
+    if (in->n - record_out->at < record_out->length)
+        return false;
+    *at = record_out->at + record_out->length;
+    return true;
+}
+
+static bool belongs(const struct reader *in, const struct record *record, unsigned type,
+                    const struct wire *owner)
+{
+    struct wire wire;
+    size_t next;
+    return record->type == type && record->class == CLASS_IN &&
+           read_name(in, record->owner, &wire, &next) && same_wire(&wire, owner);
+}
+
+/* A name that is the whole rest of the record's data after `skip` bytes. */
+static bool name_in_data(const struct reader *in, const struct record *record, size_t skip,
+                         struct wire *wire_out)
+{
+    size_t next = 0;
+    return record->length > skip && read_name(in, record->at + skip, wire_out, &next) &&
+           next == record->at + record->length;
+}
+
+/* --- answer section ------------------------------------------------------- */
+
+struct answer_section {
+    size_t n;
+    struct record records[DNS_WALK_MAX];
+};
+
+enum walk { WALK_RECORDS, WALK_NOTHING, WALK_MALFORMED };
+
+/* Go from *name along its aliases to the name that has the wanted records. */
+static enum walk follow(const struct reader *in, const struct answer_section *section,
+                        unsigned type, struct wire *name, uint32_t *ttl)
+{
+    for (int hops = 0; hops <= DNS_CNAMES_MAX; hops++) {
+        const struct record *alias = NULL;
+        for (size_t i = 0; i < section->n; i++) {
+            const struct record *record = &section->records[i];
+            if (belongs(in, record, type, name))
+                return WALK_RECORDS;
+            if (alias == NULL && belongs(in, record, RR_CNAME, name))
+                alias = record;
+        }
+        if (alias == NULL)
+            return WALK_NOTHING;
+        if (!name_in_data(in, alias, 0, name))
+            return WALK_MALFORMED;
+        if (alias->ttl < *ttl)
+            *ttl = alias->ttl;
+    }
+    return WALK_MALFORMED; /* aliases in a circle */
+}
+
+static bool pack_address(const struct reader *in, const struct record *record,
+                         struct strbuf *packed)
+{
+    const uint8_t *p = in->m + record->at;
+    struct ip ip;
+    if (record->type == RR_A && record->length == 4) {
+        ip = ip_from_v4(read_u32(p));
+    } else if (record->type == RR_AAAA && record->length == sizeof ip.b) {
+        memcpy(ip.b, p, sizeof ip.b);
+    } else {
+        return false;
+    }
+    return dns_pack_record(packed, &ip, 0, slice_of(""));
+}
+
+static bool pack_host(const struct reader *in, const struct record *record, struct strbuf *packed)
+{
+    bool mx = record->type == RR_MX;
+    struct wire wire;
+    char host[DOMAIN_MAX];
+    if (!name_in_data(in, record, mx ? 2 : 0, &wire) || !wire_to_host(&wire, host) ||
+        (!mx && host[0] == '\0'))
+        return false;
+    return dns_pack_record(packed, NULL, mx ? (uint16_t)read_u16(in->m + record->at) : 0,
+                           slice_of(host));
+}
+
+static bool pack_text(const struct reader *in, const struct record *record, struct strbuf *packed)
+{
+    char text[DNS_TEXT_MAX];
+    size_t n = 0, end = record->at + record->length;
+    for (size_t at = record->at; at < end;) {
+        size_t length = in->m[at++];
+        if (length > end - at)
+            return false;
+        for (size_t i = 0; i < length && n < sizeof text - 1; i++) {
+            uint8_t byte = in->m[at + i];
+            text[n++] = byte >= ' ' && byte < 127 ? (char)byte : '?';
+        }
+        at += length;
+    }
+    return dns_pack_record(packed, NULL, 0, (struct slice){text, n});
+}
+
+static bool pack_data(const struct reader *in, const struct record *record, struct strbuf *packed)
+{
+    switch (record->type) {
+    case RR_A:
+    case RR_AAAA:
+        return pack_address(in, record, packed);
+    case RR_TXT:
+        return pack_text(in, record, packed);
+    default:
+        return pack_host(in, record, packed);
+    }
+}
+
+/* Insertion sort, stable: equal preferences stay as they came. */
+static void sort_mx(const struct reader *in, struct record *records, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        struct record record = records[i];
+        size_t j = i;
+        while (j > 0 && read_u16(in->m + records[j - 1].at) > read_u16(in->m + record.at)) {
+            records[j] = records[j - 1];
+            j--;
+        }
+        records[j] = record;
+    }
+}
+
+/* "." is only a null MX when it stands alone (RFC 7505 section 3). */
+static bool is_root_mx(const struct reader *in, const struct record *record)
+{
+    return record->length == 3 && in->m[record->at + 2] == 0;
+}
+
+static void pack_records(const struct reader *in, struct answer_section *section, unsigned type,
+                         const struct wire *owner, uint32_t *ttl, struct strbuf *packed)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < section->n && n < DNS_RECORDS_MAX; i++) {
+        const struct record *record = &section->records[i];
+        if (!belongs(in, record, type, owner) || (type == RR_MX && record->length < 3))
+            continue;
+        if (record->ttl < *ttl)
+            *ttl = record->ttl;
+        section->records[n++] = *record;
+    }
+    if (type == RR_MX)
+        sort_mx(in, section->records, n);
+    for (size_t i = 0; i < n; i++) {
+        if (type == RR_MX && n > 1 && is_root_mx(in, &section->records[i]))
+            continue;
+        if (!pack_data(in, &section->records[i], packed) && packed->failed)
+            return;
+    }
+}
+
+/* --- the whole message ---------------------------------------------------- */
+
+struct header {
+    unsigned flags, questions, answers, authorities;
+};
+
+#define FLAG_REPLY 0x8000u
+#define FLAG_AUTHORITATIVE 0x0400u
+#define FLAG_TRUNCATED 0x0200u
+#define RCODE_MASK 0x000fu
+#define RCODE_NOERROR 0
+#define RCODE_NXDOMAIN 3
+
+static bool read_header(const struct reader *in, struct header *header_out, size_t *at)
+{
+    struct wire name;
+    if (in->n < HEADER_SIZE)
+        return false;
+    *header_out = (struct header){.flags = read_u16(in->m + 2),
+                                  .questions = read_u16(in->m + 4),
+                                  .answers = read_u16(in->m + 6),
+                                  .authorities = read_u16(in->m + 8)};
+    unsigned rcode = header_out->flags & RCODE_MASK;
+    if (!(header_out->flags & FLAG_REPLY) || header_out->questions != 1 ||
+        (rcode != RCODE_NOERROR && rcode != RCODE_NXDOMAIN))
+        return false;
+    if (!read_name(in, HEADER_SIZE, &name, at) || in->n - *at < 4)
+        return false;
+    *at += 4;
+    return true;
+}
+
+/* The life of a negative answer is in the SOA record (RFC 2308 section 5). Name
+ * servers without it are a referral: not an answer at all. */
+static struct dns_verdict read_negative(const struct reader *in, const struct header *header,
+                                        size_t at, enum dns_outcome outcome, uint32_t ttl)
+{
+    struct dns_verdict verdict = {.outcome = outcome};
+    bool referral = false;
+    struct record record;
+    for (unsigned i = 0; i < header->authorities && i < DNS_WALK_MAX; i++) {
+        if (!read_record(in, &at, &record))
+            break;
+        referral = referral || record.type == RR_NS;
+        if (record.type != RR_SOA || record.length < 20)
+            continue;
+        uint32_t minimum = read_ttl(in->m + record.at + record.length - 4);
+        verdict.has_ttl = true;
+        verdict.ttl = record.ttl < minimum ? record.ttl : minimum;
+        if (ttl < verdict.ttl)
+            verdict.ttl = ttl;
+        return verdict;
+    }
+    bool sure = outcome == DNS_NXDOMAIN || (header->flags & FLAG_AUTHORITATIVE) != 0 || !referral;
+    if (!sure || (header->flags & FLAG_TRUNCATED))
+        verdict.outcome = DNS_SERVFAIL;
+    return verdict;
+}
+
+static struct dns_verdict read_reply(const struct reader *in, enum dns_type type, const char *name,
+                                     struct strbuf *packed)
+{
+    const struct dns_verdict malformed = {.outcome = DNS_SERVFAIL};
+    struct answer_section section = {0};
+    struct header header = {0};
+    struct wire owner;
+    size_t at = 0;
+    uint32_t ttl = UINT32_MAX;
+    if (!read_header(in, &header, &at) || !wire_from_text(name, &owner))
+        return malformed;
+    for (; section.n < header.answers && section.n < DNS_WALK_MAX; section.n++) {
+        if (!read_record(in, &at, &section.records[section.n]))
+            return malformed;
+    }
+    unsigned rrtype = (unsigned)dns_message_rrtype(type);
+    enum walk walk = follow(in, &section, rrtype, &owner, &ttl);
+    bool nxdomain = (header.flags & RCODE_MASK) == RCODE_NXDOMAIN;
+    if (walk == WALK_MALFORMED || (walk == WALK_NOTHING && section.n < header.answers))
+        return malformed;
+    if (nxdomain || walk == WALK_NOTHING)
+        return read_negative(in, &header, at, nxdomain ? DNS_NXDOMAIN : DNS_NODATA, ttl);
+    dns_pack_begin(packed, DNS_FOUND);
+    pack_records(in, &section, rrtype, &owner, &ttl, packed);
+    bool none = dns_pack_count(packed) == 0;
+    return (struct dns_verdict){
+        .outcome = none ? DNS_NODATA : DNS_FOUND, .has_ttl = true, .ttl = ttl};
+}
+
+struct dns_verdict dns_message_read(const uint8_t *message, size_t n, enum dns_type type,
+                                    const char *name, struct strbuf *packed_out)
+{
+    struct reader in = {message, n};
+    struct dns_verdict verdict = read_reply(&in, type, name, packed_out);
+    if (verdict.outcome != DNS_FOUND)
+        dns_pack_begin(packed_out, verdict.outcome);
+    return verdict;
+}

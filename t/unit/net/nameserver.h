@@ -1,0 +1,30 @@
+/*
+ * nameserver.h - a scripted name server (t/lib/dnsserver.py) as a child of a
+ * unit test. The tree is found through GATEHOUSE_TOP, srcdir or the current
+ * folder. One thread. Any failure fails the test.
+ */
+#ifndef T_UNIT_NET_NAMESERVER_H
+#define T_UNIT_NET_NAMESERVER_H
+
+#include <sys/types.h>
+#include "lib/net/dns.h"
+
+struct nameserver {
+    pid_t pid;
+    FILE *commands, *replies;
+    unsigned port;
+    char log[64]; /* file with a line for each question */
+};
+
+void nameserver_start(struct nameserver *server);
+void nameserver_script(struct nameserver *server, const char *script); /* replaces the old one */
+/* How many questions came: how is "udp" or "tcp"; name "" means all. */
+unsigned nameserver_count(struct nameserver *server, const char *how, const char *name,
+                          const char *type);
+void nameserver_stop(struct nameserver *server);
+
+/* [dns] as with no key given, but for this server and the times below: one try
+ * of 400 ms. The keys live until the next call. */
+struct dns_keys nameserver_keys(const struct nameserver *server);
+
+#endif
