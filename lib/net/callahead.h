@@ -58,8 +58,8 @@ struct callahead_profile {
     const struct callahead_keys *keys;
     const struct nexthop *servers; /* type static: parsed `servers` */
     size_t nservers;
-    struct tls_client *tls;        /* NULL when tls = off */
-    void (*take)(void *arg);       /* one more question refers to this profile */
+    struct tls_client *tls;  /* NULL when tls = off */
+    void (*take)(void *arg); /* one more question refers to this profile */
     void (*release)(void *arg);
     void *arg;
 };
@@ -71,8 +71,8 @@ struct callahead_profile {
 struct callahead_where {
     const struct nexthop *hosts; /* in order; borrowed during the call */
     size_t nhosts;
-    const char *mx_domain;       /* used when nhosts is 0; NULL with hosts */
-    bool untrusted;              /* hosts came from the client's own address literal */
+    const char *mx_domain; /* used when nhosts is 0; NULL with hosts */
+    bool untrusted;        /* hosts came from the client's own address literal */
 };
 
 /* Blocks up to deadline (and keys->timeout). about_to_wait: see host.h. The

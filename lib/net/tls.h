@@ -39,8 +39,8 @@ enum tls_result { TLS_DONE, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAILE
 enum tls_result tls_handshake(struct tls_session *session, struct err *err);
 enum tls_result tls_read(struct tls_session *session, void *to, size_t room, size_t *n_out,
                          struct err *err);
-enum tls_result tls_write(struct tls_session *session, const void *from, size_t size,
-                          size_t *n_out, struct err *err);
+enum tls_result tls_write(struct tls_session *session, const void *from, size_t size, size_t *n_out,
+                          struct err *err);
 bool tls_pending(const struct tls_session *session); /* decrypted bytes wait */
 
 #endif
