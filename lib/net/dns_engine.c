@@ -368,23 +368,24 @@ struct dns_engine *dns_engine_new(const struct dns_keys *keys, dns_done *done, v
         free(engine);
         return NULL;
     }
+    int rc = 0;
     engine->done = done;
     engine->arg = arg;
     CHECK(pthread_mutex_init(&engine->lock, NULL) == 0);
     engine->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (engine->wake_fd < 0) {
         err_system(err, errno, "eventfd");
-        goto failed;
+        goto out;
     }
     engine->channels[0] = channel_new(engine, keys, err);
     if (engine->channels[0] == NULL)
-        goto failed;
-    int rc = start_thread(engine);
+        goto out;
+    rc = start_thread(engine);
     if (rc == 0)
         return engine;
     err_system(err, rc, "cannot start the DNS thread");
+out:
     channel_free(engine->channels[0]);
-failed:
     free_parts(engine);
     return NULL;
 }
