@@ -3,12 +3,14 @@
  *
  * Non-blocking descriptors with poll(2); CLOEXEC, TCP_NODELAY. A sock may
  * carry TLS (tls.h): sock_read/sock_write then go through it. One thread uses
- * a sock at a time; sock_shutdown() alone may be called from another thread to
- * wake it.
+ * a sock. To wake it from another there is a stop descriptor: as soon as it is
+ * readable, every wait of every sock made with it ends with ERR_SYSTEM and
+ * ECANCELED. SIGPIPE: see tls.h.
  */
 #ifndef LIB_NET_SOCK_H
 #define LIB_NET_SOCK_H
 
+#include <sys/types.h>
 #include "lib/base/err.h"
 #include "lib/base/ip.h"
 #include "lib/base/mono.h"
@@ -17,22 +19,27 @@ struct sock;
 struct tls_client; /* tls.h */
 
 /* interface: "" or "auto" for the system's choice, else a local address or a
- * device name. err->kind ERR_TIMEOUT or ERR_SYSTEM. */
-struct sock *sock_connect(const struct ip *ip, uint16_t port, const char *interface,
+ * device name. stop_fd: see above, borrowed while the sock lives; -1: none.
+ * err->kind ERR_TIMEOUT, ERR_SYSTEM, ERR_RANGE (the interface has no address
+ * of that kind) or ERR_MEMORY. */
+struct sock *sock_connect(const struct ip *ip, uint16_t port, const char *interface, int stop_fd,
                           mono_us deadline, struct err *err);
 void sock_close(struct sock *sock); /* takes NULL; never blocks */
-void sock_shutdown(struct sock *sock);
 
-/* At least one byte: its count. 0: the peer closed. -1: err. */
+/* At least one byte: its count. 0: the peer closed. -1: err, of kind
+ * ERR_TIMEOUT, ERR_SYSTEM or ERR_TLS. Takes what is there even past the deadline. */
 ssize_t sock_read(struct sock *sock, void *to, size_t room, mono_us deadline, struct err *err);
 /* Would sock_read() return at once (bytes, close or error)? For idle checks. */
 bool sock_readable(struct sock *sock);
 /* Everything or an error. */
 NODISCARD bool sock_write(struct sock *sock, const void *from, size_t size, mono_us deadline,
                           struct err *err);
+/* What can be written without waiting; for a last word before sock_close(). */
+void sock_write_some(struct sock *sock, const void *from, size_t size);
 
-/* Turn on TLS as client. host: the name the certificate must carry when
- * verify is asked for, and SNI. On failure the sock must be closed. */
+/* Turn on TLS as client. host: the name (or address as text) the certificate
+ * must carry when verify is asked for, and SNI. On failure (ERR_TLS when it is
+ * TLS's fault) the sock must be closed. */
 NODISCARD bool sock_start_tls(struct sock *sock, struct tls_client *tls, const char *host,
                               bool verify, mono_us deadline, struct err *err);
 bool sock_has_tls(const struct sock *sock);
