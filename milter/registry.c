@@ -5,8 +5,11 @@
 #include "milter/registry.h"
 
 #include "lib/gate/listener.h"
+#include "lib/net/callahead.h"
+#include "lib/net/dns.h"
 #include "lib/net/ldap.h"
 #include "lib/net/reputation.h"
+#include "lib/net/tls.h"
 #include "lib/tables/auth.h"
 #include "lib/tables/exceptions.h"
 #include "lib/tables/group.h"
@@ -24,6 +27,8 @@
 
 const struct conf_type *const registry[] = {
     TYPE("gatehouse", NULL, settings, 0, "The program as a whole: sockets, user, log, time."),
+    TYPE("dns", NULL, dns, 0, "How names are looked up."),
+    TYPE("tls", NULL, tls, 0, "Client TLS for call-ahead and LDAP."),
     TYPE("reputation", NULL, reputation, KEY_LATER,
          "Where reputation scores, network owners and countries of clients come from. Scores run "
          "from -10.0 to +10.0."),
@@ -39,6 +44,9 @@ const struct conf_type *const registry[] = {
     TYPE("listener", "NAME", listener, 0,
          "What one smtpd service of the MTA is judged by. A connection belongs to the listener "
          "whose daemon_name, local_address and local_port fit best."),
+    TYPE("callahead", "NAME", callahead, 0,
+         "SMTP call-ahead: asks the mailbox host, while the client waits, whether it wants a "
+         "recipient."),
     TYPE("ldap", "NAME", ldap, KEY_LATER, "A directory that knows recipients or their mail hosts."),
     TYPE("routes", NULL, routes, 0,
          "SMTP routes: where accepted mail goes. Call-ahead asks there, and gatehousectl maps "

@@ -152,7 +152,7 @@ static void manual_key(const struct key_row *row, struct strbuf *out)
     struct strbuf prose;
     strbuf_init(&prose);
     put_prose(row, &prose);
-    if (row->dflt[0])
+    if (row->dflt[0] && !strstr(row->doc, "Default: "))
         strbuf_printf(&prose, " Default: %s%s", row->dflt,
                       row->dflt[strlen(row->dflt) - 1] == '.' ? "" : ".");
     strbuf_printf(out, ".It Cm %s\n", row->name);
