@@ -60,13 +60,14 @@ void lines_close(struct lines *lines)
 
 struct place lines_place(const struct lines *lines, unsigned column)
 {
-    return (struct place){lines->path, lines->line, column};
+    return (struct place){.file = lines->path, .line = lines->line, .column = column};
 }
 
 /* Give up on the file: a problem at the line being read. */
 static bool stop(struct lines *lines, const char *why)
 {
-    struct place at = {lines->path, lines->line + 1, 0};
+    struct place at = lines_place(lines, 0);
+    at.line++;
     problem_error(lines->problems, at, "cannot read on: %s", why);
     lines->at_end = true;
     lines->from = lines->to = 0;

@@ -30,7 +30,9 @@ enum mailaddr_kind {
 
 enum mailaddr_mode { MAILADDR_STRICT, MAILADDR_LOOSE };
 
-#define MAILADDR_LOCAL_MAX 64  /* RFC 5321 4.5.3.1.1 */
+/* RFC 5321 4.5.3.1.1 asks for at least 64; senders made by VERP and SRS are
+ * longer, and no MTA we serve enforces the minimum as a maximum. */
+#define MAILADDR_LOCAL_MAX 255
 #define MAILADDR_PATH_MAX 1024 /* bytes of input looked at; more is an error */
 
 struct mailaddr {

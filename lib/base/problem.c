@@ -75,6 +75,8 @@ static void add(struct problems *problems, enum problem_severity severity, struc
     put_place(&raw, at);
     if (severity == PROBLEM_WARNING)
         strbuf_puts(&raw, "warning: ");
+    if (at.key)
+        strbuf_printf(&raw, "%s: ", at.key);
     int n = vsnprintf(text, sizeof text, fmt, ap);
     if (n < 0)
         text[0] = '\0';

@@ -19,6 +19,7 @@ struct place {
     const char *file; /* NULL: no file (built-in, command line) */
     unsigned line;    /* 1...; 0: the whole file */
     unsigned column;  /* 1...; 0: not known */
+    const char *key;  /* "[listener in] rat": whose value it is; NULL: the text says it */
 };
 
 #define PROBLEM_TEXT_MAX 2048 /* bytes of one text; longer ones end in "..." */

@@ -139,6 +139,7 @@ void conf_report(struct problems *problems, enum problem_severity severity, stru
     }
     strbuf_puts(&text, text.n > 0 ? " " : "");
     strbuf_vprintf(&text, fmt, ap);
+    at.key = NULL; /* the title says it */
     if (severity == PROBLEM_ERROR)
         problem_error(problems, at, "%s", strbuf_text(&text));
     else

@@ -44,6 +44,15 @@ static void report(struct reading *reading, struct place at, struct slice key, c
     va_end(ap);
 }
 
+/* "[listener in] rat", for whoever finds the value wrong later. */
+static const char *key_title(struct reading *reading, const char *key)
+{
+    const char *title =
+        arena_printf(reading->conf->arena, "%s %s", strbuf_text(&reading->title), key);
+    reading->no_memory = reading->no_memory || !title;
+    return title;
+}
+
 static bool is_list(const struct key_row *row)
 {
     return row->type == KEY_LIST || row->type == KEY_SET;
@@ -196,12 +205,13 @@ static void take_key(struct reading *reading, const struct ini_event *event)
         return;
     }
     section->origins[index] = event->at;
+    section->origins[index].key = key_title(reading, section->type->rows[index].name);
     reading->row = index;
     reading->above = ABOVE_OTHER;
     if (is_list(&section->type->rows[index]))
-        begin_list(reading, event->value, event->at);
+        begin_list(reading, event->value, section->origins[index]);
     else
-        set_key(reading, index, event->value, event->at);
+        set_key(reading, index, event->value, section->origins[index]);
 }
 
 /* --- sections ----------------------------------------------------------------------- */
@@ -399,7 +409,7 @@ static bool fill_shelf(struct conf *conf, struct conf_shelf *shelf, const struct
     shelf->names = strmap_new();
     if (!shelf->names)
         return false;
-    struct place nowhere = {conf->path, 0, 0};
+    struct place nowhere = {.file = conf->path};
     return type->arg || conf_add(conf, shelf, (struct slice){"", 0}, nowhere);
 }
 
@@ -445,7 +455,7 @@ struct conf *conf_read(const char *path, const struct conf_type *const *types, s
             check_sections(reading.conf, &reading.conf->shelves[i], problems);
     }
     if (!reading.conf || reading.no_memory)
-        problem_error(problems, (struct place){path, 0, 0}, "out of memory");
+        problem_error(problems, (struct place){.file = path}, "out of memory");
     strbuf_done(&reading.title);
     strbuf_done(&reading.list);
     if (problems_errors(problems) == before)

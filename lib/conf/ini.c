@@ -155,6 +155,6 @@ void ini_read(const char *path, void (*take)(const struct ini_event *event, void
         return;
     /* Line errors cannot come from what it gets to see: only lack of memory. */
     if (ini_parse_stream(read_line, &reader, take_key, &reader) != 0)
-        problem_error(problems, (struct place){path, 0, 0}, "cannot read on: out of memory");
+        problem_error(problems, (struct place){.file = path}, "cannot read on: out of memory");
     lines_close(reader.lines);
 }

@@ -277,7 +277,8 @@ static bool read_address(struct loader *loader, struct scan *scan, struct rat_en
                              "user@example.com, user@, user@[192.0.2.1], [192.0.2.1], "
                              "[IPv6:2001:db8::1], ALL",
                              reader_shown(word, copy));
-    entry->at = (struct place){loader->path, reader_line(&loader->reader), column};
+    entry->at = (struct place){
+        .file = loader->path, .line = reader_line(&loader->reader), .column = column};
     entry->address = arena_dup_slice(arena, utf8);
     entry->key = arena_dup(arena, key);
     if (entry->address == NULL || entry->key == NULL)

@@ -17,7 +17,8 @@ static void check_round_trip(const struct key_row *row, const struct key_test *f
     strbuf_init(&printed);
     key_print(row, first, &printed);
     CHECK(!printed.failed);
-    struct key_source source = {{strbuf_text(&printed), printed.n}, {"f", 1, 0}, "/etc"};
+    struct key_source source = {
+        {strbuf_text(&printed), printed.n}, {.file = "f", .line = 1}, "/etc"};
     if (!(row->flags & KEY_SECRET)) {
         CHECK(key_set(row, &again, &source, arena, NULL));
         CHECK(key_same(row, first, &again));
@@ -33,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct slice value = {(const char *)data + 1, size - 1};
     const struct key_row *row = &key_test_rows[(data[0] - ' ') % ARRAY_LEN(key_test_rows)];
-    struct key_source source = {value, {"f", 1, 0}, "/etc"};
+    struct key_source source = {value, {.file = "f", .line = 1}, "/etc"};
     struct arena *arena = arena_new(0);
     CHECK(arena);
     if (key_set(row, &section, &source, arena, &err))

@@ -27,7 +27,8 @@ static const struct key_row *row_called(const char *name)
 
 static bool set_slice(const char *name, struct slice value, struct err *err)
 {
-    struct key_source source = {value, {"a.conf", 10, 3}, "/etc/gatehouse"};
+    struct key_source source = {
+        value, {.file = "a.conf", .line = 10, .column = 3}, "/etc/gatehouse"};
     return key_set(row_called(name), &section, &source, arena, err);
 }
 
@@ -344,8 +345,8 @@ static void copies_and_compares(void **state)
     assert_int_equal(ARRAY_LEN(values), ARRAY_LEN(key_test_rows));
     for (size_t i = 0; i < ARRAY_LEN(values); i++) {
         const struct key_row *row = &key_test_rows[i];
-        struct key_source one = {slice_of(values[i][0]), {"f", 1, 0}, "/"};
-        struct key_source two = {slice_of(values[i][1]), {"f", 1, 0}, "/"};
+        struct key_source one = {slice_of(values[i][0]), {.file = "f", .line = 1}, "/"};
+        struct key_source two = {slice_of(values[i][1]), {.file = "f", .line = 1}, "/"};
         assert_true(key_set(row, &a, &one, arena, NULL));
         assert_true(key_set(row, &b, &two, arena, NULL));
         assert_true(key_same(row, &a, &a));

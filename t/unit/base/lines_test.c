@@ -27,7 +27,7 @@ static void write_file(const char *bytes, size_t n)
 static void read_all(struct strbuf *out, struct problems *problems)
 {
     struct slice line;
-    struct lines *lines = lines_open(path, (struct place){"here", 1, 0}, problems);
+    struct lines *lines = lines_open(path, (struct place){.file = "here", .line = 1}, problems);
     assert_non_null(lines);
     while (lines_next(lines, &line)) {
         struct place at = lines_place(lines, 7);
@@ -164,7 +164,7 @@ static void check_open_fails(const char *name, const char *problem)
 {
     struct problems problems;
     problems_init(&problems);
-    assert_null(lines_open(name, (struct place){"a.conf", 9, 0}, &problems));
+    assert_null(lines_open(name, (struct place){.file = "a.conf", .line = 9}, &problems));
     assert_int_equal(problems.count, 1);
     assert_string_equal(problems.list[0].line, problem);
     problems_done(&problems);

@@ -255,14 +255,15 @@ static bool parse_lengths(size_t local, bool quoted, size_t domain)
 static void test_limits(void **state)
 {
     (void)state;
-    assert_true(parse_lengths(63, false, 1));
-    assert_true(parse_lengths(64, false, 1));
-    assert_false(parse_lengths(65, false, 1));
-    assert_true(parse_lengths(62, true, 1)); /* as sent: the quotes count */
-    assert_false(parse_lengths(63, true, 1));
-    assert_true(parse_lengths(64, false, 251));
-    assert_true(parse_lengths(64, false, 253));
-    assert_false(parse_lengths(64, false, 255));
+    const size_t most = MAILADDR_LOCAL_MAX;
+    assert_true(parse_lengths(most - 1, false, 1));
+    assert_true(parse_lengths(most, false, 1));
+    assert_false(parse_lengths(most + 1, false, 1));
+    assert_true(parse_lengths(most - 2, true, 1)); /* as sent: the quotes count */
+    assert_false(parse_lengths(most - 1, true, 1));
+    assert_true(parse_lengths(most, false, 251));
+    assert_true(parse_lengths(most, false, 253));
+    assert_false(parse_lengths(most, false, 255));
 
     /* A long source route reaches the bound of the whole. */
     char text[MAILADDR_PATH_MAX + 1];

@@ -22,11 +22,16 @@ static void writes_the_place(void **state)
         struct place at;
         const char *error, *warning;
     } cases[] = {
-        {{NULL, 0, 0}, "x 7", "warning: x 7"},
-        {{NULL, 3, 4}, "x 7", "warning: x 7"},
-        {{"a.conf", 0, 0}, "a.conf: x 7", "a.conf: warning: x 7"},
-        {{"a.conf", 12, 0}, "a.conf:12: x 7", "a.conf:12: warning: x 7"},
-        {{"a.conf", 12, 3}, "a.conf:12:3: x 7", "a.conf:12:3: warning: x 7"},
+        {{0}, "x 7", "warning: x 7"},
+        {{.line = 3, .column = 4}, "x 7", "warning: x 7"},
+        {{.file = "a.conf"}, "a.conf: x 7", "a.conf: warning: x 7"},
+        {{.file = "a.conf", .line = 12}, "a.conf:12: x 7", "a.conf:12: warning: x 7"},
+        {{.file = "a.conf", .line = 12, .column = 3},
+         "a.conf:12:3: x 7",
+         "a.conf:12:3: warning: x 7"},
+        {{.file = "a.conf", .line = 12, .key = "[routes] file"},
+         "a.conf:12: [routes] file: x 7",
+         "a.conf:12: warning: [routes] file: x 7"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct problems problems;
@@ -49,7 +54,7 @@ static void keeps_all_in_order(void **state)
 {
     (void)state;
     struct problems problems;
-    struct place at = {"f", 0, 0};
+    struct place at = {.file = "f"};
     problems_init(&problems);
     for (at.line = 1; at.line <= 1000; at.line++)
         problem_error(&problems, at, "x");
@@ -64,7 +69,8 @@ static void foreign_bytes_become_printable(void **state)
     (void)state;
     struct problems problems;
     problems_init(&problems);
-    problem_error(&problems, (struct place){"a\033b", 1, 0}, "\"%s\" \\", "\xff\n\xc3\xa4");
+    problem_error(&problems, (struct place){.file = "a\033b", .line = 1}, "\"%s\" \\",
+                  "\xff\n\xc3\xa4");
     assert_string_equal(problems.list[0].line, "a\\x1bb:1: \"\\xff\\x0a\xc3\xa4\" \\");
     problems_done(&problems);
 }

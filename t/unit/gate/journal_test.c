@@ -109,7 +109,7 @@ static void connect_line_of_a_refusal_names_its_rule(void **state)
     (void)state;
     conn.policy = &blocked;
     conn.match = (struct hat_match){.group = NULL, .entry = "ALL"};
-    verdict.rule = (struct place){"/etc/gatehouse/gatehouse.conf", 31, 0};
+    verdict.rule = (struct place){.file = "/etc/gatehouse/gatehouse.conf", .line = 31};
     verdict.ms = 12;
     journal_connect(&conn, &verdict);
     LINE_IS("icid=17 event=connect listener=inbound ip=192.0.2.9 host=mail.example.net "
@@ -254,7 +254,7 @@ static void rcpt_line_with_all_there_is(void **state)
     verdict.asked = verdict.cached = true;
     verdict.server = "[2001:db8::5]:25";
     verdict.remote = "later\x1b \"please\"";
-    verdict.rule = (struct place){"/tables/my rat", 3, 7};
+    verdict.rule = (struct place){.file = "/tables/my rat", .line = 3, .column = 7};
     journal_rcpt(&conn, &mail, &rcpt, &verdict);
     LINE_IS("icid=17 mid=40 rid=2 event=rcpt from=<a@b> to=<c@d> verdict=tempfail code=451 "
             "status=4.2.1 by=callahead detail=temporary server=[2001:db8::5]:25 cached=yes ms=0 "
@@ -268,7 +268,7 @@ static void rcpt_lines_that_asked_nobody(void **state)
     struct rcpt_facts rcpt = recipient();
     struct verdict verdict = because(REASON_RAT_REJECTED);
     (void)state;
-    verdict.rule = (struct place){"rat", 9, 1};
+    verdict.rule = (struct place){.file = "rat", .line = 9, .column = 1};
     journal_rcpt(&conn, &mail, &rcpt, &verdict);
     LINE_IS("icid=17 mid=40 rid=2 event=rcpt from=<a@b> to=<c@d> verdict=reject code=550 "
             "status=5.1.0 by=rat detail=rat_reject ms=0 rule=rat:9");

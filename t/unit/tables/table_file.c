@@ -42,5 +42,5 @@ const char *table_file_problems(struct table_file *file)
 
 struct place table_file_named(void)
 {
-    return (struct place){"gatehouse.conf", 7, 0};
+    return (struct place){.file = "gatehouse.conf", .line = 7};
 }
