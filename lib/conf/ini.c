@@ -76,6 +76,10 @@ static bool split_key(struct reader *reader, struct slice line, const char *wron
         value = (struct slice){equals + 1, line.n - name.n - 1};
     }
     name = slice_trim(name);
+    /* The rest of a line without "=" may be a password: not for errors. */
+    for (size_t i = 0; !equals && i < name.n; i++)
+        if (ascii_is_space(name.p[i]) || name.p[i] == ':')
+            name.n = i;
     if (!wrong && !equals)
         wrong = "\"=\" is missing; allowed: key = value";
     else if (!wrong && name.n > INI_NAME_MAX)

@@ -13,7 +13,9 @@ struct complaint {
 static const struct complaint complaints[] = {
     /* the shape of lines */
     {"[plain]\nwait\n", "conf:2: [plain] wait: \"=\" is missing; allowed: key = value\n"},
-    {"[plain]\nwait: 5s\n", "conf:2: [plain] wait: 5s: \"=\" is missing; allowed: key = value\n"},
+    {"[plain]\nwait: 5s\n", "conf:2: [plain] wait: \"=\" is missing; allowed: key = value\n"},
+    {"[plain]\npassword top secret\n",
+     "conf:2: [plain] password: \"=\" is missing; allowed: key = value\n"},
     {"[plain]\n= 5\n",
      "conf:2: [plain] no name of a key; allowed: letters, digits and \"_\" before "
      "\"=\"\n"},
