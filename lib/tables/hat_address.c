@@ -251,7 +251,7 @@ static bool parse6(struct slice text, struct hat_form *form, struct err *err)
         form->last = form->first;
         return true;
     }
-    if (ip_parse(before, &ip) || ip_parse(after, &ip))
+    if (ip_parse(before, &ip) && ip_parse(after, &ip))
         return parse_range(text, before, after, allowed6, form, err);
     return parse_groups6(text, form, err);
 }

@@ -1,0 +1,531 @@
+/* hat_reference.c - see hat_reference.h. */
+#include "t/unit/tables/hat_reference.h"
+
+#include <string.h>
+
+static const struct policy accepting = {.name = "A", .keys = {.access = POLICY_ACCEPT}};
+static const struct policy refusing = {.name = "R", .keys = {.access = POLICY_REJECT}};
+static const struct policy passing = {.name = "C", .keys = {.access = POLICY_CONTINUE}};
+static const struct policy fallback = {.name = "F", .keys = {.access = POLICY_ACCEPT}};
+
+static const char *const zones[] = {"a.bl", "b.bl", "c.bl", "d.bl"};
+static const char *const countries[] = {"JP", "DE", "FR"};
+
+/* --- making entries ------------------------------------------------------------------ */
+
+/* Few values, so that entries overlap and clients hit them; edges of octets
+ * among them. */
+static unsigned octet(struct random *random)
+{
+    static const unsigned values[] = {0, 1, 2, 9, 10, 254, 255};
+    return values[random_below(random, ARRAY_LEN(values))];
+}
+
+static unsigned hextet(struct random *random)
+{
+    static const unsigned values[] = {0, 1, 2, 0x10, 0xff, 0x100, 0xffff};
+    return values[random_below(random, ARRAY_LEN(values))];
+}
+
+static void sort_two(unsigned *a, unsigned *b)
+{
+    if (*a > *b) {
+        unsigned c = *a;
+        *a = *b;
+        *b = c;
+    }
+}
+
+static uint32_t address4(struct random *random)
+{
+    return 10u << 24 | octet(random) << 16 | octet(random) << 8 | octet(random);
+}
+
+static void print4(uint32_t a, char text[16])
+{
+    snprintf(text, 16, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+}
+
+/* "10.1.", "10.0.1-9", "10.0.0.1-9" ... */
+static void make_octets(struct random *random, struct reference_entry *e)
+{
+    unsigned n = 1 + random_below(random, 4), v[4] = {10, octet(random), octet(random), 0};
+    unsigned from = octet(random), to = octet(random), used = 0;
+    bool range = random_below(random, 2) == 0;
+    sort_two(&from, &to);
+    if (!range)
+        to = from;
+    for (unsigned i = 0; i + 1 < n; i++) {
+        e->lo = e->lo << 8 | v[i];
+        used += (unsigned)snprintf(e->text + used, sizeof e->text - used, "%u.", v[i]);
+    }
+    e->hi = e->lo << 8 | to;
+    e->lo = e->lo << 8 | from;
+    for (unsigned i = n; i < 4; i++) {
+        e->lo <<= 8;
+        e->hi = e->hi << 8 | 255;
+    }
+    used +=
+        (unsigned)snprintf(e->text + used, sizeof e->text - used, range ? "%u-%u" : "%u", from, to);
+    if (n < 4 && random_below(random, 2) == 0)
+        snprintf(e->text + used, sizeof e->text - used, ".");
+}
+
+static void make_network4(struct random *random, struct reference_entry *e)
+{
+    char text[16];
+    uint32_t address = address4(random);
+    unsigned bits = random_below(random, 33);
+    uint32_t host = bits == 0 ? UINT32_MAX : (uint32_t)((UINT64_C(1) << (32 - bits)) - 1);
+    e->lo = address & ~host;
+    e->hi = address | host;
+    print4(random_below(random, 2) == 0 ? e->lo : address, text);
+    if (random_below(random, 4) == 0)
+        snprintf(e->text, sizeof e->text, "::ffff:%s/%u", text, bits + 96);
+    else
+        snprintf(e->text, sizeof e->text, "%s/%u", text, bits);
+}
+
+static void make4(struct random *random, struct reference_entry *e)
+{
+    char from[16], to[16];
+    e->kind = REF_V4;
+    switch (random_below(random, 4)) {
+    case 0:
+        make_octets(random, e);
+        break;
+    case 1:
+        make_network4(random, e);
+        break;
+    case 2:
+        e->lo = address4(random);
+        e->hi = address4(random);
+        sort_two(&e->lo, &e->hi);
+        print4(e->lo, from);
+        print4(e->hi, to);
+        snprintf(e->text, sizeof e->text, "%s-%s", from, to);
+        break;
+    default:
+        e->lo = e->hi = address4(random);
+        print4(e->lo, from);
+        snprintf(e->text, sizeof e->text, random_below(random, 4) == 0 ? "::ffff:%s" : "%s", from);
+        break;
+    }
+}
+
+static void address6(struct random *random, uint16_t out[8])
+{
+    memset(out, 0, 8 * sizeof out[0]);
+    out[0] = 0x2001;
+    for (unsigned i = 1; i < 8; i++) {
+        if (random_below(random, 3) == 0 || i == 7)
+            out[i] = (uint16_t)hextet(random);
+    }
+}
+
+static int compare6(const uint16_t a[8], const uint16_t b[8])
+{
+    for (unsigned i = 0; i < 8; i++) {
+        if (a[i] != b[i])
+            return a[i] < b[i] ? -1 : 1;
+    }
+    return 0;
+}
+
+static size_t print6(const uint16_t a[8], char *out, size_t room)
+{
+    int n = snprintf(out, room, "%x:%x:%x:%x:%x:%x:%x:%x", (unsigned)a[0], (unsigned)a[1],
+                     (unsigned)a[2], (unsigned)a[3], (unsigned)a[4], (unsigned)a[5], (unsigned)a[6],
+                     (unsigned)a[7]);
+    return (size_t)n;
+}
+
+static void make_network6(struct random *random, struct reference_entry *e)
+{
+    unsigned bits = random_below(random, 129);
+    address6(random, e->first);
+    size_t n = print6(e->first, e->text, sizeof e->text);
+    snprintf(e->text + n, sizeof e->text - n, "/%u", bits);
+    memcpy(e->last, e->first, sizeof e->last);
+    for (unsigned bit = bits; bit < 128; bit++) {
+        uint16_t mask = (uint16_t)(0x8000u >> bit % 16);
+        e->first[bit / 16] = (uint16_t)(e->first[bit / 16] & ~mask);
+        e->last[bit / 16] |= mask;
+    }
+}
+
+static void make_group_range(struct random *random, struct reference_entry *e)
+{
+    unsigned from = hextet(random), to = hextet(random), used = 0;
+    sort_two(&from, &to);
+    e->kind = REF_V6_GROUP;
+    address6(random, e->first);
+    e->group = random_below(random, 8);
+    e->from = (uint16_t)from;
+    e->to = (uint16_t)to;
+    for (unsigned i = 0; i < 8; i++) {
+        const char *colon = i < 7 ? ":" : "";
+        char *at = e->text + used;
+        size_t room = sizeof e->text - used;
+        used += i == e->group ? (unsigned)snprintf(at, room, "%x-%x%s", from, to, colon)
+                              : (unsigned)snprintf(at, room, "%x%s", (unsigned)e->first[i], colon);
+    }
+}
+
+static void make6(struct random *random, struct reference_entry *e)
+{
+    e->kind = REF_V6;
+    switch (random_below(random, 4)) {
+    case 0:
+        make_network6(random, e);
+        break;
+    case 1:
+        make_group_range(random, e);
+        break;
+    case 2:
+        do {
+            address6(random, e->first);
+            address6(random, e->last);
+        } while (compare6(e->first, e->last) > 0);
+        size_t n = print6(e->first, e->text, sizeof e->text);
+        e->text[n++] = '-';
+        print6(e->last, e->text + n, sizeof e->text - n);
+        break;
+    default:
+        address6(random, e->first);
+        memcpy(e->last, e->first, sizeof e->last);
+        print6(e->first, e->text, sizeof e->text);
+        break;
+    }
+}
+
+static void make_name(struct random *random, char *out, size_t room)
+{
+    static const char *const labels[] = {"mx", "b", "example", "bexample"};
+    size_t used = 0;
+    for (unsigned n = 1 + random_below(random, 3); n > 0; n--)
+        used += (size_t)snprintf(out + used, room - used, n > 1 ? "%s." : "%s",
+                                 labels[random_below(random, ARRAY_LEN(labels))]);
+}
+
+static void copy_case(struct random *random, char *out, const char *in)
+{
+    for (; *in != '\0'; in++) {
+        bool up = *in >= 'a' && *in <= 'z' && random_below(random, 4) == 0;
+        *out++ = (char)(up ? *in - 'a' + 'A' : *in);
+    }
+    *out = '\0';
+}
+
+static void make_named(struct random *random, struct reference_entry *e)
+{
+    bool below = random_below(random, 2) == 0;
+    e->kind = below ? REF_BELOW : REF_NAME;
+    e->name[0] = '.';
+    make_name(random, e->name + below, sizeof e->name - 1);
+    copy_case(random, e->text, e->name);
+}
+
+static void make_score(struct random *random, struct reference_entry *e)
+{
+    int from = (int)random_below(random, 201) - 100, to = (int)random_below(random, 201) - 100;
+    e->kind = random_below(random, 3) == 0 ? REF_NO_SCORE : REF_SCORE;
+    e->score_from = (from < to ? from : to) / 10.0;
+    e->score_to = (from < to ? to : from) / 10.0;
+    if (e->kind == REF_SCORE)
+        snprintf(e->text, sizeof e->text, "SBRS[%.1f:%.1f]", e->score_from, e->score_to);
+    else
+        snprintf(e->text, sizeof e->text, "sbrs[none]");
+}
+
+static void make_lookup(struct random *random, struct reference_entry *e)
+{
+    switch (random_below(random, 5)) {
+    case 0:
+    case 1:
+        make_score(random, e);
+        break;
+    case 2:
+        e->kind = REF_OWNER;
+        e->owner = 1 + random_below(random, 3);
+        snprintf(e->text, sizeof e->text, "SBO:%u", (unsigned)e->owner);
+        break;
+    case 3:
+        e->kind = REF_COUNTRY;
+        memcpy(e->name, countries[random_below(random, ARRAY_LEN(countries))], 3);
+        snprintf(e->text, sizeof e->text, "country:%s", e->name);
+        break;
+    default:
+        e->kind = REF_ZONE;
+        memcpy(e->name, zones[random_below(random, ARRAY_LEN(zones))], 5);
+        snprintf(e->text, sizeof e->text, "dnslist[%s]", e->name);
+        break;
+    }
+}
+
+static void make_class(struct random *random, struct reference_entry *e)
+{
+    e->kind = REF_CLASS;
+    e->class = (enum hat_unverified)(1u << random_below(random, 3));
+    snprintf(e->text, sizeof e->text, "%s",
+             e->class == HAT_NO_PTR         ? "nx.domain"
+             : e->class == HAT_PTR_TEMPFAIL ? "Serv.Fail"
+                                            : "not.double.verified");
+}
+
+static void make_entry(struct random *random, struct reference_entry *e)
+{
+    uint32_t kind = random_below(random, 40);
+    memset(e, 0, sizeof *e);
+    if (kind < 12) {
+        make4(random, e);
+    } else if (kind < 20) {
+        make6(random, e);
+    } else if (kind < 26) {
+        make_named(random, e);
+    } else if (kind < 37) {
+        make_lookup(random, e);
+    } else if (kind < 39) {
+        make_class(random, e);
+    } else {
+        e->kind = REF_ALL;
+        snprintf(e->text, sizeof e->text, "all");
+    }
+}
+
+void reference_make(struct random *random, struct reference *table_out)
+{
+    static const struct policy *const policies[] = {&accepting, &accepting, &refusing, &passing};
+    table_out->fallback = &fallback;
+    table_out->n = random_below(random, REFERENCE_GROUPS_MAX + 1);
+    for (size_t i = 0; i < table_out->n; i++) {
+        struct reference_group *group = &table_out->groups[i];
+        snprintf(group->name, sizeof group->name, "G%zu", i);
+        group->policy = policies[random_below(random, ARRAY_LEN(policies))];
+        group->unverified = random_below(random, 4) == 0 ? random_below(random, 8) : 0;
+        group->n = random_below(random, REFERENCE_ENTRIES_MAX + 1);
+        for (size_t j = 0; j < group->n; j++)
+            make_entry(random, &group->entries[j]);
+    }
+}
+
+/* --- making clients -------------------------------------------------------------------- */
+
+static void client_address(struct random *random, struct ip *ip)
+{
+    uint16_t groups[8];
+    if (random_below(random, 2) == 0) {
+        *ip = ip_from_v4(address4(random) + random_below(random, 3) - 1);
+        return;
+    }
+    address6(random, groups);
+    for (unsigned i = 0; i < 8; i++) {
+        ip->b[2 * i] = (uint8_t)(groups[i] >> 8);
+        ip->b[2 * i + 1] = (uint8_t)groups[i];
+    }
+}
+
+void reference_client(struct random *random, struct reference_client *out)
+{
+    struct hat_client *client = &out->client;
+    memset(out, 0, sizeof *out);
+    client_address(random, &client->ip);
+    out->host.class = (enum host_class)random_below(random, HOST_UNKNOWN + 1);
+    make_name(random, out->host.name, sizeof out->host.name);
+    client->host = random_below(random, 4) > 0 ? &out->host : NULL;
+    client->score_known = random_below(random, 4) > 0;
+    client->score_none = random_below(random, 3) == 0;
+    client->score = ((int)random_below(random, 201) - 100) / 10.0;
+    if (random_below(random, 4) == 0 && client->score < 10)
+        client->score += random_below(random, 2) == 0 ? 0.05 : 1.0 / 30;
+    client->owner = random_below(random, 4);
+    if (random_below(random, 2) == 0)
+        memcpy(client->country, countries[random_below(random, ARRAY_LEN(countries))], 3);
+    for (size_t i = 0; i < ARRAY_LEN(zones); i++) {
+        if (random_below(random, 4) == 0)
+            out->listed[client->nlisted++] = zones[i];
+    }
+    client->listed = out->listed;
+}
+
+/* --- deciding --------------------------------------------------------------------------- */
+
+static bool is_lookup(const struct reference_entry *e)
+{
+    return e->kind >= REF_SCORE && e->kind <= REF_ZONE;
+}
+
+static void groups_of(const struct ip *ip, uint16_t out[8])
+{
+    for (unsigned i = 0; i < 8; i++)
+        out[i] = (uint16_t)(ip->b[2 * i] << 8 | ip->b[2 * i + 1]);
+}
+
+static bool matches_group_range(const struct reference_entry *e, const uint16_t ip[8])
+{
+    for (unsigned i = 0; i < 8; i++) {
+        if (i == e->group ? ip[i] < e->from || ip[i] > e->to : ip[i] != e->first[i])
+            return false;
+    }
+    return true;
+}
+
+static bool matches_address(const struct reference_entry *e, const struct ip *ip)
+{
+    uint16_t groups[8];
+    if (e->kind == REF_V4)
+        return ip_is_v4(ip) && ip_v4(ip) >= e->lo && ip_v4(ip) <= e->hi;
+    groups_of(ip, groups);
+    if (ip_is_v4(ip))
+        return false;
+    if (e->kind == REF_V6_GROUP)
+        return matches_group_range(e, groups);
+    return compare6(e->first, groups) <= 0 && compare6(groups, e->last) <= 0;
+}
+
+static bool matches_name(const struct reference_entry *e, const struct host_answer *host)
+{
+    if (host == NULL || host->class != HOST_VERIFIED)
+        return false;
+    size_t n = strlen(host->name), m = strlen(e->name);
+    if (e->kind == REF_NAME)
+        return strcmp(host->name, e->name) == 0;
+    return n > m && strcmp(host->name + n - m, e->name) == 0;
+}
+
+static bool is_listed(const struct hat_client *client, const char *zone)
+{
+    for (size_t i = 0; i < client->nlisted; i++) {
+        if (strcmp(client->listed[i], zone) == 0)
+            return true;
+    }
+    return false;
+}
+
+static unsigned class_bit(const struct hat_client *client)
+{
+    if (client->host == NULL)
+        return 0;
+    switch (client->host->class) {
+    case HOST_NO_PTR:
+        return HAT_NO_PTR;
+    case HOST_PTR_TEMPFAIL:
+        return HAT_PTR_TEMPFAIL;
+    case HOST_PTR_MISMATCH:
+        return HAT_PTR_MISMATCH;
+    case HOST_VERIFIED:
+    case HOST_UNKNOWN:
+        break;
+    }
+    return 0;
+}
+
+static bool matches(const struct reference_entry *e, const struct hat_client *client)
+{
+    switch (e->kind) {
+    case REF_V4:
+    case REF_V6:
+    case REF_V6_GROUP:
+        return matches_address(e, &client->ip);
+    case REF_NAME:
+    case REF_BELOW:
+        return matches_name(e, client->host);
+    case REF_ALL:
+        return true;
+    case REF_SCORE:
+        return client->score_known && !client->score_none && client->score >= e->score_from &&
+               client->score <= e->score_to;
+    case REF_NO_SCORE:
+        return client->score_known && client->score_none;
+    case REF_OWNER:
+        return client->owner == e->owner;
+    case REF_COUNTRY:
+        return strcmp(client->country, e->name) == 0;
+    case REF_ZONE:
+        return is_listed(client, e->name);
+    case REF_CLASS:
+        break;
+    }
+    return false;
+}
+
+static const struct reference_entry *first_match(const struct reference_group *group,
+                                                 const struct hat_client *client, bool lookup)
+{
+    for (size_t i = 0; i < group->n; i++) {
+        if (is_lookup(&group->entries[i]) == lookup && matches(&group->entries[i], client))
+            return &group->entries[i];
+    }
+    return NULL;
+}
+
+static bool takes_class(const struct reference_group *group, const struct hat_client *client)
+{
+    unsigned classes = group->unverified;
+    for (size_t i = 0; i < group->n; i++) {
+        if (group->entries[i].kind == REF_CLASS)
+            classes |= group->entries[i].class;
+    }
+    return (classes & class_bit(client)) != 0;
+}
+
+static const char *class_word(unsigned bit)
+{
+    return bit == HAT_NO_PTR         ? "nx.domain"
+           : bit == HAT_PTR_TEMPFAIL ? "serv.fail"
+                                     : "not.double.verified";
+}
+
+void reference_decide(const struct reference *table, const struct hat_client *client,
+                      struct hat_match *match_out)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        const struct reference_group *group = &table->groups[i];
+        if (group->policy->keys.access == POLICY_CONTINUE)
+            continue;
+        const struct reference_entry *entry = first_match(group, client, false);
+        if (entry == NULL)
+            entry = first_match(group, client, true);
+        if (entry == NULL && !takes_class(group, client))
+            continue;
+        *match_out =
+            (struct hat_match){.group = group->name,
+                               .entry = entry != NULL ? entry->text : class_word(class_bit(client)),
+                               .policy = group->policy,
+                               .by_owner = entry != NULL && entry->kind == REF_OWNER};
+        return;
+    }
+    *match_out = (struct hat_match){.entry = "ALL", .policy = table->fallback};
+}
+
+static void want_zone(struct hat_wants *wants, const char *zone)
+{
+    for (size_t i = 0; i < wants->nzones; i++) {
+        if (strcmp(wants->zones[i], zone) == 0)
+            return;
+    }
+    wants->zones[wants->nzones++] = zone;
+}
+
+void reference_wants(const struct reference *table, const struct hat_client *client,
+                     struct hat_wants *wants_out)
+{
+    memset(wants_out, 0, sizeof *wants_out);
+    for (size_t i = 0; i < table->n; i++) {
+        const struct reference_group *group = &table->groups[i];
+        if (group->policy->keys.access == POLICY_CONTINUE)
+            continue;
+        if (first_match(group, client, false) != NULL)
+            return;
+        for (size_t j = 0; j < group->n; j++) {
+            const struct reference_entry *e = &group->entries[j];
+            wants_out->score |= e->kind == REF_SCORE || e->kind == REF_NO_SCORE;
+            wants_out->owner |= e->kind == REF_OWNER;
+            wants_out->country |= e->kind == REF_COUNTRY;
+            if (e->kind == REF_ZONE)
+                want_zone(wants_out, e->name);
+        }
+        if (takes_class(group, client))
+            return;
+    }
+}

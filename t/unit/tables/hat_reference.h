@@ -1,0 +1,75 @@
+/*
+ * hat_reference.h - the Host Access Table as SPEC 3.1 reads: loops over groups
+ * and entries, no index, no parser.
+ *
+ * Tables are made up at random. Every entry is made twice: as the text an
+ * administrator would write, and as the numbers it means. The table under
+ * test sees the text, the reference only the numbers.
+ */
+#ifndef T_UNIT_TABLES_HAT_REFERENCE_H
+#define T_UNIT_TABLES_HAT_REFERENCE_H
+
+#include "lib/tables/hat.h"
+#include "t/unit/tables/random.h"
+
+enum reference_kind {
+    REF_V4,       /* lo ... hi */
+    REF_V6,       /* first ... last, IPv6 clients only */
+    REF_V6_GROUP, /* like first, but group `group` is from ... to */
+    REF_NAME,     /* name */
+    REF_BELOW,    /* name, with its dot */
+    REF_ALL,
+    REF_SCORE, /* score_from ... score_to */
+    REF_NO_SCORE,
+    REF_OWNER,
+    REF_COUNTRY, /* name */
+    REF_ZONE,    /* name */
+    REF_CLASS    /* class */
+};
+
+struct reference_entry {
+    enum reference_kind kind;
+    char text[96];
+    uint32_t lo, hi;
+    uint16_t first[8], last[8], from, to;
+    unsigned group;
+    double score_from, score_to;
+    uint32_t owner;
+    char name[64];
+    enum hat_unverified class;
+};
+
+#define REFERENCE_ENTRIES_MAX 8
+#define REFERENCE_GROUPS_MAX 8
+
+struct reference_group {
+    char name[16];
+    const struct policy *policy;
+    unsigned unverified;
+    struct reference_entry entries[REFERENCE_ENTRIES_MAX];
+    size_t n;
+};
+
+struct reference {
+    const struct policy *fallback;
+    struct reference_group groups[REFERENCE_GROUPS_MAX];
+    size_t n;
+};
+
+void reference_make(struct random *random, struct reference *table_out);
+
+/* A client near the edges of such a table, all facts known. */
+struct reference_client {
+    struct hat_client client;
+    struct host_answer host;
+    const char *listed[4];
+};
+void reference_client(struct random *random, struct reference_client *out);
+
+/* group, entry, policy and by_owner of the match; not its place. */
+void reference_decide(const struct reference *table, const struct hat_client *client,
+                      struct hat_match *match_out);
+void reference_wants(const struct reference *table, const struct hat_client *client,
+                     struct hat_wants *wants_out);
+
+#endif
