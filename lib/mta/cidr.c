@@ -215,31 +215,50 @@ static void add_group_range(struct spans *spans, const struct hat_entry *entry, 
     }
 }
 
-static enum policy_access access_of(const struct hat *hat, size_t group)
+/* What is known while the HAT is walked. */
+struct walk {
+    const struct hat *hat;
+    const struct cidr_table *table;
+    struct spans *spans;
+    size_t group;              /* entered last; SIZE_MAX: none */
+    enum policy_access access; /* its target */
+    bool certain;              /* no entry of another target that is no address so far */
+};
+
+/* Enter all groups up to this one; those between have no entries, but may take
+ * unverified hosts. */
+static void enter_group(struct walk *walk, size_t group)
 {
-    struct hat_match match;
-    hat_group_get(hat, group, &match);
-    return (enum policy_access)match.policy->keys.access;
+    while (walk->group != group) {
+        struct hat_match match;
+        hat_group_get(walk->hat, ++walk->group, &match);
+        walk->access = (enum policy_access)match.policy->keys.access;
+        if (walk->access != POLICY_CONTINUE && walk->access != walk->table->target &&
+            hat_group_classes(walk->hat, walk->group) != 0)
+            walk->certain = false;
+    }
 }
 
-/* Adds the entry. false: no entry behind it can match. */
-static bool add_entry(struct spans *spans, const struct hat_entry *entry, bool hit, bool *certain)
+/* false: no entry behind this one can match. */
+static bool take_entry(struct walk *walk, const struct hat_entry *entry)
 {
+    bool hit = walk->access == walk->table->target;
+    bool written = walk->certain || !hit || !walk->table->certain;
     struct span span = {entry->first, entry->last, entry->group, hit};
     switch (entry->kind) {
     case HAT_ENTRY_RANGE:
-        if (*certain || !hit)
-            span_add(spans, span);
+        if (written)
+            span_add(walk->spans, span);
         return true;
     case HAT_ENTRY_GROUP_RANGE:
-        if (*certain || !hit)
-            add_group_range(spans, entry, span);
+        if (written)
+            add_group_range(walk->spans, entry, span);
         return true;
     case HAT_ENTRY_NAME:
     case HAT_ENTRY_SUFFIX:
     case HAT_ENTRY_LOOKUP:
     case HAT_ENTRY_UNVERIFIED:
-        *certain = *certain && hit;
+        walk->certain = walk->certain && hit;
         return true;
     case HAT_ENTRY_ALL:
         return false;
@@ -249,20 +268,19 @@ static bool add_entry(struct spans *spans, const struct hat_entry *entry, bool h
 
 static void collect(const struct hat *hat, const struct cidr_table *table, struct spans *spans)
 {
-    size_t n = hat_entries(hat), group = SIZE_MAX;
-    enum policy_access access = POLICY_CONTINUE;
-    bool certain = true, go_on = true;
-    for (size_t i = 0; go_on && i < n; i++) {
+    struct walk walk = {.hat = hat,
+                        .table = table,
+                        .spans = spans,
+                        .group = SIZE_MAX,
+                        .access = POLICY_CONTINUE,
+                        .certain = true};
+    bool go_on = true;
+    for (size_t i = 0; go_on && i < hat_entries(hat); i++) {
         struct hat_entry entry;
         hat_entry_get(hat, i, &entry);
-        if (entry.group != group)
-            access = access_of(hat, entry.group);
-        group = entry.group;
-        if (access == POLICY_CONTINUE)
-            continue;
-        bool always_certain = true;
-        go_on = add_entry(spans, &entry, access == table->target,
-                          table->certain ? &certain : &always_certain);
+        enter_group(&walk, entry.group);
+        if (walk.access != POLICY_CONTINUE)
+            go_on = take_entry(&walk, &entry);
     }
 }
 
@@ -325,8 +343,8 @@ static void head_group(const struct hat *hat, size_t group, bool *bare, struct s
     bool was_bare = *bare;
     *bare = match.group == NULL;
     if (!*bare)
-        strbuf_printf(out, "# %s: %s %s\n", match.group, match.policy->name,
-                      policy_access_name(access));
+        strbuf_printf(out, "# %s: %s%s%s\n", match.group, match.policy->name,
+                      match.policy->name[0] != '\0' ? " " : "", policy_access_name(access));
     else if (!was_bare)
         strbuf_puts(out, "# entries without a group\n");
 }

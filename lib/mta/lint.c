@@ -141,62 +141,84 @@ static void lint_rat(struct lint *lint, const struct rat *rat, bool force)
 
 /* --- HAT ---------------------------------------------------------------------- */
 
-static bool is_address(enum hat_entry_kind kind)
+/* What one group holds. */
+struct sight {
+    struct hat_match match;
+    const char *doubt; /* the first entry that is no address; NULL: none */
+    bool addresses;
+    bool all; /* nothing behind this group can match */
+};
+
+/* *entry: the first entry of the group, moved to the first of the next one. */
+static void look_at_group(const struct hat *hat, size_t group, size_t *entry,
+                          struct sight *sight_out)
 {
-    return kind == HAT_ENTRY_RANGE || kind == HAT_ENTRY_GROUP_RANGE;
+    *sight_out = (struct sight){.doubt = hat_group_classes(hat, group) != 0 ? "unverified" : NULL,
+                                .all = group + 1 == hat_groups(hat)};
+    hat_group_get(hat, group, &sight_out->match);
+    if (sight_out->all)
+        sight_out->doubt = "ALL";
+    for (; *entry < hat_entries(hat); ++*entry) {
+        struct hat_entry found;
+        hat_entry_get(hat, *entry, &found);
+        if (found.group != group)
+            break;
+        bool address = found.kind == HAT_ENTRY_RANGE || found.kind == HAT_ENTRY_GROUP_RANGE;
+        sight_out->addresses = sight_out->addresses || address;
+        sight_out->all = sight_out->all || found.kind == HAT_ENTRY_ALL;
+        if (!address && sight_out->doubt == NULL)
+            sight_out->doubt = found.text;
+    }
+    if (sight_out->match.policy->keys.access == POLICY_CONTINUE)
+        sight_out->all = false;
 }
 
-/* One more than the index of the last relay entry that is an address; 0: none.
- * *end_out: one more than the last entry that can match at all. */
-static size_t find_last_relay(const struct hat *hat, size_t *end_out)
+static bool relays(const struct sight *sight)
 {
-    size_t found = 0, i = 0, n = hat_entries(hat);
-    for (bool all = false; i < n && !all; i++) {
-        struct hat_entry entry;
-        struct hat_match group;
-        hat_entry_get(hat, i, &entry);
-        hat_group_get(hat, entry.group, &group);
-        if (group.policy->keys.access == POLICY_CONTINUE)
-            continue;
-        all = entry.kind == HAT_ENTRY_ALL;
-        if (is_address(entry.kind) && group.policy->keys.access == POLICY_RELAY)
-            found = i + 1;
+    return sight->match.policy->keys.access == POLICY_RELAY;
+}
+
+/* One more than the last group that may match, relays, and holds addresses. */
+static size_t find_last_relay(const struct hat *hat)
+{
+    size_t found = 0, entry = 0;
+    struct sight sight = {.all = false};
+    for (size_t group = 0; !sight.all && group < hat_groups(hat); group++) {
+        look_at_group(hat, group, &entry, &sight);
+        if (relays(&sight) && sight.addresses)
+            found = group + 1;
     }
-    *end_out = i;
     return found;
 }
 
-static void lint_hat_entry(struct lint *lint, const struct maps_listener *listener,
-                           const struct hat_entry *entry, const struct hat_match *group,
-                           bool relay_follows)
+static void lint_group(struct lint *lint, const struct maps_listener *listener,
+                       const struct sight *sight, bool relay_follows)
 {
-    const char *name = group->group != NULL ? group->group : entry->text;
-    if (group->policy->keys.access == POLICY_RELAY)
-        problem_warning(lint->problems, group->at,
-                        "[listener %s] %s: %s leads to relay, but only addresses can be written "
-                        "to relay_clients: Postfix refuses to relay for such a client",
-                        listener->name, name, entry->text);
+    const struct hat_match *match = &sight->match;
+    struct place at = match->at.file != NULL ? match->at : listener->at;
+    const char *colon = match->group != NULL ? ": " : "";
+    const char *group = match->group != NULL ? match->group : "";
+    if (sight->doubt == NULL || match->policy->keys.access == POLICY_CONTINUE)
+        return;
+    if (relays(sight))
+        problem_warning(lint->problems, at,
+                        "[listener %s] %s%s%s leads to relay, but only addresses can be written to "
+                        "relay_clients: Postfix refuses to relay for such a client",
+                        listener->name, group, colon, sight->doubt);
     else if (relay_follows)
-        problem_warning(lint->problems, group->at,
-                        "[listener %s] %s: %s stands ahead of addresses that may relay; Postfix "
+        problem_warning(lint->problems, at,
+                        "[listener %s] %s%s%s stands ahead of addresses that may relay; Postfix "
                         "cannot see it, and lets such a client as far as the milter",
-                        listener->name, name, entry->text);
+                        listener->name, group, colon, sight->doubt);
 }
 
-/* The first such entry of each group speaks for all. */
 static void lint_hat(struct lint *lint, const struct maps_listener *listener)
 {
-    size_t end, last_relay = find_last_relay(listener->hat, &end), said = SIZE_MAX;
-    for (size_t i = 0; i < end; i++) {
-        struct hat_entry entry;
-        struct hat_match group;
-        hat_entry_get(listener->hat, i, &entry);
-        hat_group_get(listener->hat, entry.group, &group);
-        if (is_address(entry.kind) || entry.group == said ||
-            group.policy->keys.access == POLICY_CONTINUE)
-            continue;
-        lint_hat_entry(lint, listener, &entry, &group, i < last_relay);
-        said = entry.group;
+    size_t last_relay = find_last_relay(listener->hat), entry = 0;
+    struct sight sight = {.all = false};
+    for (size_t group = 0; !sight.all && group < hat_groups(listener->hat); group++) {
+        look_at_group(listener->hat, group, &entry, &sight);
+        lint_group(lint, listener, &sight, group + 1 < last_relay);
     }
 }
 

@@ -220,6 +220,16 @@ void hat_group_get(const struct hat *hat, size_t index, struct hat_match *group_
     *group_out = in_group(hat, (uint32_t)index, index + 1 == hat->ngroups ? "ALL" : NULL);
 }
 
+unsigned hat_group_classes(const struct hat *hat, size_t index)
+{
+    unsigned classes = 0;
+    for (unsigned i = 0; i < HAT_CLASSES; i++) {
+        if (hat->class_group[i] == index)
+            classes |= 1u << i;
+    }
+    return classes;
+}
+
 size_t hat_bytes(const struct hat *hat)
 {
     return sizeof *hat + arena_used(hat->arena) + hat->pool_room +

@@ -106,5 +106,7 @@ void hat_entry_get(const struct hat *hat, size_t index, struct hat_entry *entry_
 size_t hat_groups(const struct hat *hat);
 /* Name (NULL bare), policy, place of a group; the last group is ALL. */
 void hat_group_get(const struct hat *hat, size_t index, struct hat_match *group_out);
+/* enum hat_unverified bits: the classes this group is the first to take. */
+unsigned hat_group_classes(const struct hat *hat, size_t index);
 
 #endif
