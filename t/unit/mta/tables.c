@@ -30,7 +30,8 @@ static const struct policy *target(const struct scene *scene, const char *word)
 
 static struct hat_group parse_group(struct scene *scene, char *text, unsigned line)
 {
-    struct hat_group group = {.at = {"conf", line, 0}, .senders_file = "", .comment = ""};
+    struct hat_group group = {
+        .at = {.file = "conf", .line = line}, .senders_file = "", .comment = ""};
     struct key_item *items = arena_alloc(scene->arena, ENTRIES_MAX * sizeof *items);
     CHECK(items != NULL);
     size_t words = 0;
@@ -123,12 +124,13 @@ struct maps_listener *scene_listener(struct scene *scene, const char *name, cons
     scene->hats[i] = scene_hat(scene, hat, fallback);
     if (rat != NULL) {
         const char *path = write_file(scene, rat);
-        scene->rats[i] = rat_load(path, (struct place){"conf", 1, 0}, &scene->problems);
+        scene->rats[i] =
+            rat_load(path, (struct place){.file = "conf", .line = 1}, &scene->problems);
         unlink(path);
     }
     check_problems(scene);
     scene->listeners[i] = (struct maps_listener){.name = name,
-                                                 .at = {"conf", 100 + (unsigned)i, 0},
+                                                 .at = {.file = "conf", .line = 100 + (unsigned)i},
                                                  .private = rat == NULL,
                                                  .daemon_name = "",
                                                  .local_address = "",
@@ -142,7 +144,7 @@ void scene_routes(struct scene *scene, const char *lines)
 {
     const char *path = write_file(scene, lines);
     routes_free(scene->routes);
-    scene->routes = routes_load(path, (struct place){"conf", 1, 0}, &scene->problems);
+    scene->routes = routes_load(path, (struct place){.file = "conf", .line = 1}, &scene->problems);
     unlink(path);
     check_problems(scene);
     scene->input.routes = scene->routes;
