@@ -336,8 +336,10 @@ void reference_client(struct random *random, struct reference_client *out)
     client->score_known = random_below(random, 4) > 0;
     client->score_none = random_below(random, 3) == 0;
     client->score = ((int)random_below(random, 201) - 100) / 10.0;
-    if (random_below(random, 4) == 0 && client->score < 10)
-        client->score += random_below(random, 2) == 0 ? 0.05 : 1.0 / 30;
+    /* Just beside a bound, where rounding could go wrong. */
+    static const double beside[] = {0.05, 1.0 / 30, 0.004, -0.004};
+    if (random_below(random, 3) == 0 && client->score > -10 && client->score < 10)
+        client->score += beside[random_below(random, ARRAY_LEN(beside))];
     client->owner = random_below(random, 4);
     if (random_below(random, 2) == 0)
         memcpy(client->country, countries[random_below(random, ARRAY_LEN(countries))], 3);
