@@ -10,13 +10,12 @@ struct builder {
     struct problems *problems;
     struct arena *scratch; /* for one entry */
     const char *file;      /* the last file name copied */
-    const char *prefix;    /* "[group X] senders: " before problems with items */
     bool indexed;          /* the group at hand is not passed over */
 };
 
 static bool no_memory(struct builder *builder, struct place at)
 {
-    problem_error(builder->problems, at, "%sout of memory", builder->prefix);
+    problem_error(builder->problems, at, "out of memory");
     return false;
 }
 
@@ -104,8 +103,8 @@ static bool index_zone(struct builder *builder, const char *name, uint32_t entry
     if (was_there)
         return true;
     if (hat->nzones == HAT_ZONES_MAX) {
-        problem_error(builder->problems, at, "%smore than %d different DNS lists in one table",
-                      builder->prefix, HAT_ZONES_MAX);
+        problem_error(builder->problems, at, "more than %d different DNS lists in one table",
+                      HAT_ZONES_MAX);
         return false;
     }
     struct hat_zone zone = {arena_dup(hat->arena, name), entry};
@@ -188,9 +187,8 @@ static void warn_host_bits(struct builder *builder, struct slice text, const str
                            struct place at)
 {
     char shown[READER_SHOWN_MAX], network[IP_TEXT_MAX];
-    problem_warning(builder->problems, at, "%s%s has bits set behind its prefix: %s/%u is meant",
-                    builder->prefix, reader_shown(text, shown), ip_text(&form->first, network),
-                    form->network_bits);
+    problem_warning(builder->problems, at, "%s has bits set behind its prefix: %s/%u is meant",
+                    reader_shown(text, shown), ip_text(&form->first, network), form->network_bits);
 }
 
 /* false: the table cannot be used, and no more entries need be tried. */
@@ -202,7 +200,7 @@ static bool add_entry(struct builder *builder, struct slice written, struct plac
     if (!scan_utf8(written, builder->scratch, &text))
         return no_memory(builder, at);
     if (!hat_form_parse(text, &form, &err)) {
-        problem_error(builder->problems, at, "%s%s", builder->prefix, err.text);
+        problem_error(builder->problems, at, "%s", err.text);
         return true;
     }
     if (form.kind == HAT_ENTRY_RANGE && form.host_bits)
@@ -266,10 +264,11 @@ static bool add_row(struct builder *builder, const char *name, struct place at,
                     const struct policy *policy)
 {
     struct hat *hat = builder->hat;
-    struct hat_row row = {.name = arena_dup(hat->arena, name),
-                          .at = {keep_file(builder, at.file), at.line, at.column},
-                          .policy = policy,
-                          .first = (uint32_t)hat->nentries};
+    struct hat_row row = {
+        .name = arena_dup(hat->arena, name),
+        .at = {.file = keep_file(builder, at.file), .line = at.line, .column = at.column},
+        .policy = policy,
+        .first = (uint32_t)hat->nentries};
     if ((row.name == NULL) != (name == NULL) || (row.at.file == NULL) != (at.file == NULL))
         return no_memory(builder, at);
     hat->groups[hat->ngroups++] = row;
@@ -279,21 +278,15 @@ static bool add_row(struct builder *builder, const char *name, struct place at,
 static bool add_group(struct builder *builder, const struct hat_group *group)
 {
     struct hat *hat = builder->hat;
-    struct strbuf prefix;
-    bool good = add_row(builder, group->name, group->at, group->policy);
-    strbuf_init(&prefix);
-    if (group->name != NULL)
-        strbuf_printf(&prefix, "[group %s] senders: ", group->name);
+    if (!add_row(builder, group->name, group->at, group->policy))
+        return false;
     builder->indexed = group->policy->keys.access != POLICY_CONTINUE;
-    if (good && builder->indexed)
+    if (builder->indexed)
         index_classes(hat, group->unverified, (uint32_t)hat->ngroups - 1);
-    builder->prefix = strbuf_text(&prefix);
-    good = good && add_items(builder, &group->senders);
-    builder->prefix = "";
-    if (good && group->senders_file != NULL && group->senders_file[0] != '\0')
-        good = add_file(builder, group->senders_file, group->senders_file_at);
-    strbuf_done(&prefix);
-    return good;
+    if (!add_items(builder, &group->senders))
+        return false;
+    return group->senders_file == NULL || group->senders_file[0] == '\0' ||
+           add_file(builder, group->senders_file, group->senders_file_at);
 }
 
 static void add_all(struct builder *builder, const struct hat_group *groups, size_t n,
@@ -337,8 +330,7 @@ struct hat *hat_build(const struct hat_group *groups, size_t n, const struct pol
                       struct problems *problems)
 {
     size_t errors = problems_errors(problems);
-    struct builder builder = {
-        .hat = calloc(1, sizeof *builder.hat), .problems = problems, .prefix = ""};
+    struct builder builder = {.hat = calloc(1, sizeof *builder.hat), .problems = problems};
     CHECK(fallback->keys.access != POLICY_CONTINUE);
     builder.scratch = arena_new(0);
     if (builder.hat != NULL && builder.scratch != NULL && make_parts(builder.hat, n + 1)) {

@@ -226,8 +226,7 @@ static void check_text(const struct policy *policy, const struct policy_written 
     if (replytext_fits(text, code, &err))
         return;
     size_t row = text_own ? text_row : code_row;
-    problem_error(problems, own->origins[row], "[policy %s] %s: %s", policy->name,
-                  policy_rows[row].name, err.text);
+    problem_error(problems, own->origins[row], "%s", err.text);
 }
 
 void policies_check(const struct policies *policies, const struct policy_written *written, size_t n,
@@ -243,8 +242,7 @@ void policies_check(const struct policies *policies, const struct policy_written
         }
         if (&written[i] != dflt && is_written(&written[i], period))
             problem_error(problems, written[i].origins[period],
-                          "[policy %s] sender_rate_period: allowed in [policy DEFAULT] only, "
-                          "because all policies share its counters",
-                          policy->name);
+                          "allowed in [policy DEFAULT] only, because all policies share its "
+                          "counters");
     }
 }

@@ -62,10 +62,9 @@ const struct policy *policies_find(const struct policies *policies, const char *
 const struct policy *policies_target(const struct policies *policies, const char *target);
 
 /* The rules that hold across the keys of a policy (SPEC 2, 4), each broken
- * one a problem "[policy NAME] key: ..." at the key's place: a status written
- * in a reply text fits the code it goes with, whichever of the two was
- * inherited; sender_rate_period stands in DEFAULT only. written as for
- * policies_build(). */
+ * one a problem at the key's place: a status written in a reply text fits the
+ * code it goes with, whichever of the two was inherited; sender_rate_period
+ * stands in DEFAULT only. written as for policies_build(). */
 void policies_check(const struct policies *policies, const struct policy_written *written, size_t n,
                     struct problems *problems);
 

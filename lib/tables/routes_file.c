@@ -290,7 +290,7 @@ static void read_line(struct loader *loader, struct scan *scan)
     }
     struct route route = {.key = arena_dup(routes->arena, key),
                           .kind = ROUTE_NONE,
-                          .at = {loader->path, reader_line(&loader->reader), 0}};
+                          .at = {.file = loader->path, .line = reader_line(&loader->reader)}};
     if (route.key == NULL) {
         reader_no_memory(&loader->reader);
         return;

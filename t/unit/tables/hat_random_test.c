@@ -27,7 +27,7 @@ static void write_group(const struct reference_group *group, size_t split, struc
     struct strbuf text;
     strbuf_init(&text);
     for (size_t i = 0; i < split; i++)
-        out->items[i] = (struct key_item){group->entries[i].text, {"test", 1, 1}};
+        out->items[i] = (struct key_item){group->entries[i].text, {.file = "test", .line = 1}};
     for (size_t i = split; i < group->n; i++)
         strbuf_printf(&text, i % 2 == 0 ? "%s," : "%s # comment\n", group->entries[i].text);
     out->has_file = split < group->n;
@@ -35,7 +35,7 @@ static void write_group(const struct reference_group *group, size_t split, struc
         table_file_new(&out->file, (struct slice){text.p, text.n});
     strbuf_done(&text);
     *hat_group = (struct hat_group){.name = group->name,
-                                    .at = {"test", (unsigned)group->n + 1, 0},
+                                    .at = {.file = "test", .line = (unsigned)group->n + 1},
                                     .policy = group->policy,
                                     .senders = {out->items, split},
                                     .senders_file = out->has_file ? out->file.path : "",
