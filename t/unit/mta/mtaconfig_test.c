@@ -1,0 +1,312 @@
+/* mtaconfig_test.c - the lines for Postfix, whole once, and each value at its edges. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include "lib/mta/mtaconfig.h"
+#include "t/unit/mta/tables.h"
+
+static struct scene scene;
+static struct strbuf out;
+static struct err err;
+static struct mtaconfig_options options;
+
+/* The text without comments and empty lines. */
+static const char *config(void)
+{
+    struct strbuf raw;
+    strbuf_init(&raw);
+    strbuf_reset(&out);
+    err = (struct err){0};
+    if (!mtaconfig_postfix(&scene.input, &options, &raw, &err)) {
+        strbuf_done(&raw);
+        return NULL;
+    }
+    for (const char *line = raw.p; *line != '\0'; line += strcspn(line, "\n") + 1) {
+        size_t n = strcspn(line, "\n");
+        if (n > 0 && line[strspn(line, " ")] != '#')
+            strbuf_printf(&out, "%.*s\n", (int)n, line);
+    }
+    strbuf_done(&raw);
+    return strbuf_text(&out);
+}
+
+static void assert_line(const char *line)
+{
+    const char *text = config();
+    assert_non_null(text);
+    const char *found = strstr(text, line);
+    if (found == NULL || found[strlen(line)] != '\n' || (found > text && found[-1] != '\n'))
+        fail_msg("no line \"%s\" in\n%s", line, text);
+}
+
+static void assert_no_line(const char *part)
+{
+    const char *text = config();
+    assert_non_null(text);
+    if (strstr(text, part) != NULL)
+        fail_msg("\"%s\" in\n%s", part, text);
+}
+
+static void test_whole(void **state)
+{
+    (void)state;
+    struct maps_listener *in = scene_listener(&scene, "inbound", "BAD TCPREFUSE 192.0.2.1",
+                                              "ACCEPTED", "a.example ACCEPT\n");
+    in->daemon_name = "inside";
+    in->local_address = "192.0.2.25";
+    struct maps_listener *out_side = scene_listener(&scene, "out", "", "BLOCKED", NULL);
+    out_side->local_port = 2525;
+    scene_routes(&scene, "a.example: [h.test] tls=encrypt\n");
+    assert_string_equal(
+        config(),
+        "smtpd_milters = { unix:/run/gatehouse/milter.sock, command_timeout=30s, "
+        "default_action=tempfail }\n"
+        "milter_protocol = 6\n"
+        "milter_default_action = tempfail\n"
+        "transport_maps = lmdb:/etc/postfix/gen/transport\n"
+        "smtp_tls_policy_maps = lmdb:/etc/postfix/gen/tls_policy\n"
+        "relay_domains = lmdb:/etc/postfix/gen/relay_domains\n"
+        "relay_recipient_maps =\n"
+        "mydestination =\n"
+        "parent_domain_matches_subdomains = debug_peer_list, fast_flush_domains, mynetworks,\n"
+        "    permit_mx_backup_networks, qmqpd_authorized_clients, smtpd_access_maps\n"
+        "smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated,\n"
+        "    reject_unauth_destination\n"
+        "message_size_limit = 11063296\n"
+        "smtpd_recipient_limit = 1000\n"
+        "smtpd_client_connection_count_limit = 50\n"
+        "default_process_limit = 300\n"
+        "smtpd_soft_error_limit = 50\n"
+        "smtpd_hard_error_limit = 60\n"
+        "smtpd_error_sleep_time = 1s\n"
+        "192.0.2.25:25 inet n - n - - smtpd\n"
+        "    -o { milter_macro_daemon_name = inside }\n"
+        "    -o smtpd_delay_reject=no\n"
+        "    -o { smtpd_client_restrictions = check_client_access "
+        "cidr:/etc/postfix/gen/refused_clients.inbound }\n"
+        "    -o { smtpd_relay_restrictions = check_client_access "
+        "cidr:/etc/postfix/gen/relay_clients.inbound,\n"
+        "         permit_sasl_authenticated, reject_unauth_destination }\n"
+        "2525 inet n - n - - smtpd\n"
+        "    -o smtpd_delay_reject=no\n"
+        "    -o { smtpd_client_restrictions = check_client_access "
+        "cidr:/etc/postfix/gen/refused_clients.out }\n"
+        "    -o { smtpd_relay_restrictions = check_client_access "
+        "cidr:/etc/postfix/gen/relay_clients.out,\n"
+        "         permit_sasl_authenticated, reject_unauth_destination }\n");
+}
+
+static void test_sockets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *socket, *shown;
+        char chroot;
+    } cases[] = {
+        {"unix:/var/spool/postfix/gatehouse/milter.sock", "unix:gatehouse/milter.sock", 'y'},
+        {"local:/var/spool/postfix//m", "unix:m", 'y'},
+        {"/var/spool/postfix2/m", "unix:/var/spool/postfix2/m", 'n'},
+        {"unix:/run/m", "unix:/run/m", 'n'},
+        {"inet:8891@127.0.0.1", "inet:127.0.0.1:8891", 'y'},
+        {"inet:8891@localhost", "inet:localhost:8891", 'y'},
+        {"inet:8891", "inet:127.0.0.1:8891", 'y'},
+        {"inet:8891@0.0.0.0", "inet:127.0.0.1:8891", 'y'},
+        {"inet6:8891@::1", "inet:[::1]:8891", 'y'},
+        {"inet6:8891@[2001:db8::1]", "inet:[2001:db8::1]:8891", 'y'},
+        {"inet6:65535", "inet:[::1]:65535", 'y'},
+        {"inet6:1@[::]", "inet:[::1]:1", 'y'},
+    };
+    scene_listener(&scene, "in", "", "ACCEPTED", NULL);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char line[200];
+        scene.input.socket = cases[i].socket;
+        snprintf(line, sizeof line,
+                 "smtpd_milters = { %s, command_timeout=30s, default_action=tempfail }",
+                 cases[i].shown);
+        assert_line(line);
+        snprintf(line, sizeof line, "smtp inet n - %c - - smtpd", cases[i].chroot);
+        assert_line(line);
+    }
+}
+
+static void test_wrong_sockets(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {
+        "",      "unix:",          "unix:relative", "relative", "unix:/a b",   "unix:/a,b",
+        "inet:", "inet:0@h",       "inet:65536@h",  "inet:x@h", "inet:25@a b", "inet:25@h}",
+        "fd:3",  "unix:/var/$x/y", "inet:25@\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        scene.input.socket = wrong[i];
+        if (config() != NULL)
+            fail_msg("%s", wrong[i]);
+        assert_non_null(strstr(err.text, "socket"));
+    }
+}
+
+static void test_wrong_paths(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "gen", "/a b", "/a,b", "/a{b", "/a$b", "/a\tb", "/a#b"};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        options.folder = wrong[i];
+        assert_null(config());
+        assert_non_null(strstr(err.text, "output folder"));
+    }
+    options.folder = "/ok";
+    options.queue_directory = "relative";
+    assert_null(config());
+    options.queue_directory = "/q";
+    assert_non_null(config());
+    scene_listener(&scene, "in", "", "ACCEPTED", NULL)->daemon_name = "a } b";
+    assert_null(config());
+}
+
+static void test_time_out(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t deadline;
+        const char *part;
+    } cases[] = {{1000, " command_timeout=30s,"},
+                 {25000, " command_timeout=30s,"},
+                 {25001, " command_timeout=31s,"},
+                 {600000, " command_timeout=605s,"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        scene.input.limits.command_deadline = cases[i].deadline;
+        assert_non_null(strstr(config(), cases[i].part));
+    }
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    struct maps_limits *limits = &scene.input.limits;
+    *limits = (struct maps_limits){.max_message_size = 104857600,
+                                   .max_recipients = 2000,
+                                   .max_connections_ip = 1000,
+                                   .max_invalid = 5000,
+                                   .command_deadline = 25000};
+    assert_line("message_size_limit = 105947136");
+    assert_line("mailbox_size_limit = 0");
+    assert_line("virtual_mailbox_limit = 0");
+    assert_line("smtpd_recipient_limit = 2000");
+    assert_line("smtpd_client_connection_count_limit = 1000");
+    assert_line("default_process_limit = 1000");
+    assert_line("smtpd_soft_error_limit = 5000");
+    assert_line("smtpd_hard_error_limit = 5010");
+
+    *limits = (struct maps_limits){.max_message_size = 1024,
+                                   .max_recipients = 1,
+                                   .max_connections_ip = 1,
+                                   .max_invalid = 0,
+                                   .command_deadline = 1000};
+    assert_line("message_size_limit = 10240000");
+    assert_no_line("mailbox");
+    assert_line("smtpd_client_connection_count_limit = 50");
+    assert_line("default_process_limit = 100");
+    assert_line("smtpd_hard_error_limit = 30");
+}
+
+static void test_no_limits(void **state)
+{
+    (void)state;
+    scene.input.limits = (struct maps_limits){.max_message_size = KEY_ANY_MAX,
+                                              .max_recipients = KEY_ANY_MAX,
+                                              .max_connections_ip = KEY_NO_LIMIT,
+                                              .max_invalid = KEY_ANY_MAX,
+                                              .command_deadline = 1000};
+    assert_line("message_size_limit = 0");
+    assert_line("mailbox_size_limit = 0");
+    assert_line("smtpd_recipient_limit = 2147483647");
+    assert_line("smtpd_client_connection_count_limit = 0");
+    assert_line("default_process_limit = 100");
+    assert_line("smtpd_soft_error_limit = 1073741823");
+    assert_line("smtpd_hard_error_limit = 1073741833");
+}
+
+static void test_services(void **state)
+{
+    (void)state;
+    struct maps_listener *one = scene_listener(&scene, "one", "", "ACCEPTED", NULL);
+    one->local_address = "2001:db8::25";
+    one->local_port = 587;
+    struct maps_listener *two = scene_listener(&scene, "two", "", "ACCEPTED", NULL);
+    two->local_port = 25;
+    scene_listener(&scene, "three", "", "ACCEPTED", NULL);
+    scene.input.transport = "gateway";
+    assert_line("[2001:db8::25]:587 inet n - n - - smtpd");
+    assert_line("25 inet n - n - - smtpd");
+    assert_line("gateway unix - - y - - smtp");
+    struct strbuf raw;
+    strbuf_init(&raw);
+    assert_true(mtaconfig_postfix(&scene.input, &options, &raw, &err));
+    assert_non_null(strstr(raw.p, "# The same address and port as [listener two]: "));
+    assert_null(strstr(raw.p, "# The same address and port as [listener one]: "));
+    strbuf_done(&raw);
+}
+
+static void test_banner(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *host, *line;
+    } cases[] = {
+        {"", "", NULL},
+        {"No spam here", "", "    -o { smtpd_banner = $myhostname ESMTP No spam here }"},
+        {"", "mx.example", "    -o { smtpd_banner = mx.example ESMTP }"},
+        {"hi", "mx.example", "    -o { smtpd_banner = mx.example ESMTP hi }"},
+        {"hi $Group", "mx.example", NULL},
+        {"hi }", "", NULL},
+        {"", "mx example", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct policy policy = *policies_find(scene.policies, "ACCEPTED");
+        policy.keys.banner_text = cases[i].text;
+        policy.keys.banner_hostname = cases[i].host;
+        struct hat *hat = hat_build(NULL, 0, &policy, &scene.problems);
+        struct maps_listener listener = {
+            .name = "in", .daemon_name = "", .local_address = "", .max_connections = 1, .hat = hat};
+        scene.input.listeners = &listener;
+        scene.input.nlisteners = 1;
+        if (cases[i].line != NULL)
+            assert_line(cases[i].line);
+        else
+            assert_no_line("smtpd_banner");
+        hat_free(hat);
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    scene_new(&scene);
+    strbuf_init(&out);
+    options = (struct mtaconfig_options){
+        .folder = "/etc/postfix/gen", .type = "lmdb", .queue_directory = "/var/spool/postfix"};
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    scene_done(&scene);
+    strbuf_done(&out);
+    return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_whole),       TEST(test_sockets),  TEST(test_wrong_sockets),
+        TEST(test_wrong_paths), TEST(test_time_out), TEST(test_limits),
+        TEST(test_no_limits),   TEST(test_services), TEST(test_banner),
+    };
+    return cmocka_run_group_tests_name("mtaconfig", tests, NULL, NULL);
+}
