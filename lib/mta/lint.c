@@ -4,6 +4,7 @@
 
 #include "lib/base/strmap.h"
 #include "lib/mta/idnkey.h"
+#include "lib/mta/postfix_maps.h"
 
 /* What may be said many times, and is cut after LINT_SAME_MAX. */
 enum kind { EQUAL_PRIORITY, AUTH_LATER, TLS_TWICE, TLS_DEFAULT, UNSAFE_KEY, RAT_USERS, KINDS };
@@ -55,17 +56,18 @@ static bool shares_load(const struct route *route)
     return false;
 }
 
-/* Remembers the level of each host; tls is never UNSET here. */
+/* Remembers the level of each host; the route has one. */
 static void lint_tls(struct lint *lint, const struct route *route, struct strmap *levels)
 {
+    uint32_t tls = postfix_maps_tls(route);
     for (size_t i = 0; i < route->nhosts; i++) {
         char host[400];
         struct slice key = slice_of(nexthop_text(&route->hosts[i], host, sizeof host));
         uint32_t before = strmap_get(levels, key);
         if (before == STRMAP_NONE) {
-            if (!strmap_add(levels, key, (uint32_t)route->tls, NULL))
+            if (!strmap_add(levels, key, tls, NULL))
                 problem_error(lint->problems, route->at, "out of memory");
-        } else if (before != (uint32_t)route->tls && say(lint, TLS_TWICE)) {
+        } else if (before != tls && say(lint, TLS_TWICE)) {
             problem_warning(lint->problems, route->at,
                             "%s: another route has another tls= for %s; Postfix knows one a host, "
                             "and gets the strictest",
@@ -88,7 +90,7 @@ static void lint_route(struct lint *lint, const struct route *route, struct strm
     if (route->auth != NULL && say(lint, AUTH_LATER))
         problem_warning(lint->problems, route->at, "%s: auth=%s is not yet written to the maps",
                         route->key, route->auth);
-    if (route->tls != ROUTE_TLS_UNSET)
+    if (postfix_maps_tls(route) != ROUTE_TLS_UNSET)
         lint_tls(lint, route, levels);
     lint_key(lint, route->key, route->at);
 }

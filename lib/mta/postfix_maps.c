@@ -60,6 +60,12 @@ static void add_routes(const struct maps_input *input, struct keytable *table)
 
 /* --- TLS of routes ----------------------------------------------------------- */
 
+enum route_tls postfix_maps_tls(const struct route *route)
+{
+    bool strict = route->tls == ROUTE_TLS_ENCRYPT || route->tls == ROUTE_TLS_VERIFY;
+    return route->auth != NULL && !strict ? ROUTE_TLS_ENCRYPT : route->tls;
+}
+
 static const char *tls_level(enum route_tls tls)
 {
     switch (tls) {
@@ -83,7 +89,7 @@ static void add_tls_of(const struct route *route, struct keytable *table)
 {
     struct strbuf hop;
     strbuf_init(&hop);
-    const char *level = tls_level(route->tls);
+    const char *level = tls_level(postfix_maps_tls(route));
     for (size_t i = 0; i < route->nhosts; i++) {
         strbuf_reset(&hop);
         put_hop(&route->hosts[i], &hop);
@@ -104,7 +110,7 @@ static void add_tls(const struct maps_input *input, struct keytable *table)
     for (size_t pass = 0; pass < ARRAY_LEN(strictest_first); pass++)
         for (size_t i = 0; i < routes_count(input->routes); i++) {
             const struct route *route = routes_get(input->routes, i);
-            if (route->tls == strictest_first[pass])
+            if (postfix_maps_tls(route) == strictest_first[pass])
                 add_tls_of(route, table);
         }
 }
@@ -112,7 +118,7 @@ static void add_tls(const struct maps_input *input, struct keytable *table)
 bool postfix_maps_have_tls(const struct routes *routes)
 {
     for (size_t i = 0; i < routes_count(routes); i++)
-        if (routes_get(routes, i)->tls != ROUTE_TLS_UNSET)
+        if (postfix_maps_tls(routes_get(routes, i)) != ROUTE_TLS_UNSET)
             return true;
     return false;
 }

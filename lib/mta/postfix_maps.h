@@ -28,7 +28,11 @@
  * second. */
 NODISCARD bool postfix_maps_build(const struct maps_input *input, struct maps *maps);
 
-/* Has any route tls= (and so the maps a tls_policy)? */
+/* The tls= that holds: a route with auth= sends a password, and never without
+ * encryption. */
+enum route_tls postfix_maps_tls(const struct route *route);
+
+/* Has any route such a level (and so the maps a tls_policy)? */
 bool postfix_maps_have_tls(const struct routes *routes);
 
 #endif

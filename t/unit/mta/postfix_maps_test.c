@@ -102,11 +102,14 @@ static void test_tls_policy(void **state)
                          "c.example: [h.test]:587 tls=may\n"
                          ".d.example: USEDNS tls=none\n"
                          "f.example: 192.0.2.1\n"
+                         "g.example: 192.0.2.2 auth=smart\n"
+                         "h.example: 192.0.2.3 auth=smart tls=none\n"
                          "ALL: USEDNS tls=encrypt\n");
     assert_true(postfix_maps_have_tls(scene.routes));
     assert_true(postfix_maps_build(&scene.input, &maps));
     assert_file(&maps, "tls_policy",
-                ".d.example\tnone\n[h.test]:587\tverify\nmx.test:25\tencrypt\n");
+                ".d.example\tnone\n[192.0.2.2]:25\tencrypt\n[192.0.2.3]:25\tencrypt\n[h.test]:"
+                "587\tverify\nmx.test:25\tencrypt\n");
     assert_true(find(&maps, "tls_policy")->compile);
     maps_done(&maps);
     scene_done(&scene);
