@@ -238,13 +238,14 @@ struct poll_set {
     int timeout_ms; /* -1: no limit */
 };
 
+/* ARES_GETSOCK_WRITABLE() shifts a signed number for the last of them. */
 static void add_channel(struct poll_set *set, struct dns_channel *channel)
 {
     ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
     unsigned bits = (unsigned)ares_getsock(channel->ares, sockets, ARES_GETSOCK_MAXNUM);
     for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        short events = (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
-                               (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+        short events = (short)((bits >> i & 1 ? POLLIN : 0) |
+                               (bits >> (i + ARES_GETSOCK_MAXNUM) & 1 ? POLLOUT : 0));
         if (events == 0)
             continue;
         set->owner[set->n] = channel;

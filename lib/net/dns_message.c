@@ -312,7 +312,8 @@ static void sort_mx(const struct reader *in, struct record *records, size_t n)
 /* "." is only a null MX when it stands alone (RFC 7505 section 3). */
 static bool is_root_mx(const struct reader *in, const struct record *record)
 {
-    return record->length == 3 && in->m[record->at + 2] == 0;
+    struct wire wire;
+    return name_in_data(in, record, 2, &wire) && wire.n == 1;
 }
 
 static void pack_records(const struct reader *in, struct answer_section *section, unsigned type,
@@ -321,11 +322,12 @@ static void pack_records(const struct reader *in, struct answer_section *section
     size_t n = 0;
     for (size_t i = 0; i < section->n && n < DNS_RECORDS_MAX; i++) {
         const struct record *record = &section->records[i];
-        if (!belongs(in, record, type, owner) || (type == RR_MX && record->length < 3))
+        if (!belongs(in, record, type, owner))
             continue;
         if (record->ttl < *ttl)
             *ttl = record->ttl;
-        section->records[n++] = *record;
+        if (type != RR_MX || record->length >= 3)
+            section->records[n++] = *record;
     }
     if (type == RR_MX)
         sort_mx(in, section->records, n);

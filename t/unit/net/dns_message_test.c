@@ -194,7 +194,7 @@ static void test_aliases(void **state)
     for (int links = DNS_CNAMES_MAX - 1; links <= DNS_CNAMES_MAX + 1; links++) {
         begin(&m, 0, "n0.example");
         for (int i = 0; i < links; i++) {
-            char from[20], to[20];
+            char from[30], to[30];
             snprintf(from, sizeof from, "n%d.example", i);
             snprintf(to, sizeof to, "n%d.example", i + 1);
             add_host(&m, from, CNAME, 60, -1, to);
@@ -218,6 +218,7 @@ static void test_mx(void **state)
     add_host(&m, "@12", MX, 60, 10, "z.example");
     add_host(&m, "@12", MX, 60, 20, "a.example");
     add_host(&m, "@12", MX, 60, 0, "");           /* no null MX beside others */
+    add_host(&m, "@12", MX, 60, 0, "@20");        /* the same by a pointer */
     add_host(&m, "@12", MX, 60, 1, "-x.example"); /* no host name */
     add_record(&m, 1, "@12", MX, 60, "\0", 1);
     assert_string_equal(read(&m, DNS_MX, "example"),
@@ -230,6 +231,9 @@ static void test_mx(void **state)
     begin(&m, 0, "example");
     add_record(&m, 1, "@12", MX, 60, "\0\1\1a\0x", 6); /* something behind the name */
     assert_string_equal(read(&m, DNS_MX, "example"), "nodata");
+    m.b[m.n - 1 - 6] = 0; /* no room for a name; the life counts all the same */
+    assert_string_equal(read(&m, DNS_MX, "example"), "nodata");
+    assert_int_equal(verdict.ttl, 60);
 }
 
 static void test_host_names_only(void **state)

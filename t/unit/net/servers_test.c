@@ -280,14 +280,14 @@ static void test_time(void **state)
     mono_us begun = mono_now();
     servers_resolve(dns, &question, begun + MONO_SECONDS(8), count_call, &calls, &servers);
     assert_string_equal(print(&servers), "found 10:a.example[198.51.100.1]:25");
-    assert_in_range(mono_now() - begun, MONO_MS(30), SERVERS_GRACE + MONO_MS(230));
+    assert_in_range(mono_now() - begun, MONO_MS(30), SERVERS_GRACE + MONO_SECONDS(2));
     assert_int_equal(calls, 1);
 
     question.mx_domain = "dead.example";
     begun = mono_now();
     servers_resolve(dns, &question, begun + MONO_MS(200), count_call, &calls, &servers);
     assert_string_equal(print(&servers), "unknown: MX look-up of dead.example timed out");
-    assert_in_range(mono_now() - begun, MONO_MS(200), MONO_MS(350));
+    assert_in_range(mono_now() - begun, MONO_MS(200), MONO_SECONDS(2));
     assert_int_equal(calls, 2);
 
     /* A dead host does not take the time of a good one behind it. */
@@ -296,9 +296,9 @@ static void test_time(void **state)
                              {.host = "192.0.2.1", .is_ip = true, .port = 25, .priority = 1}};
     assert_true(ip_parse(slice_of("192.0.2.1"), &hops[1].ip));
     question = (struct servers_question){.hosts = hops, .nhosts = 2};
-    servers_resolve(dns, &question, begun + MONO_MS(400), count_call, &calls, &servers);
+    servers_resolve(dns, &question, begun + MONO_SECONDS(2), count_call, &calls, &servers);
     assert_string_equal(print(&servers), "found 1:192.0.2.1[192.0.2.1]:25");
-    assert_true(mono_now() - begun < MONO_MS(390));
+    assert_true(mono_now() - begun < MONO_MS(1900));
 
     /* What is known needs no waiting, and nobody is told. */
     calls = 0;
