@@ -107,10 +107,9 @@ void dns_check(const struct dns_keys *keys, struct problems *problems)
         struct ip ip;
         uint16_t port;
         if (!dns_parse_server(servers->v[i].text, &ip, &port, &err))
-            problem_error(problems, servers->v[i].at, "[dns] servers: %s", err.text);
+            problem_error(problems, servers->v[i].at, "%s", err.text);
         if (i == DNS_SERVERS_MAX)
-            problem_error(problems, servers->v[i].at, "[dns] servers: more than %d name servers",
-                          DNS_SERVERS_MAX);
+            problem_error(problems, servers->v[i].at, "more than %d name servers", DNS_SERVERS_MAX);
     }
 }
 

@@ -72,7 +72,8 @@ struct dns_query; /* one asker's reference to a question */
 /* One item of `servers`: "address", "address:port", "[v6]:port". */
 NODISCARD bool dns_parse_server(const char *text, struct ip *ip_out, uint16_t *port_out,
                                 struct err *err);
-/* What the rows cannot say: is every server an address, are there too many? */
+/* What the rows cannot say: is every server an address, are there too many? The
+ * items' places name the key. */
 void dns_check(const struct dns_keys *keys, struct problems *problems);
 
 /* servers come from keys->servers; empty: the system's. Starts the thread.

@@ -42,7 +42,7 @@ static void add_name(struct message *m, const char *name)
     while (*name != '\0') {
         uint8_t length = (uint8_t)strcspn(name, ".");
         if (*name == '@') {
-            add16(m, 0xc000u | (unsigned)atoi(name + 1));
+            add16(m, 0xc000u | (unsigned)strtoul(name + 1, NULL, 10));
             return;
         }
         add(m, &length, 1);

@@ -10,45 +10,6 @@
 
 static struct nameserver server;
 
-/* --- memory that runs out ------------------------------------------------- */
-
-static int allocations_left = -1; /* -1: no limit; atomic, the engine has a thread */
-
-static bool one_more(void)
-{
-    int left = __atomic_load_n(&allocations_left, __ATOMIC_RELAXED);
-    while (left > 0 && !__atomic_compare_exchange_n(&allocations_left, &left, left - 1, false,
-                                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        ;
-    return left != 0;
-}
-
-static void allow(int allocations)
-{
-    __atomic_store_n(&allocations_left, allocations, __ATOMIC_RELAXED);
-}
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return one_more() ? __real_malloc(size) : NULL;
-}
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return one_more() ? __real_calloc(n, size) : NULL;
-}
-
-void *__real_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size)
-{
-    return one_more() ? __real_realloc(p, size) : NULL;
-}
-
 static mono_us soon(void)
 {
     return mono_now() + MONO_SECONDS(5);
@@ -416,45 +377,6 @@ static void test_end_with_questions_under_way(void **state)
     assert_int_equal(dns_wait(NULL, MONO_NEVER)->outcome, DNS_SERVFAIL);
 }
 
-/* From the n-th allocation on there is no memory: it may fail, but fails well. */
-static void test_out_of_memory(void **state)
-{
-    (void)state;
-    struct dns_keys keys = nameserver_keys(&server);
-    bool all_well = false;
-    char script[4000];
-    size_t n = 0;
-    for (unsigned i = 0; i < 30; i++) /* too long for the room on the stack */
-        n += (size_t)snprintf(script + n, sizeof script - n,
-                              "wide.example MX 10 a-mail-exchanger-with-a-long-name-%u.example\n",
-                              i);
-    nameserver_script(&server, script);
-    for (int allowed = 0; !all_well; allowed++) {
-        struct err err = {0};
-        assert_true(allowed < 1000);
-        allow(allowed);
-        struct dns *dns = dns_new(&keys, &err);
-        if (dns == NULL) {
-            allow(-1);
-            assert_int_equal(err.kind, ERR_MEMORY);
-            continue;
-        }
-        struct dns_query *first = dns_ask(dns, DNS_MX, "wide.example", soon());
-        const struct dns_answer *answer = dns_wait(first, MONO_NEVER);
-        assert_true(answer->outcome == DNS_FOUND || answer->outcome == DNS_SERVFAIL);
-        struct dns_query *second = dns_ask(dns, DNS_MX, "wide.example", soon());
-        const struct dns_answer *again = dns_wait(second, MONO_NEVER);
-        assert_true(again->outcome == DNS_FOUND || again->outcome == DNS_SERVFAIL);
-        bool changed = dns_reconfigure(dns, &keys, &err);
-        assert_true(changed || err.kind == ERR_MEMORY);
-        allow(-1);
-        all_well = changed && answer->n == 30 && again->n == 30 && again->cached;
-        dns_drop(first);
-        dns_drop(second);
-        dns_free(dns);
-    }
-}
-
 struct asker {
     pthread_t thread;
     struct dns *dns;
@@ -554,7 +476,7 @@ static void test_check_names_every_mistake(void **state)
     struct problems problems;
     struct err err;
     for (unsigned i = 0; i < ARRAY_LEN(items); i++)
-        items[i] = (struct key_item){"127.0.0.1", {"x.conf", i + 1, 0}};
+        items[i] = (struct key_item){"127.0.0.1", {"x.conf", i + 1, 0, "[dns] servers"}};
     problems_init(&problems);
     dns_check(&keys, &problems);
     assert_int_equal(problems_errors(&problems), 0);
@@ -598,7 +520,6 @@ int main(void)
         cmocka_unit_test(test_no_server),
         cmocka_unit_test(test_second_server_and_reconfigure),
         cmocka_unit_test(test_end_with_questions_under_way),
-        cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_server_syntax),
         cmocka_unit_test(test_check_names_every_mistake),
