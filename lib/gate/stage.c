@@ -9,6 +9,18 @@ bool facts_may_relay(const struct conn_facts *conn)
            (conn->policy != NULL && conn->policy->keys.access == POLICY_RELAY);
 }
 
+enum listener_reject_at stage_reject_at(const struct conn_facts *conn)
+{
+    return conn->policy->keys.access == POLICY_TCPREFUSE
+               ? REJECT_AT_CONNECT
+               : (enum listener_reject_at)conn->listener->keys->reject_at;
+}
+
+bool stage_refused_by_hat(const struct conn_facts *conn)
+{
+    return conn->refused && (conn->auth == NULL || stage_reject_at(conn) == REJECT_AT_CONNECT);
+}
+
 void stage_run(struct stage *stage, stage_step *const *steps, size_t n, enum reason otherwise)
 {
     mono_us began = mono_now();
@@ -27,11 +39,14 @@ bool stage_refuse(struct stage *stage, enum reason reason)
     return true;
 }
 
+/* The status is taken from what the administrator wrote, before a client's name
+ * stands in its place. */
 bool stage_refuse_with(struct stage *stage, enum reason reason, int code, const char *text)
 {
-    const char *expanded = hatvars_expand(text, stage->conn, stage->gate->arena);
+    verdict_reply(stage->verdict, reason, code, text);
+    const char *expanded = hatvars_expand(stage->verdict->text, stage->conn, stage->gate->arena);
     if (expanded == NULL)
         return stage_refuse(stage, REASON_INTERNAL);
-    verdict_reply(stage->verdict, reason, code, expanded);
+    stage->verdict->text = expanded;
     return true;
 }

@@ -37,30 +37,26 @@ static bool classify(struct stage *stage)
 }
 
 /* A refusal is made here in any case; reject_at only says when it is spoken. */
-static bool refuse(struct stage *stage)
+static bool keep_refusal(struct stage *stage)
 {
     struct conn_facts *conn = stage->conn;
-    const struct policy_keys *keys = &conn->policy->keys;
 
-    stage_refuse_with(stage, REASON_HAT_REJECTED, keys->reject_code, keys->reject_text);
     stage->verdict->rule = conn->match.at;
     conn->refused = true;
     conn->refusal = *stage->verdict;
-    return conn->listener->keys->reject_at == REJECT_AT_CONNECT;
+    return stage_reject_at(conn) == REJECT_AT_CONNECT;
 }
 
 static bool act(struct stage *stage)
 {
-    struct conn_facts *conn = stage->conn;
-    switch ((enum policy_access)conn->policy->keys.access) {
+    const struct policy_keys *keys = &stage->conn->policy->keys;
+    switch ((enum policy_access)keys->access) {
     case POLICY_REJECT:
-        return refuse(stage);
+        stage_refuse_with(stage, REASON_HAT_REJECTED, keys->reject_code, keys->reject_text);
+        return keep_refusal(stage);
     case POLICY_TCPREFUSE:
         stage_refuse(stage, REASON_HAT_TCPREFUSED);
-        stage->verdict->rule = conn->match.at;
-        conn->refused = true;
-        conn->refusal = *stage->verdict;
-        return true;
+        return keep_refusal(stage);
     case POLICY_ACCEPT:
     case POLICY_RELAY:
     case POLICY_CONTINUE: /* hat_decide() never chooses it */
@@ -76,6 +72,7 @@ void gate_connect(const struct gate *gate, const struct listeners *listeners,
     struct stage stage = {
         .gate = gate, .listeners = listeners, .conn = conn, .verdict = verdict_out};
 
+    conn->host = (struct host_answer){.class = HOST_UNKNOWN};
     stage_run(&stage, steps, ARRAY_LEN(steps), REASON_ACCEPTED);
     if (verdict_out->reason == REASON_ACCEPTED)
         verdict_out->rule = conn->match.at;

@@ -12,7 +12,7 @@ static bool need_listener(struct stage *stage)
 static bool refused_by_hat(struct stage *stage)
 {
     const struct conn_facts *conn = stage->conn;
-    if (!conn->refused || conn->auth != NULL || conn->listener->keys->reject_at == REJECT_AT_RCPT)
+    if (!stage_refused_by_hat(conn) || stage_reject_at(conn) == REJECT_AT_RCPT)
         return false;
     *stage->verdict = conn->refusal;
     return true;

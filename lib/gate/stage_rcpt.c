@@ -7,13 +7,12 @@ static bool need_listener(struct stage *stage)
            stage_refuse(stage, REASON_NO_LISTENER);
 }
 
-/* Delayed rejection; an authenticated client has become relay. */
+/* Delayed rejection, or an earlier one the MTA went past. */
 static bool refused_by_hat(struct stage *stage)
 {
-    const struct conn_facts *conn = stage->conn;
-    if (!conn->refused || conn->auth != NULL)
+    if (!stage_refused_by_hat(stage->conn))
         return false;
-    *stage->verdict = conn->refusal;
+    *stage->verdict = stage->conn->refusal;
     return true;
 }
 
@@ -55,7 +54,7 @@ static bool may_relay(struct stage *stage)
 
 static bool private_listener(struct stage *stage)
 {
-    return stage->gate->rules->keys->type == LISTENER_PRIVATE &&
+    return stage->conn->listener->keys->type == LISTENER_PRIVATE &&
            stage_refuse(stage, REASON_RELAYING_DENIED);
 }
 

@@ -24,6 +24,13 @@ typedef bool stage_step(struct stage *stage);
 
 void stage_run(struct stage *stage, stage_step *const *steps, size_t n, enum reason otherwise);
 
+/* Where a refusal by sender group is spoken: tcprefuse is at once, whatever
+ * the listener says. */
+enum listener_reject_at stage_reject_at(const struct conn_facts *conn);
+/* Does such a refusal stand? Who authenticates has become relay, but a client
+ * that was refused at connect already stays out (SPEC 4). */
+bool stage_refused_by_hat(const struct conn_facts *conn);
+
 /* Refuse with the reason's reply, or with a policy's code and text in which
  * HAT variables are replaced. Both return true: decided. */
 bool stage_refuse(struct stage *stage, enum reason reason);

@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from source_tree import Rules
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LINTS = ("banned.t", "format.t", "layers.t", "sizes.t", "text.t", "tree.t")
+LINTS = ("banned.t", "format.t", "layers.t", "reasons.t", "sizes.t", "text.t", "tree.t")
 
 HEADER = """\
 /*
@@ -43,6 +43,19 @@ int LLVMFuzzerTestOneInput(const char *data, int size)
 }
 """
 
+REASONS = """\
+/* reasons.def - why. */
+REASON(FINE, "hat", "fine", CONTINUE, 250, "2.0.0", "", "It is.")
+REASON(NEVER, "rat", "never", REJECT, 550, "5.1.0", "No", "It is not.")
+"""
+CASE = """\
+connect 192.0.2.1
+= accept hat FINE
+log icid=1 verdict=accept by=hat detail=fine ms=0
+= reject 550 5.1.0 rat NEVER No
+log icid=1 verdict=reject by=rat detail=never ms=0
+"""
+
 
 def module(layer, name):
     upper = (layer + "_" + name).upper()
@@ -53,10 +66,11 @@ def module(layer, name):
 CLEAN = {
     ".clang-format": open(os.path.join(HERE, "../../.clang-format")).read(),
     "Makefile.am": "S = lib/base/one.c lib/base/one.h lib/tables/two.c lib/tables/two.h\n"
-                   "T = t/fuzz/one_fuzz.c\n",
+                   "T = t/fuzz/one_fuzz.c lib/gate/reasons.def\n",
     "configure.ac": "AC_INIT\n", "README": "Read.\n", "LICENSE": "Free.\n", "NEWS": "New.\n",
     "t/fuzz/one_fuzz.c": FUZZ, "t/fuzz/corpus/one/a": "bytes \t\n",
     "t/run": "#!/bin/sh\nexit 0\n",
+    "lib/gate/reasons.def": REASONS, "t/stage/one.case": CASE,
     **module("base", "one"), **module("tables", "two"),
 }
 ONE_C = CLEAN["lib/base/one.c"]
@@ -126,6 +140,11 @@ PLANTS = [
     ("text.t", "# lib/base/one.h", {"lib/base/one.h": CLEAN["lib/base/one.h"].replace(" *\n * Any thread.\n", "")}),
     ("text.t", "LIB_BASE_ONE_H", {"lib/base/one.h": CLEAN["lib/base/one.h"].replace("ONE_H", "TWO_H")}),
     ("format.t", "lib/base/one.c", call("n=1")),
+    ("reasons.t", "lib/gate/reasons.def:2", {"lib/gate/reasons.def": REASONS.replace('"hat"', "HAT")}),
+    ("reasons.t", "lib/gate/reasons.def:2: FINE", {"t/stage/one.case": CASE.replace("hat FINE", "hat NICE")}),
+    ("reasons.t", "lib/gate/reasons.def:3: NEVER", {"t/stage/one.case": CASE.replace("= reject", "= drop")}),
+    ("reasons.t", "by=hat detail=fine", {"t/stage/one.case": CASE.replace("fine", "finer")}),
+    ("reasons.t", "by=rat detail=never", {"t/stage/one.case": CASE.replace("by=rat", "by=hat")}),
     ("banned.t", "<ctype.h>", include("lib/base/one.c", "<ctype.h>")),
     ("banned.t", "one.c:6: isalpha", call("n = isalpha(n)")),
     ("banned.t", "typedef struct", {"lib/base/one.h": CLEAN["lib/base/one.h"] + "typedef struct a b;\n"}),

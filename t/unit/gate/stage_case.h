@@ -1,0 +1,71 @@
+/*
+ * stage_case.h - reads t/stage/NAME.case: configurations, tables, and
+ * conversations with what must come of them.
+ *
+ * A file is a sequence of blocks, each begun by a line of its own:
+ *
+ *     === config [NAME]     an ini file: [policy], [group], [listener], [callahead]
+ *     === file NAME         a table that a configuration names
+ *     === case TITLE        a conversation; sees all configurations of its file
+ *
+ * A case begins with the configuration without a name in force. One step a
+ * line; '#' begins a comment line; \xNN, \\ and \" are bytes:
+ *
+ *     host CLASS [NAME] [ms=N]       the next look-up of the host name: verified, no_ptr,
+ *                                    ptr_tempfail, ptr_mismatch, unknown
+ *     client [tls|notls] [auth=U|noauth] [score=N|score=none] [owner=N] [country=CC]
+ *     connect IP [daemon=NAME] [local=IP] [port=N]
+ *     size N                         SIZE= of the next MAIL
+ *     mail TEXT                      the client's words after "MAIL FROM:"
+ *     callahead CLASS [code=N] [status=S] [text=T] [server=S] [cached] [ms=N]
+ *                                    the next answer; must be fetched
+ *     rcpt TEXT                      the client's words after "RCPT TO:"
+ *     asked ADDRESS [literal_named]  what call-ahead was asked at this RCPT
+ *     eom N                          the message ends after N bytes
+ *     close
+ *     queue-id ID                    from now on
+ *     reload NAME                    another configuration comes into force
+ *     out-of-memory                  for the next command
+ *
+ *     = accept BY REASON             the verdict; after every command
+ *     = reject|tempfail CODE STATUS BY REASON TEXT
+ *     log LINE                       the line of the log, paths without folder
+ *
+ * Tests only. Everything fails the test that runs.
+ */
+#ifndef T_UNIT_GATE_STAGE_CASE_H
+#define T_UNIT_GATE_STAGE_CASE_H
+
+#include "lib/base/str.h"
+
+#define CASE_BLOCKS_MAX 100
+
+enum case_block_kind { BLOCK_CONFIG, BLOCK_FILE, BLOCK_CASE };
+
+struct case_block {
+    enum case_block_kind kind;
+    const char *name; /* "" for the configuration without one */
+    unsigned line;    /* of the first line of text */
+    const char *text; /* whole lines */
+};
+
+struct case_file {
+    char name[64]; /* without folder */
+    char *bytes;   /* owned; the blocks point into it */
+    struct case_block blocks[CASE_BLOCKS_MAX];
+    size_t n;
+};
+
+/* Aborts with a sentence when the file is wrong. */
+void case_file_read(struct case_file *file, const char *path);
+void case_file_done(struct case_file *file);
+
+/* Cuts the next word off *rest: up to a blank outside double quotes, bytes
+ * resolved, quotes gone. NULL at the end. */
+char *case_word(char **rest);
+/* The value of KEY=VALUE, or NULL when word is none of this key. */
+const char *case_value(const char *word, const char *key);
+/* Resolve \xNN, \\ and \" in place. */
+struct slice case_bytes(char *text);
+
+#endif
