@@ -348,6 +348,7 @@ struct header {
 #define FLAG_REPLY 0x8000u
 #define FLAG_AUTHORITATIVE 0x0400u
 #define FLAG_TRUNCATED 0x0200u
+#define FLAG_RECURSION 0x0080u
 #define RCODE_MASK 0x000fu
 #define RCODE_NOERROR 0
 #define RCODE_NXDOMAIN 3
@@ -371,18 +372,32 @@ static bool read_header(const struct reader *in, struct header *header_out, size
     return true;
 }
 
-/* The life of a negative answer is in the SOA record (RFC 2308 section 5). Name
- * servers without it are a referral: not an answer at all. */
+/* Without an SOA record it takes some trust that there is nothing: not after name
+ * servers to ask instead (a referral), not at the end of an alias that a server
+ * without recursion did not follow, not when part of the message is missing. */
+static bool is_sure(const struct header *header, bool name_servers, bool aliased)
+{
+    if (header->flags & FLAG_TRUNCATED)
+        return false;
+    if ((header->flags & RCODE_MASK) == RCODE_NXDOMAIN)
+        return true;
+    if (aliased)
+        return (header->flags & FLAG_RECURSION) != 0;
+    return !name_servers || (header->flags & FLAG_AUTHORITATIVE) != 0;
+}
+
+/* The life of a negative answer is in the SOA record (RFC 2308 section 5). ttl:
+ * of the aliases on the way, UINT32_MAX for none. */
 static struct dns_verdict read_negative(const struct reader *in, const struct header *header,
                                         size_t at, enum dns_outcome outcome, uint32_t ttl)
 {
     struct dns_verdict verdict = {.outcome = outcome};
-    bool referral = false;
+    bool name_servers = false;
     struct record record;
     for (unsigned i = 0; i < header->authorities && i < DNS_WALK_MAX; i++) {
         if (!read_record(in, &at, &record))
             break;
-        referral = referral || record.type == RR_NS;
+        name_servers = name_servers || record.type == RR_NS;
         if (record.type != RR_SOA || record.length < 20)
             continue;
         uint32_t minimum = read_ttl(in->m + record.at + record.length - 4);
@@ -392,8 +407,7 @@ static struct dns_verdict read_negative(const struct reader *in, const struct he
             verdict.ttl = ttl;
         return verdict;
     }
-    bool sure = outcome == DNS_NXDOMAIN || (header->flags & FLAG_AUTHORITATIVE) != 0 || !referral;
-    if (!sure || (header->flags & FLAG_TRUNCATED))
+    if (!is_sure(header, name_servers, ttl != UINT32_MAX))
         verdict.outcome = DNS_SERVFAIL;
     return verdict;
 }

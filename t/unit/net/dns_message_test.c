@@ -314,6 +314,12 @@ static void test_negative_answers(void **state)
         assert_int_equal(verdict.has_ttl ? (int)verdict.ttl : -1, rows[i].expected);
     }
     struct message m;
+    for (int recursion = 0; recursion <= 1; recursion++) {
+        begin(&m, 0x400, "a.example");
+        add_host(&m, "@12", CNAME, 5, -1, "elsewhere.test");
+        m.b[3] = recursion ? 0x80 : 0;
+        assert_string_equal(read(&m, DNS_A, "a.example"), recursion ? "nodata" : "servfail");
+    }
     begin(&m, 3, "a.example"); /* the alias may change sooner than the SOA says */
     add_host(&m, "@12", CNAME, 5, -1, "b.example");
     add_soa(&m, 50, 50);
