@@ -128,13 +128,18 @@ static bool compile_beside(const struct publish *publish, const struct maps_file
         !map_name(publish, staged, staged_map, err) || !map_name(publish, file->name, map, err))
         return false;
     mapfile_discard(&publish->folder, staged_map);
-    if (!compile_map(&publish->compile, staged, err))
+    bool ok = compile_map(&publish->compile, staged, err);
+    if (ok) {
+        tell(publish, file->name, PUBLISH_COMPILED);
+        ok = mapfile_settle(&publish->folder, staged_map, file->mode, err) &&
+             prove(publish, staged, file, err) &&
+             mapfile_commit(&publish->folder, staged_map, map, err);
+    }
+    if (!ok) {
+        mapfile_discard(&publish->folder, staged_map);
+        mapfile_discard(&publish->folder, staged);
         return false;
-    tell(publish, file->name, PUBLISH_COMPILED);
-    if (!mapfile_settle(&publish->folder, staged_map, file->mode, err) ||
-        !prove(publish, staged, file, err) ||
-        !mapfile_commit(&publish->folder, staged_map, map, err))
-        return false;
+    }
     tell(publish, file->name, PUBLISH_VERIFIED);
     return commit_text(publish, file, err);
 }

@@ -251,6 +251,8 @@ static void test_compiler_lies(void **state)
         scene->options.type = "hash";
         assert_string_equal(publish(scene), "transport:written transport:compiled FAILED");
         assert_non_null(strstr(scene->err.text, "something else"));
+        assert_int_equal(access(folder_path(&scene->out, ".transport.new"), F_OK), -1);
+        assert_int_equal(access(folder_path(&scene->out, ".transport.new.db"), F_OK), -1);
         assert_string_equal(folder_list(&scene->out), "");
     }
 }
