@@ -45,6 +45,7 @@ struct maps_input {
     const struct routes *routes; /* never NULL: routes_empty() */
     const char *transport;       /* [routes] transport: "relay" */
     const char *socket;          /* [gatehouse] socket, a libmilter string */
+    bool monitor;                /* [gatehouse] mode = monitor: refuse nobody */
     struct maps_limits limits;
 };
 

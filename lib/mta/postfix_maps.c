@@ -225,7 +225,9 @@ static bool build_clients(const struct maps_listener *listener, struct maps *map
         return false;
     file->reload = true;
     strbuf_puts(&file->content, HEADING);
-    return cidr_write(listener->hat, table, &file->content);
+    if (table == NULL)
+        strbuf_puts(&file->content, "# [gatehouse] mode = monitor: nobody is refused\n");
+    return table == NULL ? !file->content.failed : cidr_write(listener->hat, table, &file->content);
 }
 
 /* An OK on top of a doubtful block only lets a client as far as the milter; a
@@ -246,7 +248,8 @@ bool postfix_maps_build(const struct maps_input *input, struct maps *maps)
     for (size_t i = 0; i < input->nlisteners; i++) {
         const struct maps_listener *listener = &input->listeners[i];
         if (!build_clients(listener, maps, POSTFIX_RELAY_CLIENTS, &relay_clients) ||
-            !build_clients(listener, maps, POSTFIX_REFUSED_CLIENTS, &refused_clients))
+            !build_clients(listener, maps, POSTFIX_REFUSED_CLIENTS,
+                           input->monitor ? NULL : &refused_clients))
             return false;
     }
     return true;

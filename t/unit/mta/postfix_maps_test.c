@@ -185,6 +185,22 @@ static void test_two_listeners(void **state)
     scene_done(&scene);
 }
 
+static void test_monitor(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct maps maps;
+    scene_new(&scene);
+    maps_init(&maps);
+    scene.input.monitor = true;
+    scene_listener(&scene, "in", "BAD TCPREFUSE 192.0.2.0/24; LAN RELAY 10.", "ACCEPTED", "");
+    assert_true(postfix_maps_build(&scene.input, &maps));
+    assert_file(&maps, "refused_clients.in", "# [gatehouse] mode = monitor: nobody is refused\n");
+    assert_file(&maps, "relay_clients.in", "# LAN: relay\n10.0.0.0/8\tOK\n");
+    maps_done(&maps);
+    scene_done(&scene);
+}
+
 static void test_a_million_routes(void **state)
 {
     (void)state;
@@ -216,9 +232,10 @@ static void test_a_million_routes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),        cmocka_unit_test(test_defaults_and_order),
-        cmocka_unit_test(test_tls_policy),    cmocka_unit_test(test_relay_domains),
-        cmocka_unit_test(test_two_listeners), cmocka_unit_test(test_a_million_routes),
+        cmocka_unit_test(test_routes),           cmocka_unit_test(test_defaults_and_order),
+        cmocka_unit_test(test_tls_policy),       cmocka_unit_test(test_relay_domains),
+        cmocka_unit_test(test_two_listeners),    cmocka_unit_test(test_monitor),
+        cmocka_unit_test(test_a_million_routes),
     };
     return cmocka_run_group_tests_name("postfix_maps", tests, NULL, NULL);
 }
