@@ -42,7 +42,7 @@ static void write_group(const struct reference_group *group, size_t split, struc
                                     .unverified = group->unverified};
 }
 
-static struct hat *build(struct random *random, const struct reference *table)
+static struct hat *build(struct dice *dice, const struct reference *table)
 {
     struct written written[REFERENCE_GROUPS_MAX];
     struct hat_group groups[REFERENCE_GROUPS_MAX];
@@ -50,7 +50,7 @@ static struct hat *build(struct random *random, const struct reference *table)
     problems_init(&problems);
     for (size_t i = 0; i < table->n; i++) {
         size_t n = table->groups[i].n;
-        size_t split = random_below(random, 20) == 0 ? random_below(random, (uint32_t)n + 1) : n;
+        size_t split = dice_below(dice, 20) == 0 ? dice_below(dice, (uint32_t)n + 1) : n;
         write_group(&table->groups[i], split, &written[i], &groups[i]);
     }
     struct hat *hat = hat_build(groups, table->n, table->fallback, &problems);
@@ -175,18 +175,18 @@ static void check_walk(const struct hat *hat, const struct reference *table)
 static void test_random(void **state)
 {
     (void)state;
-    struct random random = random_begin();
+    struct dice dice = dice_start(0);
     size_t decided = 0;
     for (int round = 0; round < TABLES; round++) {
         struct reference table;
-        reference_make(&random, &table);
-        struct hat *hat = build(&random, &table);
+        reference_make(&dice, &table);
+        struct hat *hat = build(&dice, &table);
         assert_non_null(hat);
         check_walk(hat, &table);
         for (int i = 0; i < CLIENTS; i++) {
             struct reference_client client;
             struct hat_match match;
-            reference_client(&random, &client);
+            reference_client(&dice, &client);
             check_client(hat, &table, &client.client);
             hat_decide(hat, &client.client, &match);
             decided += match.group != NULL;

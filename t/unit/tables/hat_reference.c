@@ -15,16 +15,16 @@ static const char *const countries[] = {"JP", "DE", "FR"};
 
 /* Few values, so that entries overlap and clients hit them; edges of octets
  * among them. */
-static unsigned octet(struct random *random)
+static unsigned octet(struct dice *dice)
 {
     static const unsigned values[] = {0, 1, 2, 9, 10, 254, 255};
-    return values[random_below(random, ARRAY_LEN(values))];
+    return values[dice_below(dice, ARRAY_LEN(values))];
 }
 
-static unsigned hextet(struct random *random)
+static unsigned hextet(struct dice *dice)
 {
     static const unsigned values[] = {0, 1, 2, 0x10, 0xff, 0x100, 0xffff};
-    return values[random_below(random, ARRAY_LEN(values))];
+    return values[dice_below(dice, ARRAY_LEN(values))];
 }
 
 static void sort_two(unsigned *a, unsigned *b)
@@ -36,9 +36,9 @@ static void sort_two(unsigned *a, unsigned *b)
     }
 }
 
-static uint32_t address4(struct random *random)
+static uint32_t address4(struct dice *dice)
 {
-    return 10u << 24 | octet(random) << 16 | octet(random) << 8 | octet(random);
+    return 10u << 24 | octet(dice) << 16 | octet(dice) << 8 | octet(dice);
 }
 
 static void print4(uint32_t a, char text[16])
@@ -47,11 +47,11 @@ static void print4(uint32_t a, char text[16])
 }
 
 /* "10.1.", "10.0.1-9", "10.0.0.1-9" ... */
-static void make_octets(struct random *random, struct reference_entry *e)
+static void make_octets(struct dice *dice, struct reference_entry *e)
 {
-    unsigned n = 1 + random_below(random, 4), v[4] = {10, octet(random), octet(random), 0};
-    unsigned from = octet(random), to = octet(random), used = 0;
-    bool range = random_below(random, 2) == 0;
+    unsigned n = 1 + dice_below(dice, 4), v[4] = {10, octet(dice), octet(dice), 0};
+    unsigned from = octet(dice), to = octet(dice), used = 0;
+    bool range = dice_below(dice, 2) == 0;
     sort_two(&from, &to);
     if (!range)
         to = from;
@@ -67,59 +67,59 @@ static void make_octets(struct random *random, struct reference_entry *e)
     }
     used +=
         (unsigned)snprintf(e->text + used, sizeof e->text - used, range ? "%u-%u" : "%u", from, to);
-    if (n < 4 && random_below(random, 2) == 0)
+    if (n < 4 && dice_below(dice, 2) == 0)
         snprintf(e->text + used, sizeof e->text - used, ".");
 }
 
-static void make_network4(struct random *random, struct reference_entry *e)
+static void make_network4(struct dice *dice, struct reference_entry *e)
 {
     char text[16];
-    uint32_t address = address4(random);
-    unsigned bits = random_below(random, 33);
+    uint32_t address = address4(dice);
+    unsigned bits = dice_below(dice, 33);
     uint32_t host = bits == 0 ? UINT32_MAX : (uint32_t)((UINT64_C(1) << (32 - bits)) - 1);
     e->lo = address & ~host;
     e->hi = address | host;
-    print4(random_below(random, 2) == 0 ? e->lo : address, text);
-    if (random_below(random, 4) == 0)
+    print4(dice_below(dice, 2) == 0 ? e->lo : address, text);
+    if (dice_below(dice, 4) == 0)
         snprintf(e->text, sizeof e->text, "::ffff:%s/%u", text, bits + 96);
     else
         snprintf(e->text, sizeof e->text, "%s/%u", text, bits);
 }
 
-static void make4(struct random *random, struct reference_entry *e)
+static void make4(struct dice *dice, struct reference_entry *e)
 {
     char from[16], to[16];
     e->kind = REF_V4;
-    switch (random_below(random, 4)) {
+    switch (dice_below(dice, 4)) {
     case 0:
-        make_octets(random, e);
+        make_octets(dice, e);
         break;
     case 1:
-        make_network4(random, e);
+        make_network4(dice, e);
         break;
     case 2:
-        e->lo = address4(random);
-        e->hi = address4(random);
+        e->lo = address4(dice);
+        e->hi = address4(dice);
         sort_two(&e->lo, &e->hi);
         print4(e->lo, from);
         print4(e->hi, to);
         snprintf(e->text, sizeof e->text, "%s-%s", from, to);
         break;
     default:
-        e->lo = e->hi = address4(random);
+        e->lo = e->hi = address4(dice);
         print4(e->lo, from);
-        snprintf(e->text, sizeof e->text, random_below(random, 4) == 0 ? "::ffff:%s" : "%s", from);
+        snprintf(e->text, sizeof e->text, dice_below(dice, 4) == 0 ? "::ffff:%s" : "%s", from);
         break;
     }
 }
 
-static void address6(struct random *random, uint16_t out[8])
+static void address6(struct dice *dice, uint16_t out[8])
 {
     memset(out, 0, 8 * sizeof out[0]);
     out[0] = 0x2001;
     for (unsigned i = 1; i < 8; i++) {
-        if (random_below(random, 3) == 0 || i == 7)
-            out[i] = (uint16_t)hextet(random);
+        if (dice_below(dice, 3) == 0 || i == 7)
+            out[i] = (uint16_t)hextet(dice);
     }
 }
 
@@ -140,10 +140,10 @@ static size_t print6(const uint16_t a[8], char *out, size_t room)
     return (size_t)n;
 }
 
-static void make_network6(struct random *random, struct reference_entry *e)
+static void make_network6(struct dice *dice, struct reference_entry *e)
 {
-    unsigned bits = random_below(random, 129);
-    address6(random, e->first);
+    unsigned bits = dice_below(dice, 129);
+    address6(dice, e->first);
     size_t n = print6(e->first, e->text, sizeof e->text);
     snprintf(e->text + n, sizeof e->text - n, "/%u", bits);
     memcpy(e->last, e->first, sizeof e->last);
@@ -154,13 +154,13 @@ static void make_network6(struct random *random, struct reference_entry *e)
     }
 }
 
-static void make_group_range(struct random *random, struct reference_entry *e)
+static void make_group_range(struct dice *dice, struct reference_entry *e)
 {
-    unsigned from = hextet(random), to = hextet(random), used = 0;
+    unsigned from = hextet(dice), to = hextet(dice), used = 0;
     sort_two(&from, &to);
     e->kind = REF_V6_GROUP;
-    address6(random, e->first);
-    e->group = random_below(random, 8);
+    address6(dice, e->first);
+    e->group = dice_below(dice, 8);
     e->from = (uint16_t)from;
     e->to = (uint16_t)to;
     for (unsigned i = 0; i < 8; i++) {
@@ -172,64 +172,64 @@ static void make_group_range(struct random *random, struct reference_entry *e)
     }
 }
 
-static void make6(struct random *random, struct reference_entry *e)
+static void make6(struct dice *dice, struct reference_entry *e)
 {
     e->kind = REF_V6;
-    switch (random_below(random, 4)) {
+    switch (dice_below(dice, 4)) {
     case 0:
-        make_network6(random, e);
+        make_network6(dice, e);
         break;
     case 1:
-        make_group_range(random, e);
+        make_group_range(dice, e);
         break;
     case 2:
         do {
-            address6(random, e->first);
-            address6(random, e->last);
+            address6(dice, e->first);
+            address6(dice, e->last);
         } while (compare6(e->first, e->last) > 0);
         size_t n = print6(e->first, e->text, sizeof e->text);
         e->text[n++] = '-';
         print6(e->last, e->text + n, sizeof e->text - n);
         break;
     default:
-        address6(random, e->first);
+        address6(dice, e->first);
         memcpy(e->last, e->first, sizeof e->last);
         print6(e->first, e->text, sizeof e->text);
         break;
     }
 }
 
-static void make_name(struct random *random, char *out, size_t room)
+static void make_name(struct dice *dice, char *out, size_t room)
 {
     static const char *const labels[] = {"mx", "b", "example", "bexample"};
     size_t used = 0;
-    for (unsigned n = 1 + random_below(random, 3); n > 0; n--)
+    for (unsigned n = 1 + dice_below(dice, 3); n > 0; n--)
         used += (size_t)snprintf(out + used, room - used, n > 1 ? "%s." : "%s",
-                                 labels[random_below(random, ARRAY_LEN(labels))]);
+                                 labels[dice_below(dice, ARRAY_LEN(labels))]);
 }
 
-static void copy_case(struct random *random, char *out, const char *in)
+static void copy_case(struct dice *dice, char *out, const char *in)
 {
     for (; *in != '\0'; in++) {
-        bool up = *in >= 'a' && *in <= 'z' && random_below(random, 4) == 0;
+        bool up = *in >= 'a' && *in <= 'z' && dice_below(dice, 4) == 0;
         *out++ = (char)(up ? *in - 'a' + 'A' : *in);
     }
     *out = '\0';
 }
 
-static void make_named(struct random *random, struct reference_entry *e)
+static void make_named(struct dice *dice, struct reference_entry *e)
 {
-    bool below = random_below(random, 2) == 0;
+    bool below = dice_below(dice, 2) == 0;
     e->kind = below ? REF_BELOW : REF_NAME;
     e->name[0] = '.';
-    make_name(random, e->name + below, sizeof e->name - 1);
-    copy_case(random, e->text, e->name);
+    make_name(dice, e->name + below, sizeof e->name - 1);
+    copy_case(dice, e->text, e->name);
 }
 
-static void make_score(struct random *random, struct reference_entry *e)
+static void make_score(struct dice *dice, struct reference_entry *e)
 {
-    int from = (int)random_below(random, 201) - 100, to = (int)random_below(random, 201) - 100;
-    e->kind = random_below(random, 3) == 0 ? REF_NO_SCORE : REF_SCORE;
+    int from = (int)dice_below(dice, 201) - 100, to = (int)dice_below(dice, 201) - 100;
+    e->kind = dice_below(dice, 3) == 0 ? REF_NO_SCORE : REF_SCORE;
     e->score_from = (from < to ? from : to) / 10.0;
     e->score_to = (from < to ? to : from) / 10.0;
     if (e->kind == REF_SCORE)
@@ -238,113 +238,113 @@ static void make_score(struct random *random, struct reference_entry *e)
         snprintf(e->text, sizeof e->text, "sbrs[none]");
 }
 
-static void make_lookup(struct random *random, struct reference_entry *e)
+static void make_lookup(struct dice *dice, struct reference_entry *e)
 {
-    switch (random_below(random, 5)) {
+    switch (dice_below(dice, 5)) {
     case 0:
     case 1:
-        make_score(random, e);
+        make_score(dice, e);
         break;
     case 2:
         e->kind = REF_OWNER;
-        e->owner = 1 + random_below(random, 3);
+        e->owner = 1 + dice_below(dice, 3);
         snprintf(e->text, sizeof e->text, "SBO:%u", (unsigned)e->owner);
         break;
     case 3:
         e->kind = REF_COUNTRY;
-        memcpy(e->name, countries[random_below(random, ARRAY_LEN(countries))], 3);
+        memcpy(e->name, countries[dice_below(dice, ARRAY_LEN(countries))], 3);
         snprintf(e->text, sizeof e->text, "country:%s", e->name);
         break;
     default:
         e->kind = REF_ZONE;
-        memcpy(e->name, zones[random_below(random, ARRAY_LEN(zones))], 5);
+        memcpy(e->name, zones[dice_below(dice, ARRAY_LEN(zones))], 5);
         snprintf(e->text, sizeof e->text, "dnslist[%s]", e->name);
         break;
     }
 }
 
-static void make_class(struct random *random, struct reference_entry *e)
+static void make_class(struct dice *dice, struct reference_entry *e)
 {
     e->kind = REF_CLASS;
-    e->class = (enum hat_unverified)(1u << random_below(random, 3));
+    e->class = (enum hat_unverified)(1u << dice_below(dice, 3));
     snprintf(e->text, sizeof e->text, "%s",
              e->class == HAT_NO_PTR         ? "nx.domain"
              : e->class == HAT_PTR_TEMPFAIL ? "Serv.Fail"
                                             : "not.double.verified");
 }
 
-static void make_entry(struct random *random, struct reference_entry *e)
+static void make_entry(struct dice *dice, struct reference_entry *e)
 {
-    uint32_t kind = random_below(random, 40);
+    uint32_t kind = dice_below(dice, 40);
     memset(e, 0, sizeof *e);
     if (kind < 12) {
-        make4(random, e);
+        make4(dice, e);
     } else if (kind < 20) {
-        make6(random, e);
+        make6(dice, e);
     } else if (kind < 26) {
-        make_named(random, e);
+        make_named(dice, e);
     } else if (kind < 37) {
-        make_lookup(random, e);
+        make_lookup(dice, e);
     } else if (kind < 39) {
-        make_class(random, e);
+        make_class(dice, e);
     } else {
         e->kind = REF_ALL;
         snprintf(e->text, sizeof e->text, "all");
     }
 }
 
-void reference_make(struct random *random, struct reference *table_out)
+void reference_make(struct dice *dice, struct reference *table_out)
 {
     static const struct policy *const policies[] = {&accepting, &accepting, &refusing, &passing};
     table_out->fallback = &fallback;
-    table_out->n = random_below(random, REFERENCE_GROUPS_MAX + 1);
+    table_out->n = dice_below(dice, REFERENCE_GROUPS_MAX + 1);
     for (size_t i = 0; i < table_out->n; i++) {
         struct reference_group *group = &table_out->groups[i];
         snprintf(group->name, sizeof group->name, "G%zu", i);
-        group->policy = policies[random_below(random, ARRAY_LEN(policies))];
-        group->unverified = random_below(random, 4) == 0 ? random_below(random, 8) : 0;
-        group->n = random_below(random, REFERENCE_ENTRIES_MAX + 1);
+        group->policy = policies[dice_below(dice, ARRAY_LEN(policies))];
+        group->unverified = dice_below(dice, 4) == 0 ? dice_below(dice, 8) : 0;
+        group->n = dice_below(dice, REFERENCE_ENTRIES_MAX + 1);
         for (size_t j = 0; j < group->n; j++)
-            make_entry(random, &group->entries[j]);
+            make_entry(dice, &group->entries[j]);
     }
 }
 
 /* --- making clients -------------------------------------------------------------------- */
 
-static void client_address(struct random *random, struct ip *ip)
+static void client_address(struct dice *dice, struct ip *ip)
 {
     uint16_t groups[8];
-    if (random_below(random, 2) == 0) {
-        *ip = ip_from_v4(address4(random) + random_below(random, 3) - 1);
+    if (dice_below(dice, 2) == 0) {
+        *ip = ip_from_v4(address4(dice) + dice_below(dice, 3) - 1);
         return;
     }
-    address6(random, groups);
+    address6(dice, groups);
     for (unsigned i = 0; i < 8; i++) {
         ip->b[2 * i] = (uint8_t)(groups[i] >> 8);
         ip->b[2 * i + 1] = (uint8_t)groups[i];
     }
 }
 
-void reference_client(struct random *random, struct reference_client *out)
+void reference_client(struct dice *dice, struct reference_client *out)
 {
     struct hat_client *client = &out->client;
     memset(out, 0, sizeof *out);
-    client_address(random, &client->ip);
-    out->host.class = (enum host_class)random_below(random, HOST_UNKNOWN + 1);
-    make_name(random, out->host.name, sizeof out->host.name);
-    client->host = random_below(random, 4) > 0 ? &out->host : NULL;
-    client->score_known = random_below(random, 4) > 0;
-    client->score_none = random_below(random, 3) == 0;
-    client->score = ((int)random_below(random, 201) - 100) / 10.0;
+    client_address(dice, &client->ip);
+    out->host.class = (enum host_class)dice_below(dice, HOST_UNKNOWN + 1);
+    make_name(dice, out->host.name, sizeof out->host.name);
+    client->host = dice_below(dice, 4) > 0 ? &out->host : NULL;
+    client->score_known = dice_below(dice, 4) > 0;
+    client->score_none = dice_below(dice, 3) == 0;
+    client->score = ((int)dice_below(dice, 201) - 100) / 10.0;
     /* Just beside a bound, where rounding could go wrong. */
     static const double beside[] = {0.05, 1.0 / 30, 0.004, -0.004};
-    if (random_below(random, 3) == 0 && client->score > -10 && client->score < 10)
-        client->score += beside[random_below(random, ARRAY_LEN(beside))];
-    client->owner = random_below(random, 4);
-    if (random_below(random, 2) == 0)
-        memcpy(client->country, countries[random_below(random, ARRAY_LEN(countries))], 3);
+    if (dice_below(dice, 3) == 0 && client->score > -10 && client->score < 10)
+        client->score += beside[dice_below(dice, ARRAY_LEN(beside))];
+    client->owner = dice_below(dice, 4);
+    if (dice_below(dice, 2) == 0)
+        memcpy(client->country, countries[dice_below(dice, ARRAY_LEN(countries))], 3);
     for (size_t i = 0; i < ARRAY_LEN(zones); i++) {
-        if (random_below(random, 4) == 0)
+        if (dice_below(dice, 4) == 0)
             out->listed[client->nlisted++] = zones[i];
     }
     client->listed = out->listed;

@@ -10,7 +10,7 @@
 #define T_UNIT_TABLES_HAT_REFERENCE_H
 
 #include "lib/tables/hat.h"
-#include "t/unit/tables/random.h"
+#include "t/unit/dice.h"
 
 enum reference_kind {
     REF_V4,       /* lo ... hi */
@@ -56,7 +56,7 @@ struct reference {
     size_t n;
 };
 
-void reference_make(struct random *random, struct reference *table_out);
+void reference_make(struct dice *dice, struct reference *table_out);
 
 /* A client near the edges of such a table, all facts known. */
 struct reference_client {
@@ -64,7 +64,7 @@ struct reference_client {
     struct host_answer host;
     const char *listed[4];
 };
-void reference_client(struct random *random, struct reference_client *out);
+void reference_client(struct dice *dice, struct reference_client *out);
 
 /* group, entry, policy and by_owner of the match; not its place. */
 void reference_decide(const struct reference *table, const struct hat_client *client,

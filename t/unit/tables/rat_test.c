@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "lib/base/domain.h"
-#include "t/unit/tables/random.h"
+#include "t/unit/dice.h"
 #include "t/unit/tables/table_file.h"
 
 static struct rat *load(struct table_file *file)
@@ -350,35 +350,35 @@ static const struct rat_entry *plain_lookup(const struct rat *rat, const struct 
     return NULL;
 }
 
-static void random_domain(struct random *random, struct strbuf *out)
+static void random_domain(struct dice *dice, struct strbuf *out)
 {
     static const char *const labels[] = {"a", "B", "c", "example"};
-    if (random_below(random, 10) == 0) {
-        strbuf_printf(out, "[192.0.2.%u]", random_below(random, 3));
+    if (dice_below(dice, 10) == 0) {
+        strbuf_printf(out, "[192.0.2.%u]", dice_below(dice, 3));
         return;
     }
-    for (unsigned n = random_below(random, 3);; n--) {
-        strbuf_puts(out, labels[random_below(random, ARRAY_LEN(labels))]);
+    for (unsigned n = dice_below(dice, 3);; n--) {
+        strbuf_puts(out, labels[dice_below(dice, ARRAY_LEN(labels))]);
         if (n == 0)
             return;
         strbuf_putc(out, '.');
     }
 }
 
-static void random_address(struct random *random, struct strbuf *out)
+static void random_address(struct dice *dice, struct strbuf *out)
 {
-    strbuf_printf(out, "%c@", "uvW"[random_below(random, 3)]);
-    random_domain(random, out);
+    strbuf_printf(out, "%c@", "uvW"[dice_below(dice, 3)]);
+    random_domain(dice, out);
 }
 
-static void random_entry(struct random *random, struct strbuf *out)
+static void random_entry(struct dice *dice, struct strbuf *out)
 {
-    switch (random_below(random, 20)) {
+    switch (dice_below(dice, 20)) {
     case 0:
-        strbuf_printf(out, "%c@", "uV"[random_below(random, 2)]);
+        strbuf_printf(out, "%c@", "uV"[dice_below(dice, 2)]);
         break;
     case 1:
-        strbuf_puts(out, random_below(random, 5) == 0 ? "ALL" : "d");
+        strbuf_puts(out, dice_below(dice, 5) == 0 ? "ALL" : "d");
         break;
     case 2:
     case 3:
@@ -390,32 +390,32 @@ static void random_entry(struct random *random, struct strbuf *out)
     case 7:
     case 8:
     case 9:
-        random_domain(random, out);
+        random_domain(dice, out);
         break;
     default:
-        random_address(random, out);
+        random_address(dice, out);
         break;
     }
-    strbuf_puts(out, random_below(random, 2) == 0 ? " ACCEPT\n" : " REJECT\n");
+    strbuf_puts(out, dice_below(dice, 2) == 0 ? " ACCEPT\n" : " REJECT\n");
 }
 
 static void test_random(void **state)
 {
     (void)state;
-    struct random random = random_begin();
+    struct dice dice = dice_start(0);
     for (int round = 0; round < 100; round++) {
         struct table_file file;
         struct strbuf text;
         strbuf_init(&text);
-        for (uint32_t n = random_below(&random, 30); n > 0; n--)
-            random_entry(&random, &text);
+        for (uint32_t n = dice_below(&dice, 30); n > 0; n--)
+            random_entry(&dice, &text);
         table_file_new(&file, (struct slice){text.p, text.n});
         struct rat *rat = load(&file);
         assert_non_null(rat);
         for (int i = 0; i < 100; i++) {
             struct arena *arena = arena_new(0);
             strbuf_reset(&text);
-            random_address(&random, &text);
+            random_address(&dice, &text);
             struct mailaddr addr = address(strbuf_text(&text), arena);
             const struct rat_entry *expected = plain_lookup(rat, &addr);
             const struct rat_entry *found = rat_lookup(rat, &addr);

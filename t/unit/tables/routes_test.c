@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
-#include "t/unit/tables/random.h"
+#include "t/unit/dice.h"
 #include "t/unit/tables/table_file.h"
 
 static struct routes *load(struct table_file *file)
@@ -259,25 +259,25 @@ static const struct route *plain_lookup(const struct routes *routes, const char 
     return best;
 }
 
-static void random_domain(struct random *random, char *out, size_t room)
+static void random_domain(struct dice *dice, char *out, size_t room)
 {
     static const char *const labels[] = {"a", "b", "c", "ab", "example"};
-    unsigned n = 1 + random_below(random, 4);
+    unsigned n = 1 + dice_below(dice, 4);
     size_t used = 0;
     for (unsigned i = 0; i < n; i++)
         used += (size_t)snprintf(out + used, room - used, "%s%s", i > 0 ? "." : "",
-                                 labels[random_below(random, ARRAY_LEN(labels))]);
+                                 labels[dice_below(dice, ARRAY_LEN(labels))]);
 }
 
-static void random_table(struct random *random, struct strbuf *out)
+static void random_table(struct dice *dice, struct strbuf *out)
 {
     char seen[200][64];
-    size_t n = 0, want = random_below(random, ARRAY_LEN(seen));
+    size_t n = 0, want = dice_below(dice, ARRAY_LEN(seen));
     for (size_t tries = 0; tries < want; tries++) {
         char key[64];
         key[0] = '.';
-        random_domain(random, key + random_below(random, 2), sizeof key - 1);
-        if (random_below(random, 100) == 0)
+        random_domain(dice, key + dice_below(dice, 2), sizeof key - 1);
+        if (dice_below(dice, 100) == 0)
             memcpy(key, "ALL", 4);
         size_t i = 0;
         while (i < n && strcmp(seen[i], key) != 0)
@@ -285,25 +285,25 @@ static void random_table(struct random *random, struct strbuf *out)
         if (i < n)
             continue;
         memcpy(seen[n++], key, sizeof key);
-        strbuf_printf(out, "%s: h%u\n", key, random_below(random, 10));
+        strbuf_printf(out, "%s: h%u\n", key, dice_below(dice, 10));
     }
 }
 
 static void test_random(void **state)
 {
     (void)state;
-    struct random random = random_begin();
+    struct dice dice = dice_start(0);
     for (int round = 0; round < 100; round++) {
         struct table_file file;
         struct strbuf table;
         strbuf_init(&table);
-        random_table(&random, &table);
+        random_table(&dice, &table);
         table_file_new(&file, (struct slice){table.p, table.n});
         struct routes *routes = load(&file);
         assert_string_equal(table_file_problems(&file), "");
         for (int i = 0; i < 200; i++) {
             char domain[64];
-            random_domain(&random, domain, sizeof domain);
+            random_domain(&dice, domain, sizeof domain);
             assert_ptr_equal(routes_lookup(routes, domain), plain_lookup(routes, domain));
         }
         routes_free(routes);

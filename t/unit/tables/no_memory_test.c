@@ -1,0 +1,164 @@
+/*
+ * no_memory_test.c - every allocation while a table is built fails once: each
+ * failure must be an error, never a table with a hole in it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "lib/tables/hat.h"
+#include "lib/tables/rat.h"
+#include "lib/tables/routes.h"
+#include "t/unit/tables/table_file.h"
+
+/* The program is linked with --wrap for these three. */
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static unsigned allocations, failing; /* failing: 0 none, else the n-th from now */
+
+static bool fails_now(void)
+{
+    return ++allocations == failing;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails_now() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails_now() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return fails_now() ? NULL : __real_realloc(old, size);
+}
+
+/* What a table weighs in entries and indexes, to compare one that came through
+ * a harmless failure (a block that could not be made smaller) with a whole
+ * one; 0: none was built. */
+static size_t hat_job(const char *path, struct problems *problems)
+{
+    static const struct policy policy = {.name = "A", .keys = {.access = POLICY_ACCEPT}};
+    static const struct key_item items[] = {{"SBRS[0:1]", {0}}, {"dnslist[a.bl]", {0}}};
+    static const char *const listed[] = {"a.bl"};
+    struct hat_group group = {.name = "A",
+                              .at = {.file = "conf", .line = 1},
+                              .policy = &policy,
+                              .senders = {items, ARRAY_LEN(items)},
+                              .senders_file = path};
+    struct hat *hat = hat_build(&group, 1, &policy, problems);
+    if (hat == NULL)
+        return 0;
+    struct host_answer host = {.class = HOST_VERIFIED, .name = "h999.example"};
+    struct hat_client clients[] = {{.ip = ip_from_v4(0x0a000000 + 999)},
+                                   {.ip = ip_from_v4(1), .host = &host},
+                                   {.ip = ip_from_v4(1), .listed = listed, .nlisted = 1},
+                                   {.ip = ip_from_v4(1), .score_known = true}};
+    for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
+        struct hat_match match;
+        hat_decide(hat, &clients[i], &match);
+        assert_string_equal(match.group, "A");
+    }
+    size_t entries = hat_entries(hat);
+    hat_free(hat);
+    return entries;
+}
+
+static size_t rat_job(const char *path, struct problems *problems)
+{
+    struct rat *rat = rat_load(path, table_file_named(), problems);
+    size_t entries = rat != NULL ? rat_entries(rat) : 0;
+    rat_free(rat);
+    return entries;
+}
+
+static size_t routes_job(const char *path, struct problems *problems)
+{
+    struct routes *routes = routes_load(path, table_file_named(), problems);
+    size_t n = routes != NULL ? routes_count(routes) : 0;
+    for (size_t i = 0; i < n; i++)
+        assert_ptr_equal(routes_lookup(routes, routes_get(routes, i)->key), routes_get(routes, i));
+    routes_free(routes);
+    return n;
+}
+
+static void fail_each(size_t (*job)(const char *path, struct problems *problems),
+                      const struct strbuf *text)
+{
+    struct table_file file;
+    table_file_new(&file, (struct slice){text->p, text->n});
+    size_t whole = job(file.path, &file.problems);
+    assert_true(whole > 0 && problems_errors(&file.problems) == 0);
+    unsigned refused = 0;
+    for (unsigned n = 1;; n++) {
+        struct problems problems;
+        problems_init(&problems);
+        allocations = 0;
+        failing = n;
+        size_t entries = job(file.path, &problems);
+        failing = 0;
+        assert_int_equal(entries, problems_errors(&problems) > 0 ? 0 : whole);
+        refused += entries == 0;
+        problems_done(&problems);
+        if (allocations < n)
+            break;
+    }
+    assert_true(refused > 10);
+    table_file_done(&file);
+}
+
+static void test_hat(void **state)
+{
+    (void)state;
+    struct strbuf text;
+    strbuf_init(&text);
+    for (unsigned i = 0; i < 1000; i++)
+        strbuf_printf(&text, "10.0.%u.%u, h%u.example 2001:db8:0-%x:0:0:0:0:0\n", i >> 8, i & 255,
+                      i, i);
+    strbuf_puts(&text, "m\xfcller.example SBO:1 country:JP ALL\n");
+    fail_each(hat_job, &text);
+    strbuf_done(&text);
+}
+
+static void test_rat(void **state)
+{
+    (void)state;
+    struct strbuf text;
+    strbuf_init(&text);
+    for (unsigned i = 0; i < 100; i++)
+        strbuf_printf(&text, "d%u.example, u%u@d.example REJECT 550 \"No %u\"\n", i, i, i);
+    strbuf_puts(&text, "m\xfcller.example, [192.0.2.1] REJECT 550 \"gr\xfc\xdf\"\n");
+    fail_each(rat_job, &text);
+    strbuf_done(&text);
+}
+
+static void test_routes(void **state)
+{
+    (void)state;
+    struct strbuf text;
+    strbuf_init(&text);
+    for (unsigned i = 0; i < 200; i++)
+        strbuf_printf(&text, "d%u.example: a%u, b%u:26 auth=x tls=verify\n", i, i % 100, i);
+    strbuf_puts(&text, "m\xfcller.example: m\xfcller.example\nALL:\n");
+    fail_each(routes_job, &text);
+    strbuf_done(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hat),
+        cmocka_unit_test(test_rat),
+        cmocka_unit_test(test_routes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
