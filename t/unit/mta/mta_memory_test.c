@@ -1,0 +1,164 @@
+/*
+ * mta_memory_test.c - every allocation of the map writers fails once: each
+ * failure is told, and no map comes out that lacks something.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "lib/mta/compile.h"
+#include "lib/mta/lint.h"
+#include "lib/mta/mtaconfig.h"
+#include "lib/mta/postfix_maps.h"
+#include "t/unit/mta/tables.h"
+
+/* The program is linked with --wrap for these three. */
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static unsigned allocations, failing; /* failing: 0 none, else the n-th from now */
+
+static bool fails_now(void)
+{
+    return ++allocations == failing;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails_now() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails_now() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return fails_now() ? NULL : __real_realloc(old, size);
+}
+
+static struct scene scene;
+
+/* Runs job with the first, the second ... allocation failing until it has no
+ * more of them; every failure must be told. */
+static void fail_each(bool (*job)(void))
+{
+    for (unsigned n = 1;; n++) {
+        allocations = 0;
+        failing = n;
+        bool good = job();
+        failing = 0;
+        if (allocations < n) {
+            assert_true(good && n > 2);
+            return;
+        }
+        if (good)
+            fail_msg("allocation %u failed, and nobody said so", n);
+    }
+}
+
+static bool maps_job(void)
+{
+    struct maps maps;
+    maps_init(&maps);
+    bool good = postfix_maps_build(&scene.input, &maps);
+    maps_done(&maps);
+    return good;
+}
+
+static bool lint_job(void)
+{
+    struct problems problems;
+    problems_init(&problems);
+    lint_maps(&scene.input, true, &problems);
+    bool good = problems_errors(&problems) == 0;
+    problems_done(&problems);
+    return good;
+}
+
+static bool mtaconfig_job(void)
+{
+    struct mtaconfig_options options = {"/etc/postfix/gen", "lmdb", "/var/spool/postfix"};
+    struct strbuf out;
+    struct err err = {0};
+    strbuf_init(&out);
+    bool good = mtaconfig_postfix(&scene.input, &options, &out, &err);
+    assert_true(good || err.kind == ERR_MEMORY);
+    strbuf_done(&out);
+    return good;
+}
+
+/* A compiler that lists nothing but its own arguments. */
+static bool holds_job(void)
+{
+    char listed[] = "-s lmdb:/x/y\n";
+    struct strbuf content = {.p = listed, .n = sizeof listed - 1};
+    struct compile compile = {
+        .compiler = "/bin/echo", .type = "lmdb", .folder = "/x", .seconds = 60};
+    struct err err = {0};
+    bool good = compile_holds(&compile, "y", &content, &err);
+    assert_true(good || err.kind == ERR_MEMORY);
+    return good;
+}
+
+static void test_maps(void **state)
+{
+    (void)state;
+    fail_each(maps_job);
+}
+
+static void test_lint(void **state)
+{
+    (void)state;
+    fail_each(lint_job);
+}
+
+static void test_mtaconfig(void **state)
+{
+    (void)state;
+    fail_each(mtaconfig_job);
+}
+
+static void test_read_back(void **state)
+{
+    (void)state;
+    fail_each(holds_job);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    scene_new(&scene);
+    scene_listener(&scene, "in",
+                   "A REJECT 10.0.0.1-10.0.3.9 .example.net; B RELAY 10. 2001:db8:1-ff:0:0:0:0:1;"
+                   "C TCPREFUSE 192.0.2.0/24",
+                   "ACCEPTED", "a.example ACCEPT\nb.example REJECT\nALL ACCEPT\n");
+    scene_routes(&scene, "a.example: [h.test], [g.test] tls=encrypt auth=x\n"
+                         "xn--mnchen-3ya.example: USEDNS\n"
+                         "ALL: [out.test]\n");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    scene_done(&scene);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_maps),
+        cmocka_unit_test(test_lint),
+        cmocka_unit_test(test_mtaconfig),
+        cmocka_unit_test(test_read_back),
+    };
+    return cmocka_run_group_tests_name("mta_memory", tests, set_up, tear_down);
+}
