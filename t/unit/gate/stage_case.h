@@ -14,11 +14,12 @@
  *     host CLASS [NAME] [ms=N]       the next look-up of the host name: verified, no_ptr,
  *                                    ptr_tempfail, ptr_mismatch, unknown
  *     client [tls|notls] [auth=U|noauth] [score=N|score=none] [owner=N] [country=CC]
+ *            [listed=ZONE]
  *     connect IP [daemon=NAME] [local=IP] [port=N]
  *     size N                         SIZE= of the next MAIL
  *     mail TEXT                      the client's words after "MAIL FROM:"
  *     callahead CLASS [code=N] [status=S] [text=T] [server=S] [cached] [ms=N]
- *                                    the next answer; must be fetched
+ *            [out-of-memory]         the next answer; must be fetched
  *     rcpt TEXT                      the client's words after "RCPT TO:"
  *     asked ADDRESS [literal_named]  what call-ahead was asked at this RCPT
  *     eom N                          the message ends after N bytes

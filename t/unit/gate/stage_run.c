@@ -1,0 +1,534 @@
+/* stage_run.c - see stage_run.h. */
+#include "t/unit/gate/stage_run.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "lib/base/log.h"
+#include "lib/gate/journal.h"
+#include "lib/gate/stage.h"
+#include "lib/net/smtp_class.h"
+
+#define LISTED_MAX 4
+#define BUDGET MONO_SECONDS(25)
+
+/* --- memory that runs out ----------------------------------------------------------- */
+
+static bool memory_is_out;
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+    return memory_is_out ? NULL : __real_malloc(size);
+}
+
+void *__real_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size)
+{
+    return memory_is_out ? NULL : __real_realloc(p, size);
+}
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return memory_is_out ? NULL : __real_calloc(n, size);
+}
+
+/* --- a case that runs --------------------------------------------------------------- */
+
+struct run {
+    const struct stage_test *test;
+    unsigned line; /* of the step, for failures */
+    struct conn_facts conn;
+    struct mail_facts mail;
+    struct rcpt_facts rcpt;
+    struct journal_totals totals;
+    const struct world_config *in_force;
+    const struct listener *rules; /* of the message */
+    struct arena *conn_arena, *mail_arena, *tight_arena;
+    struct services services;
+    mono_us began, deadline;
+    mono_us until; /* the deadline a service was given; 0: none was asked */
+
+    struct host_answer host;
+    uint32_t host_ms;
+    struct callahead_answer answer;
+    bool scripted; /* answer waits to be fetched */
+    bool answer_takes_memory;
+    const char *listed[LISTED_MAX];
+    char asked[400];
+
+    bool next_without_memory;
+    bool has_size;
+    uint64_t size;
+
+    struct verdict verdict;
+    bool judged, looked_at; /* a command has run; its verdict was expected */
+    char log[LOG_LINE_MAX + 1];
+};
+
+static mono_us now;
+
+static void wrong(const struct run *run, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void wrong(const struct run *run, const char *fmt, ...)
+{
+    char text[4 * LOG_LINE_MAX];
+    va_list ap;
+    memory_is_out = false;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    fail_msg("t/stage/%s:%u: %s", run->test->file->name, run->line, text);
+}
+
+static uint64_t number(const struct run *run, const char *text)
+{
+    uint64_t value = 0;
+    if (text == NULL || !str_to_uint(slice_of(text), UINT64_MAX, &value))
+        wrong(run, "\"%s\" is no number", text != NULL ? text : "");
+    return value;
+}
+
+static const char *need_word(const struct run *run, char **rest, const char *what)
+{
+    const char *word = case_word(rest);
+    if (word == NULL)
+        wrong(run, "%s is missing", what);
+    return word;
+}
+
+/* From here to the end of the command nothing can be allocated. */
+static void take_all_memory(struct arena *arena)
+{
+    memory_is_out = true;
+    while (arena_alloc(arena, 1) != NULL)
+        ;
+}
+
+/* --- services ----------------------------------------------------------------------- */
+
+static void give_host(void *ctx, const struct conn_facts *conn, mono_us deadline,
+                      struct host_answer *answer_out)
+{
+    struct run *run = ctx;
+    assert_ptr_equal(conn, &run->conn);
+    run->until = deadline;
+    now += MONO_MS(run->host_ms);
+    *answer_out = run->host;
+}
+
+static void give_answer(void *ctx, const struct callahead_plan *plan,
+                        const struct mailaddr *recipient, bool literal_named, mono_us deadline,
+                        struct callahead_answer *answer_out)
+{
+    struct run *run = ctx;
+    assert_ptr_equal(plan, run->rules->callahead->plan);
+    snprintf(run->asked, sizeof run->asked, "%s%s", recipient->text,
+             literal_named ? " literal_named" : "");
+    run->until = deadline;
+    if (!run->scripted)
+        wrong(run, "call-ahead is asked for %s, no answer is scripted", run->asked);
+    run->scripted = false;
+    now += MONO_MS(run->answer.ms);
+    *answer_out = run->answer;
+    if (run->answer_takes_memory)
+        take_all_memory(run->mail_arena);
+}
+
+/* --- steps that prepare --------------------------------------------------------------- */
+
+static void step_host(struct run *run, char *rest)
+{
+    static const char *const classes[] = {[HOST_VERIFIED] = "verified",
+                                          [HOST_NO_PTR] = "no_ptr",
+                                          [HOST_PTR_TEMPFAIL] = "ptr_tempfail",
+                                          [HOST_PTR_MISMATCH] = "ptr_mismatch",
+                                          [HOST_UNKNOWN] = "unknown"};
+    const char *word = need_word(run, &rest, "the class");
+    size_t i = 0;
+    while (i < ARRAY_LEN(classes) && strcmp(word, classes[i]) != 0)
+        i++;
+    if (i == ARRAY_LEN(classes))
+        wrong(run, "no such class: %s", word);
+    run->host = (struct host_answer){.class = (enum host_class)i};
+    while ((word = case_word(&rest)) != NULL) {
+        const char *ms = case_value(word, "ms");
+        if (ms != NULL)
+            run->host_ms = (uint32_t)number(run, ms);
+        else
+            snprintf(run->host.name, sizeof run->host.name, "%s", word);
+    }
+}
+
+static void set_score(struct run *run, const char *value)
+{
+    run->conn.score_known = true;
+    run->conn.score_none = strcmp(value, "none") == 0;
+    run->conn.score = run->conn.score_none ? 0 : strtod(value, NULL);
+}
+
+static void add_listed(struct run *run, const char *zone)
+{
+    if (run->conn.nlisted == LISTED_MAX)
+        wrong(run, "too many zones");
+    run->listed[run->conn.nlisted++] = arena_dup(run->conn_arena, zone);
+    run->conn.listed = run->listed;
+}
+
+static void step_client(struct run *run, char *rest)
+{
+    const char *word, *value;
+    while ((word = case_word(&rest)) != NULL) {
+        if (strcmp(word, "tls") == 0 || strcmp(word, "notls") == 0)
+            run->conn.tls = word[0] == 't';
+        else if (strcmp(word, "noauth") == 0)
+            run->conn.auth = NULL;
+        else if ((value = case_value(word, "auth")) != NULL)
+            run->conn.auth = arena_dup(run->conn_arena, value);
+        else if ((value = case_value(word, "score")) != NULL)
+            set_score(run, value);
+        else if ((value = case_value(word, "owner")) != NULL)
+            run->conn.owner = (uint32_t)number(run, value);
+        else if ((value = case_value(word, "listed")) != NULL)
+            add_listed(run, value);
+        else if ((value = case_value(word, "country")) != NULL)
+            run->conn.country = arena_dup(run->conn_arena, value);
+        else
+            wrong(run, "no such fact: %s", word);
+    }
+}
+
+static void set_answer(struct run *run, const char *word)
+{
+    struct callahead_answer *answer = &run->answer;
+    const char *value;
+    if (strcmp(word, "cached") == 0)
+        answer->cached = true;
+    else if (strcmp(word, "out-of-memory") == 0)
+        run->answer_takes_memory = true;
+    else if ((value = case_value(word, "code")) != NULL)
+        answer->code = (int)number(run, value);
+    else if ((value = case_value(word, "status")) != NULL)
+        snprintf(answer->status, sizeof answer->status, "%s", value);
+    else if ((value = case_value(word, "text")) != NULL)
+        snprintf(answer->text, sizeof answer->text, "%s", value);
+    else if ((value = case_value(word, "server")) != NULL)
+        snprintf(answer->server, sizeof answer->server, "%s", value);
+    else if ((value = case_value(word, "ms")) != NULL)
+        answer->ms = (uint32_t)number(run, value);
+    else
+        wrong(run, "no such part of an answer: %s", word);
+}
+
+static void step_callahead(struct run *run, char *rest)
+{
+    const char *word = need_word(run, &rest, "the class");
+    if (run->scripted)
+        wrong(run, "the answer before was not fetched");
+    run->answer = (struct callahead_answer){.stage = CALLAHEAD_AT_RCPT};
+    run->answer_takes_memory = false;
+    if (!smtp_class_by_name(slice_of(word), &run->answer.class))
+        wrong(run, "no such class: %s", word);
+    while ((word = case_word(&rest)) != NULL)
+        set_answer(run, word);
+    run->scripted = true;
+}
+
+static void step_size(struct run *run, char *rest)
+{
+    run->has_size = true;
+    run->size = number(run, rest);
+}
+
+static void step_queue_id(struct run *run, char *rest)
+{
+    run->mail.queue_id = rest;
+}
+
+static void step_reload(struct run *run, char *rest)
+{
+    run->in_force = world_find(run->test->world, rest);
+    if (run->in_force == NULL)
+        wrong(run, "there is no configuration %s", rest);
+}
+
+static void step_out_of_memory(struct run *run, char *rest)
+{
+    (void)rest;
+    run->next_without_memory = true;
+}
+
+/* --- steps that ask the gate ------------------------------------------------------------ */
+
+/* A gate whose arena is the usual one, or one that cannot grow any more. */
+static struct gate begin_command(struct run *run, struct arena *arena)
+{
+    if (run->judged && !run->looked_at)
+        wrong(run, "the verdict of the command before is not expected anywhere");
+    run->judged = true;
+    run->looked_at = false;
+    run->asked[0] = run->log[0] = '\0';
+    run->until = 0;
+    run->deadline = now + BUDGET;
+    memset(&run->verdict, 0x5a, sizeof run->verdict);
+    if (run->next_without_memory) {
+        arena = run->tight_arena;
+        take_all_memory(arena);
+    }
+    return (struct gate){
+        .services = &run->services, .arena = arena, .deadline = run->deadline, .rules = run->rules};
+}
+
+/* What holds for every verdict, whatever the case says. */
+static void end_command(struct run *run)
+{
+    const struct verdict *verdict = &run->verdict;
+    memory_is_out = run->next_without_memory = false;
+    if (run->until != 0)
+        assert_int_equal(run->until, run->deadline);
+    assert_non_null(verdict->text);
+    assert_non_null(verdict->server);
+    assert_non_null(verdict->remote);
+    assert_int_equal(verdict->status[0] - '0', verdict->code / 100);
+    assert_in_range(verdict->reason, 0, REASON_COUNT - 1);
+    switch (verdict->action) {
+    case VERDICT_CONTINUE:
+        assert_int_equal(verdict->code, 250);
+        assert_string_equal(verdict->text, "");
+        break;
+    case VERDICT_REJECT:
+    case VERDICT_TEMPFAIL:
+        assert_int_equal(verdict->code / 100, verdict->action == VERDICT_TEMPFAIL ? 4 : 5);
+        assert_true(verdict->text[0] != '\0');
+        break;
+    }
+}
+
+static void step_connect(struct run *run, char *rest)
+{
+    const char *word = need_word(run, &rest, "the address"), *value;
+    if (!ip_parse(slice_of(word), &run->conn.client))
+        wrong(run, "no address: %s", word);
+    while ((word = case_word(&rest)) != NULL) {
+        if ((value = case_value(word, "daemon")) != NULL)
+            run->conn.arrival.daemon_name = value;
+        else if ((value = case_value(word, "port")) != NULL)
+            run->conn.arrival.local_port = (uint16_t)number(run, value);
+        else if ((value = case_value(word, "local")) != NULL)
+            run->conn.arrival.has_local_ip = ip_parse(slice_of(value), &run->conn.arrival.local_ip);
+        else
+            wrong(run, "no such fact: %s", word);
+    }
+    struct gate gate = begin_command(run, run->conn_arena);
+    gate_connect(&gate, &run->in_force->listeners, &run->conn, &run->verdict);
+    end_command(run);
+    run->rules = run->conn.listener;
+    journal_connect(&run->conn, &run->verdict);
+}
+
+/* As the filter does it: the configuration in force is pinned (DESIGN 3). */
+static void pin_rules(struct run *run)
+{
+    const struct listener *connected = run->conn.listener;
+    if (connected == NULL)
+        return;
+    run->rules = listener_named(&run->in_force->listeners, connected->name);
+    if (run->rules == NULL)
+        run->rules = connected;
+}
+
+static void step_mail(struct run *run, char *rest)
+{
+    arena_reset(run->mail_arena);
+    run->mail = (struct mail_facts){.mid = run->mail.mid + 1,
+                                    .sent = case_bytes(rest),
+                                    .size_known = run->has_size,
+                                    .size = run->size,
+                                    .queue_id = run->mail.queue_id};
+    run->has_size = false;
+    run->rcpt.rid = 0;
+    pin_rules(run);
+    struct gate gate = begin_command(run, run->mail_arena);
+    gate_mail(&gate, &run->conn, &run->mail, &run->verdict);
+    end_command(run);
+    journal_mail(&run->conn, &run->mail, &run->verdict);
+}
+
+static void step_rcpt(struct run *run, char *rest)
+{
+    run->rcpt = (struct rcpt_facts){.rid = run->rcpt.rid + 1, .sent = case_bytes(rest)};
+    struct gate gate = begin_command(run, run->mail_arena);
+    gate_rcpt(&gate, &run->conn, &run->mail, &run->rcpt, &run->verdict);
+    end_command(run);
+    if (run->verdict.action == VERDICT_CONTINUE)
+        run->totals.accepted++;
+    else
+        run->totals.refused++;
+    journal_rcpt(&run->conn, &run->mail, &run->rcpt, &run->verdict);
+}
+
+static void step_eom(struct run *run, char *rest)
+{
+    uint64_t received = number(run, rest);
+    struct gate gate = begin_command(run, run->mail_arena);
+    gate_eom(&gate, &run->conn, received, &run->verdict);
+    end_command(run);
+    journal_eom(&run->conn, &run->mail, received, &run->verdict);
+}
+
+static void step_close(struct run *run, char *rest)
+{
+    (void)rest;
+    run->totals.messages = run->conn.messages;
+    run->totals.ms = (uint64_t)((now - run->began) / 1000);
+    journal_close(&run->conn, &run->totals);
+}
+
+/* --- steps that expect ------------------------------------------------------------------ */
+
+static void must_be(const struct run *run, const char *what, const char *is, const char *want)
+{
+    if (strcmp(is, want) != 0)
+        wrong(run, "%s\n  is:   %s\n  want: %s", what, is, want);
+}
+
+static void step_verdict(struct run *run, char *rest)
+{
+    const struct verdict *verdict = &run->verdict;
+    const struct reason_row *row = &reason_rows[verdict->reason];
+    char is[LOG_LINE_MAX];
+    if (!run->judged)
+        wrong(run, "nothing was asked yet");
+    if (verdict->action == VERDICT_CONTINUE)
+        snprintf(is, sizeof is, "accept %s %s", row->by, row->name);
+    else
+        snprintf(is, sizeof is, "%s %d %s %s %s %s", verdict_action_name(verdict->action),
+                 verdict->code, verdict->status, row->by, row->name, verdict->text);
+    case_bytes(rest);
+    must_be(run, "verdict", is, rest);
+    run->looked_at = true;
+}
+
+static void step_log(struct run *run, char *rest)
+{
+    must_be(run, "log", run->log, rest);
+}
+
+static void step_asked(struct run *run, char *rest)
+{
+    must_be(run, "asked", run->asked, rest);
+}
+
+/* --- cases ------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *word;
+    void (*step)(struct run *run, char *rest);
+} steps[] = {
+    {"host", step_host},         {"client", step_client},
+    {"connect", step_connect},   {"size", step_size},
+    {"mail", step_mail},         {"callahead", step_callahead},
+    {"rcpt", step_rcpt},         {"asked", step_asked},
+    {"eom", step_eom},           {"close", step_close},
+    {"queue-id", step_queue_id}, {"reload", step_reload},
+    {"log", step_log},           {"out-of-memory", step_out_of_memory},
+    {"=", step_verdict},
+};
+
+static void run_line(struct run *run, char *line)
+{
+    while (*line == ' ')
+        line++;
+    if (*line == '\0' || *line == '#')
+        return;
+    char *rest = strchr(line, ' ');
+    if (rest != NULL)
+        *rest++ = '\0';
+    else
+        rest = line + strlen(line);
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        if (strcmp(steps[i].word, line) == 0) {
+            steps[i].step(run, rest);
+            return;
+        }
+    }
+    wrong(run, "no such step: %s", line);
+}
+
+static void keep_log(const char *line, void *arg)
+{
+    struct run *run = arg;
+    snprintf(run->log, sizeof run->log, "%s", line);
+    world_strip(run->test->world, run->log);
+}
+
+static void begin_run(struct run *run, const struct stage_test *test)
+{
+    *run = (struct run){
+        .test = test,
+        .line = test->block->line,
+        .conn = {.icid = 1,
+                 .arrival = {.daemon_name = ""},
+                 .mta_name = "",
+                 .mta_resolve = "",
+                 .helo = "",
+                 .country = ""},
+        .mail = {.queue_id = ""},
+        .in_force = world_find(test->world, ""),
+        .conn_arena = arena_new(0),
+        .mail_arena = arena_new(0),
+        .tight_arena = arena_new(0),
+        .host = {.class = HOST_UNKNOWN},
+    };
+    run->services = (struct services){.ctx = run, .host = give_host, .callahead = give_answer};
+    assert_non_null(run->conn_arena);
+    assert_non_null(run->mail_arena);
+    assert_non_null(run->tight_arena);
+    if (run->in_force == NULL)
+        wrong(run, "the file has no configuration without a name");
+    run->began = now = MONO_SECONDS(1000);
+    mono_simulate(&now);
+    log_set_level(LOG_AT_INFO);
+    log_capture(keep_log, run);
+}
+
+static void end_run(struct run *run)
+{
+    if (run->scripted)
+        wrong(run, "the last answer of call-ahead was never fetched");
+    if (!run->judged || !run->looked_at)
+        wrong(run, "the last verdict is not expected anywhere");
+    arena_free(run->conn_arena);
+    arena_free(run->mail_arena);
+    arena_free(run->tight_arena);
+}
+
+void stage_run_case(void **state)
+{
+    static struct run run;
+    const struct stage_test *test = *state;
+    char *text = strdup(test->block->text), *line = text, *end;
+    begin_run(&run, test);
+    while ((end = strchr(line, '\n')) != NULL) {
+        *end = '\0';
+        run_line(&run, line);
+        run.line++;
+        line = end + 1;
+    }
+    end_run(&run);
+    free(text);
+}
+
+int stage_run_after(void **state)
+{
+    (void)state;
+    memory_is_out = false;
+    log_capture(NULL, NULL);
+    mono_simulate(NULL);
+    return 0;
+}
