@@ -25,7 +25,10 @@ rules.rule("nothing generated is tracked", [
 
 rules.rule("no drawers", [f for f in tree.files if DRAWERS.search(f)])
 
-makefile = set(re.findall(r"[\w./-]+\.(?:c|h|def)\b", re.sub(r"(?m)^\s*#.*", "", tree.text("Makefile.am"))))
+words = re.sub(r"(?m)^\s*#.*", "", tree.text("Makefile.am"))
+makefile = set(re.findall(r"[\w./-]+\.(?:c|h|def)\b", words))
+# A test program without sources of its own is made of NAME.c.
+makefile |= {name + ".c" for name in re.findall(r"\bt/[\w./-]+_(?:test|fuzz)\b(?!\.)", words)}
 sources = set(tree.select(".c", ".h", ".def", under=("lib/", "milter/", "t/")))
 rules.rule("Makefile.am names every source", sorted(sources - makefile))
 rules.rule("every source Makefile.am names is tracked", sorted(makefile - sources))
