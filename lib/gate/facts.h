@@ -23,7 +23,8 @@ struct conn_facts {
     const char *mta_resolve; /* {client_resolve}: OK, FAIL, TEMP, FORGED; "" not known */
     const char *helo;        /* "" not known */
     bool tls;                /* the client's connection is encrypted */
-    const char *auth;        /* authenticated user; NULL: none */
+    bool monitor;     /* [gatehouse] mode: the caller speaks no refusal, the log says would= */
+    const char *auth; /* authenticated user; NULL: none */
     bool score_known, score_none;
     double score;
     uint32_t owner;            /* 0: none */

@@ -4,9 +4,13 @@
 
 #include "lib/base/log.h"
 
-static void put_verdict(struct logline *line, const struct verdict *verdict)
+static void put_verdict(struct logline *line, const struct conn_facts *conn,
+                        const struct verdict *verdict)
 {
-    log_word(line, "verdict", verdict_action_name(verdict->action));
+    bool spoken = !conn->monitor || verdict->action == VERDICT_CONTINUE;
+
+    log_word(line, "verdict", verdict_action_name(spoken ? verdict->action : VERDICT_CONTINUE));
+    log_word(line, "would", spoken ? NULL : verdict_action_name(verdict->action));
     if (verdict->action != VERDICT_CONTINUE) {
         log_uint(line, "code", (uint64_t)verdict->code);
         log_word(line, "status", verdict->status);
@@ -86,7 +90,7 @@ void journal_connect(const struct conn_facts *conn, const struct verdict *verdic
     log_word(&line, "event", "connect");
     put_client(&line, conn);
     put_class(&line, conn);
-    put_verdict(&line, verdict);
+    put_verdict(&line, conn, verdict);
     log_uint(&line, "ms", verdict->ms);
     put_rule(&line, verdict);
     log_word(&line, "why", unverified_word(conn->host.class));
@@ -114,7 +118,7 @@ void journal_mail(const struct conn_facts *conn, const struct mail_facts *mail,
     begin_message(&line, conn, mail);
     log_word(&line, "event", "mail");
     put_address(&line, "from", &mail->from, mail->sent);
-    put_verdict(&line, verdict);
+    put_verdict(&line, conn, verdict);
     log_uint(&line, "ms", verdict->ms);
     put_rule(&line, verdict);
     put_queue_id(&line, mail);
@@ -130,7 +134,7 @@ void journal_rcpt(const struct conn_facts *conn, const struct mail_facts *mail,
     log_word(&line, "event", "rcpt");
     put_address(&line, "from", &mail->from, mail->sent);
     put_address(&line, "to", &rcpt->to, rcpt->sent);
-    put_verdict(&line, verdict);
+    put_verdict(&line, conn, verdict);
     if (verdict->asked) {
         log_text(&line, "server", slice_of(verdict->server));
         log_word(&line, "cached", verdict->cached ? "yes" : "no");
@@ -152,7 +156,7 @@ void journal_eom(const struct conn_facts *conn, const struct mail_facts *mail, u
     put_address(&line, "from", &mail->from, mail->sent);
     log_uint(&line, "recipients", mail->recipients);
     log_uint(&line, "bytes", received);
-    put_verdict(&line, verdict);
+    put_verdict(&line, conn, verdict);
     put_queue_id(&line, mail);
     log_end(&line);
 }

@@ -302,6 +302,28 @@ static void rcpt_line_of_a_valid_recipient(void **state)
             "status=4.4.3 by=callahead detail=failure server=\"\" cached=no ms=0");
 }
 
+/* mode = monitor: what is said, and what would have been. */
+static void monitor_lines_say_what_would_be(void **state)
+{
+    struct conn_facts conn = suspect();
+    struct mail_facts mail = message();
+    struct rcpt_facts rcpt = recipient();
+    struct verdict verdict = because(REASON_RAT_REJECTED);
+    (void)state;
+    conn.monitor = true;
+    journal_rcpt(&conn, &mail, &rcpt, &verdict);
+    LINE_IS("icid=17 mid=40 rid=2 event=rcpt from=<a@b> to=<c@d> verdict=accept would=reject "
+            "code=550 status=5.1.0 by=rat detail=rat_reject ms=0");
+    verdict = because(REASON_TOO_MANY_MESSAGES);
+    journal_mail(&conn, &mail, &verdict);
+    LINE_IS("icid=17 mid=40 event=mail from=<a@b> verdict=accept would=tempfail code=421 "
+            "status=4.4.5 by=limit detail=too_many_messages ms=0");
+    verdict = because(REASON_RAT_ACCEPTED);
+    journal_rcpt(&conn, &mail, &rcpt, &verdict);
+    LINE_IS("icid=17 mid=40 rid=2 event=rcpt from=<a@b> to=<c@d> verdict=accept by=rat "
+            "detail=rat_accept ms=0");
+}
+
 /* --- end of message, close ---------------------------------------------------------- */
 
 static void eom_and_close_lines(void **state)
@@ -394,6 +416,7 @@ int main(void)
         TEST(rcpt_line_with_all_there_is),
         TEST(rcpt_lines_that_asked_nobody),
         TEST(rcpt_line_of_a_valid_recipient),
+        TEST(monitor_lines_say_what_would_be),
         TEST(eom_and_close_lines),
         TEST(foreign_values_cannot_forge_a_line),
         TEST(long_values_are_cut_and_the_line_goes_on),

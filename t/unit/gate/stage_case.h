@@ -14,7 +14,7 @@
  *     host CLASS [NAME] [ms=N]       the next look-up of the host name: verified, no_ptr,
  *                                    ptr_tempfail, ptr_mismatch, unknown
  *     client [tls|notls] [auth=U|noauth] [score=N|score=none] [owner=N] [country=CC]
- *            [listed=ZONE]
+ *            [listed=ZONE] [monitor]
  *     connect IP [daemon=NAME] [local=IP] [port=N]
  *     size N                         SIZE= of the next MAIL
  *     mail TEXT                      the client's words after "MAIL FROM:"

@@ -186,6 +186,8 @@ static void step_client(struct run *run, char *rest)
     while ((word = case_word(&rest)) != NULL) {
         if (strcmp(word, "tls") == 0 || strcmp(word, "notls") == 0)
             run->conn.tls = word[0] == 't';
+        else if (strcmp(word, "monitor") == 0)
+            run->conn.monitor = true;
         else if (strcmp(word, "noauth") == 0)
             run->conn.auth = NULL;
         else if ((value = case_value(word, "auth")) != NULL)
