@@ -3,21 +3,27 @@
  * (SPEC 8)
  *
  * callahead_ask() answers from the verdict cache, or joins a question already
- * under way for the same recipient (single flight), or puts a new one into the
- * queue of a server and waits for it up to the deadline. A connection to a
- * server is a thread (callahead_conn.c): it takes all recipients that wait for
- * its server, asks them in one pipelined batch, publishes each answer, goes on
- * while there is work and ends when idle. A question is heap-allocated and
- * counted: when its session gives up, the connection still finishes it and
- * fills the cache, so the retry is answered at once.
+ * under way for the same recipient (single flight), or finds the servers, puts
+ * a new question into the queue of the first one and waits for it up to the
+ * deadline. A connection to a server is a thread (callahead_conn.c): it takes
+ * its part of the recipients that wait for its server, asks them in one
+ * pipelined batch, hands out the answers, goes on while there is work and ends
+ * when idle. A question is heap-allocated and counted: when its session gives
+ * up, the connection still finishes it and fills the cache, so the retry is
+ * answered at once. After a connection error, a refusing greeting or a
+ * time-out a question moves on to its next server; each has an equal part of
+ * the time that is left.
  *
  * Connections are shared by all sessions of the daemon; at most
  * max_connections_per_server to one server; new connections are opened before
  * pipelines grow. A server that fails pauses (1 s, doubling to 60 s); while
  * all servers pause, the answer is server_ill at once.
  *
- * Only valid and user_unknown are cached. All functions: any thread. Locks are
- * leaves; none is held over I/O.
+ * Only valid and user_unknown are cached, by profile name, sender and
+ * recipient (case ignored). Connections are told apart by address and by all
+ * of a profile that shapes them, so a reload that changes nothing of it keeps
+ * them warm. All functions: any thread. Locks are leaves; none is held over
+ * I/O.
  */
 #ifndef LIB_NET_CALLAHEAD_H
 #define LIB_NET_CALLAHEAD_H
@@ -44,9 +50,12 @@ struct callahead; /* the pool: one for the daemon, survives reloads */
 struct dns;
 struct tls_client;
 
-/* dns: for MX and addresses of servers; must outlive the pool. */
+/* dns: for MX and addresses of servers; must outlive the pool. hostname: our
+ * name in EHLO. Names of servers are looked for in the thread that asks. */
 struct callahead *callahead_new(struct dns *dns, const char *hostname, struct err *err);
-/* Ends all threads (waking them), answers those who wait with server_ill. */
+/* Ends all threads (waking them), answers those who wait with server_ill, and
+ * waits until they have left; a caller still in DNS leaves at its deadline. No
+ * callahead_ask() may begin any more. */
 void callahead_free(struct callahead *pool);
 
 /* One [callahead] section of one configuration, as the pool needs it. keys,
@@ -75,8 +84,9 @@ struct callahead_where {
     bool untrusted;        /* hosts came from the client's own address literal */
 };
 
-/* Blocks up to deadline (and keys->timeout). about_to_wait: see host.h. The
- * answer's class CALLAHEAD_SERVER_ILL with a text says what went wrong. */
+/* Blocks up to deadline (and keys->timeout). where may be NULL for type
+ * static. about_to_wait: see host.h. The answer's class CALLAHEAD_SERVER_ILL
+ * with a text says what went wrong. */
 void callahead_ask(struct callahead *pool, const struct callahead_profile *profile,
                    const struct callahead_where *where, const struct mailaddr *recipient,
                    mono_us deadline, void (*about_to_wait)(void *arg), void *arg,

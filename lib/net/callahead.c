@@ -1,0 +1,579 @@
+/*
+ * callahead.c - asking: the cache of verdicts, single flight, where to ask,
+ * and waiting for the answer. See callahead.h and callahead_pool.h.
+ */
+#include "lib/net/callahead.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "lib/net/callahead_pool.h"
+
+/* --- lists of questions ------------------------------------------------------------ */
+
+void question_list_init(struct question_list *list)
+{
+    *list = (struct question_list){.last = &list->first};
+}
+
+void question_list_add(struct question_list *list, struct question *question)
+{
+    question->queue_next = NULL;
+    *list->last = question;
+    list->last = &question->queue_next;
+    list->n++;
+}
+
+struct question *question_list_take(struct question_list *list)
+{
+    struct question *question = list->first;
+    if (!question)
+        return NULL;
+    list->first = question->queue_next;
+    if (!list->first)
+        list->last = &list->first;
+    list->n--;
+    return question;
+}
+
+/* --- the answers of a profile ------------------------------------------------------- */
+
+static struct callahead_memory *memory_find(struct callahead_memory *memory, const char *name,
+                                            size_t entries)
+{
+    while (memory && !(memory->entries == entries && strcmp(memory->name, name) == 0))
+        memory = memory->next;
+    return memory;
+}
+
+static void memory_free(struct callahead_memory *memory)
+{
+    if (!memory)
+        return;
+    cache_free(memory->cache);
+    free(memory->name);
+    free(memory);
+}
+
+static struct callahead_memory *memory_new(const char *name, size_t entries)
+{
+    struct callahead_memory *memory = calloc(1, sizeof *memory);
+    if (!memory)
+        return NULL;
+    memory->name = strdup(name);
+    memory->entries = entries;
+    memory->cache = cache_new(entries);
+    if (memory->name && memory->cache)
+        return memory;
+    memory_free(memory);
+    return NULL;
+}
+
+/* The list only grows, at its head, so it is read without a lock. */
+static struct callahead_memory *memory_get(struct callahead *pool,
+                                           const struct callahead_profile *profile)
+{
+    size_t entries = (size_t)profile->keys->cache_entries;
+    struct callahead_memory *first = atomic_load_explicit(&pool->memories, memory_order_acquire);
+    struct callahead_memory *memory = memory_find(first, profile->name, entries);
+    if (memory)
+        return memory;
+    struct callahead_memory *new = memory_new(profile->name, entries);
+    if (!new)
+        return NULL;
+    pthread_mutex_lock(&pool->lock);
+    first = atomic_load_explicit(&pool->memories, memory_order_relaxed);
+    memory = memory_find(first, profile->name, entries);
+    if (!memory) {
+        memory = new;
+        new = NULL;
+        memory->next = first;
+        atomic_store_explicit(&pool->memories, memory, memory_order_release);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    memory_free(new);
+    /* Another size of the same name is one from before a reload. */
+    for (struct callahead_memory *old = first; old; old = old->next) {
+        if (old != memory && strcmp(old->name, memory->name) == 0)
+            cache_clear(old->cache);
+    }
+    return memory;
+}
+
+struct remembered {
+    enum callahead_class class;
+    int code;
+    char status[12];
+    char server[SERVER_TEXT_MAX];
+    char text[ANSWER_TEXT_MAX];
+};
+
+static bool recall(struct callahead_memory *memory, struct slice key,
+                   struct callahead_answer *answer_out)
+{
+    struct remembered value = {0};
+    size_t size = 0;
+    if (!memory || !cache_get(memory->cache, key, mono_now(), &value, sizeof value, &size, NULL))
+        return false;
+    *answer_out = (struct callahead_answer){
+        .class = value.class, .stage = CALLAHEAD_AT_RCPT, .code = value.code, .cached = true};
+    memcpy(answer_out->status, value.status, sizeof value.status);
+    memcpy(answer_out->text, value.text, sizeof value.text);
+    memcpy(answer_out->server, value.server, sizeof value.server);
+    return true;
+}
+
+static mono_us life_of(const struct callahead_keys *keys, enum callahead_class class)
+{
+    int64_t longest = MONO_SECONDS(900) / 1000;
+    int64_t negative = keys->negative_cache_ttl;
+    if (class == CALLAHEAD_VALID)
+        return MONO_MS(keys->cache_ttl);
+    if (negative == 0)
+        negative = keys->cache_ttl < longest ? keys->cache_ttl : longest;
+    return MONO_MS(negative);
+}
+
+static void remember(const struct question *question, const struct callahead_answer *answer)
+{
+    if (answer->class != CALLAHEAD_VALID && answer->class != CALLAHEAD_USER_UNKNOWN)
+        return;
+    struct remembered value = {.class = answer->class, .code = answer->code};
+    mono_us now = mono_now();
+    memcpy(value.status, answer->status, sizeof value.status);
+    memcpy(value.server, answer->server, sizeof value.server - 1); /* of a server: it fits */
+    memcpy(value.text, answer->text, sizeof value.text);
+    cache_put(question->memory->cache, (struct slice){question->key, question->key_n}, &value,
+              offsetof(struct remembered, text) + strlen(value.text) + 1,
+              now + life_of(question->profile.keys, answer->class), now);
+}
+
+/* --- a question ---------------------------------------------------------------------- */
+
+static void question_drop(struct question *question)
+{
+    if (!question || atomic_fetch_sub_explicit(&question->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (question->profile.release)
+        question->profile.release(question->profile.arg);
+    pthread_cond_destroy(&question->finished);
+    pthread_mutex_destroy(&question->lock);
+    free(question->addresses);
+    free(question->recipient);
+    free(question->key);
+    free(question);
+}
+
+static struct question **flight_bucket(struct callahead *pool, struct slice key)
+{
+    return &pool->flights[hash_bytes(&pool->seed, key.p, key.n) % POOL_BUCKETS];
+}
+
+static struct question *flight_find_locked(struct callahead *pool,
+                                           const struct callahead_memory *memory, struct slice key)
+{
+    struct question *question = *flight_bucket(pool, key);
+    while (question && !(question->memory == memory && question->key_n == key.n &&
+                         memcmp(question->key, key.p, key.n) == 0))
+        question = question->flight_next;
+    if (question)
+        atomic_fetch_add_explicit(&question->refs, 1, memory_order_relaxed);
+    return question;
+}
+
+static void flight_end(struct callahead *pool, struct question *question)
+{
+    struct slice key = {question->key, question->key_n};
+    pthread_mutex_lock(&pool->lock);
+    struct question **at = flight_bucket(pool, key);
+    while (*at && *at != question)
+        at = &(*at)->flight_next;
+    CHECK(*at == question);
+    *at = question->flight_next;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void count(struct callahead *pool, enum callahead_class class)
+{
+    atomic_uint_fast64_t *counter = &pool->failed;
+    if (class == CALLAHEAD_VALID)
+        counter = &pool->valid;
+    else if (class == CALLAHEAD_USER_UNKNOWN)
+        counter = &pool->unknown;
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+void question_finish(struct callahead *pool, struct question *question,
+                     const struct callahead_answer *answer)
+{
+    count(pool, answer->class);
+    /* Into the cache first: who finds no flight any more finds the answer. */
+    remember(question, answer);
+    flight_end(pool, question);
+    pthread_mutex_lock(&question->lock);
+    question->answer = *answer;
+    question->done = true;
+    pthread_cond_broadcast(&question->finished);
+    pthread_mutex_unlock(&question->lock);
+    question_drop(question);
+}
+
+/* One call of callahead_ask(). */
+struct asking {
+    struct callahead *pool;
+    const struct callahead_profile *profile;
+    const struct mailaddr *recipient;
+    struct callahead_memory *memory;
+    struct slice key;
+    mono_us started;
+    void (*about_to_wait)(void *arg); /* NULL once called */
+    void *arg;
+    struct callahead_answer *answer;
+};
+
+static void say_about_to_wait(void *arg)
+{
+    struct asking *asking = arg;
+    if (asking->about_to_wait)
+        asking->about_to_wait(asking->arg);
+    asking->about_to_wait = NULL;
+}
+
+static void fail(struct asking *asking, enum callahead_stage stage, const char *text)
+{
+    *asking->answer = (struct callahead_answer){.class = CALLAHEAD_SERVER_ILL, .stage = stage};
+    snprintf(asking->answer->text, sizeof asking->answer->text, "%s", text);
+}
+
+static bool has_8bit(const char *text)
+{
+    while (*text && (unsigned char)*text < 128)
+        text++;
+    return *text != '\0';
+}
+
+/* Two references: the pool's and the asker's. */
+static struct question *question_new(struct asking *asking, const struct servers *servers)
+{
+    struct question *question = calloc(1, sizeof *question);
+    if (!question)
+        return NULL;
+    atomic_init(&question->refs, 2);
+    CHECK(pthread_mutex_init(&question->lock, NULL) == 0);
+    CHECK(mono_cond_init(&question->finished));
+    question->memory = asking->memory;
+    question->deadline = asking->started + MONO_MS(asking->profile->keys->timeout);
+    question->naddresses = servers->n;
+    question->addresses = calloc(servers->n, sizeof *question->addresses);
+    question->recipient = strdup(asking->recipient->text);
+    question->utf8 = has_8bit(asking->recipient->text);
+    question->key = malloc(asking->key.n);
+    question->key_n = asking->key.n;
+    if (!question->addresses || !question->recipient || !question->key) {
+        atomic_store(&question->refs, 1);
+        question_drop(question);
+        return NULL;
+    }
+    memcpy(question->addresses, servers->address, servers->n * sizeof *question->addresses);
+    memcpy(question->key, asking->key.p, asking->key.n);
+    question->profile = *asking->profile;
+    if (question->profile.take)
+        question->profile.take(question->profile.arg);
+    return question;
+}
+
+/* --- where to ask ---------------------------------------------------------------------- */
+
+/* The host that comes `turn` places after the i-th among those of its priority. */
+static const struct nexthop *rotated(const struct nexthop *hosts, size_t n, size_t i, unsigned turn)
+{
+    size_t equal = 0, place = 0;
+    for (size_t k = 0; k < n; k++) {
+        if (hosts[k].priority == hosts[i].priority) {
+            place += k < i;
+            equal++;
+        }
+    }
+    place = (place + turn) % equal;
+    for (size_t k = 0; k < n; k++) {
+        if (hosts[k].priority == hosts[i].priority && place-- == 0)
+            return &hosts[k];
+    }
+    return &hosts[i];
+}
+
+static bool find_servers(struct asking *asking, const struct callahead_where *where,
+                         mono_us deadline, struct servers *servers_out)
+{
+    struct servers_question q = {.our_name = asking->pool->hostname};
+    struct nexthop *hosts = NULL;
+    if (asking->profile->keys->type == CALLAHEAD_STATIC) {
+        q.hosts = asking->profile->servers;
+        q.nhosts = asking->profile->nservers;
+    } else {
+        q.hosts = where->hosts;
+        q.nhosts = where->nhosts;
+        q.mx_domain = where->mx_domain;
+        q.untrusted = where->untrusted;
+    }
+    if (q.nhosts > 1) {
+        unsigned turn = atomic_fetch_add_explicit(&asking->memory->turn, 1, memory_order_relaxed);
+        hosts = calloc(q.nhosts, sizeof *hosts);
+        for (size_t i = 0; hosts && i < q.nhosts; i++)
+            hosts[i] = *rotated(q.hosts, q.nhosts, i, turn);
+        q.hosts = hosts ? hosts : q.hosts;
+    }
+    servers_resolve(asking->pool->dns, &q, deadline, say_about_to_wait, asking, servers_out);
+    free(hosts);
+    if (servers_out->n > 0)
+        return true;
+    fail(asking, CALLAHEAD_AT_RESOLVE, servers_out->why[0] ? servers_out->why : "no server to ask");
+    return false;
+}
+
+/* --- asking ------------------------------------------------------------------------------ */
+
+/* A reference to the question for this recipient that is under way. */
+static struct question *join(struct asking *asking)
+{
+    struct callahead *pool = asking->pool;
+    pthread_mutex_lock(&pool->lock);
+    struct question *question = flight_find_locked(pool, asking->memory, asking->key);
+    pthread_mutex_unlock(&pool->lock);
+    if (question)
+        atomic_fetch_add_explicit(&pool->joined, 1, memory_order_relaxed);
+    return question;
+}
+
+/* Puts a new question under way, unless somebody was quicker: then that one is
+ * joined. NULL: answered. */
+static struct question *depart(struct asking *asking, const struct servers *servers)
+{
+    struct callahead *pool = asking->pool;
+    struct callahead_answer known;
+    struct question *new = question_new(asking, servers);
+    if (!new) {
+        fail(asking, CALLAHEAD_AT_CONNECT, "out of memory");
+        return NULL;
+    }
+    pthread_mutex_lock(&pool->lock);
+    struct question *other = flight_find_locked(pool, asking->memory, asking->key);
+    if (!other) {
+        new->flight_next = *flight_bucket(pool, asking->key);
+        *flight_bucket(pool, asking->key) = new;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (other) {
+        atomic_store(&new->refs, 1);
+        question_drop(new);
+        atomic_fetch_add_explicit(&pool->joined, 1, memory_order_relaxed);
+        return other;
+    }
+    /* Another one may have landed while we looked for servers. */
+    if (recall(asking->memory, asking->key, &known))
+        question_finish(pool, new, &known);
+    else
+        server_ask(pool, new, NULL);
+    return new;
+}
+
+static void await(struct asking *asking, struct question *question, mono_us deadline)
+{
+    pthread_mutex_lock(&question->lock);
+    bool done = question->done;
+    pthread_mutex_unlock(&question->lock);
+    if (!done)
+        say_about_to_wait(asking);
+    pthread_mutex_lock(&question->lock);
+    while (!question->done && mono_cond_wait(&question->finished, &question->lock, deadline)) {
+    }
+    done = question->done;
+    if (done)
+        *asking->answer = question->answer;
+    pthread_mutex_unlock(&question->lock);
+    if (done)
+        return;
+    fail(asking, CALLAHEAD_AT_RCPT, "no answer in time");
+    pthread_mutex_lock(&asking->pool->lock);
+    if (question->server)
+        snprintf(asking->answer->server, sizeof asking->answer->server, "%s",
+                 question->server->text);
+    pthread_mutex_unlock(&asking->pool->lock);
+}
+
+static void ask(struct asking *asking, const struct callahead_where *where, mono_us deadline)
+{
+    struct servers servers = {.n = 0};
+    struct question *question = join(asking);
+    if (!question && !find_servers(asking, where, deadline, &servers))
+        return;
+    if (!question)
+        question = depart(asking, &servers);
+    if (!question)
+        return;
+    await(asking, question, deadline);
+    question_drop(question);
+}
+
+/* false: the pool ends. */
+static bool enter(struct callahead *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool open = !pool->stopping;
+    pool->askers += open;
+    pthread_mutex_unlock(&pool->lock);
+    return open;
+}
+
+static void leave(struct callahead *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    if (--pool->askers == 0 && pool->stopping)
+        pthread_cond_broadcast(&pool->ended);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* "<>" and "<a@b>" as they stand in the configuration, without brackets. */
+static struct slice sender_of(const struct callahead_keys *keys)
+{
+    struct slice sender = slice_trim(slice_of(keys->mail_from));
+    if (sender.n >= 2 && sender.p[0] == '<' && sender.p[sender.n - 1] == '>')
+        sender = (struct slice){sender.p + 1, sender.n - 2};
+    return sender;
+}
+
+static bool key_of(const struct callahead_profile *profile, const struct mailaddr *recipient,
+                   struct strbuf *key)
+{
+    struct slice sender = sender_of(profile->keys);
+    strbuf_add(key, sender.p, sender.n);
+    strbuf_putc(key, '\0');
+    strbuf_puts(key, recipient->key);
+    return !key->failed;
+}
+
+void callahead_ask(struct callahead *pool, const struct callahead_profile *profile,
+                   const struct callahead_where *where, const struct mailaddr *recipient,
+                   mono_us deadline, void (*about_to_wait)(void *arg), void *arg,
+                   struct callahead_answer *answer_out)
+{
+    struct strbuf key;
+    struct asking asking = {.pool = pool,
+                            .profile = profile,
+                            .recipient = recipient,
+                            .memory = memory_get(pool, profile),
+                            .started = mono_now(),
+                            .about_to_wait = about_to_wait,
+                            .arg = arg,
+                            .answer = answer_out};
+    mono_us bound = asking.started + MONO_MS(profile->keys->timeout);
+    strbuf_init(&key);
+    atomic_fetch_add_explicit(&pool->asked, 1, memory_order_relaxed);
+    if (!key_of(profile, recipient, &key) || !asking.memory) {
+        fail(&asking, CALLAHEAD_AT_CONNECT, "out of memory");
+        strbuf_done(&key);
+        return;
+    }
+    asking.key = (struct slice){key.p, key.n};
+    if (recall(asking.memory, asking.key, answer_out)) {
+        atomic_fetch_add_explicit(&pool->cached, 1, memory_order_relaxed);
+    } else if (enter(pool)) {
+        ask(&asking, where, deadline < bound ? deadline : bound);
+        leave(pool);
+    } else {
+        fail(&asking, CALLAHEAD_AT_CONNECT, "call-ahead is ending");
+    }
+    strbuf_done(&key);
+    answer_out->ms = (uint32_t)((mono_now() - asking.started) / 1000);
+}
+
+/* --- the pool ------------------------------------------------------------------------------ */
+
+struct callahead *callahead_new(struct dns *dns, const char *hostname, struct err *err)
+{
+    struct callahead *pool = calloc(1, sizeof *pool);
+    char *name = strdup(hostname);
+    if (!pool || !name) {
+        err_set(err, ERR_MEMORY, "out of memory");
+        goto out;
+    }
+    pool->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (pool->stop_fd < 0) {
+        err_system(err, errno, "call-ahead: making an eventfd");
+        goto out;
+    }
+    CHECK(pthread_mutex_init(&pool->lock, NULL) == 0);
+    CHECK(mono_cond_init(&pool->ended));
+    pool->dns = dns;
+    pool->hostname = name;
+    pool->seed = hash_seed_random();
+    return pool;
+out:
+    free(name);
+    free(pool);
+    return NULL;
+}
+
+static void wait_until_zero(struct callahead *pool, const unsigned *counter)
+{
+    pthread_mutex_lock(&pool->lock);
+    while (*counter > 0)
+        (void)mono_cond_wait(&pool->ended, &pool->lock, MONO_NEVER);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static void stop(struct callahead *pool)
+{
+    struct callahead_answer ending = {.class = CALLAHEAD_SERVER_ILL,
+                                      .stage = CALLAHEAD_AT_CONNECT,
+                                      .text = "call-ahead is ending"};
+    uint64_t one = 1;
+    pthread_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    pthread_mutex_unlock(&pool->lock);
+    CHECK(write(pool->stop_fd, &one, sizeof one) == sizeof one);
+    server_stop_all(pool, &ending);
+    wait_until_zero(pool, &pool->threads);
+    server_stop_all(pool, &ending); /* what threads put back as they ended */
+    wait_until_zero(pool, &pool->askers);
+}
+
+void callahead_free(struct callahead *pool)
+{
+    if (!pool)
+        return;
+    stop(pool);
+    server_free_all(pool);
+    struct callahead_memory *memory = atomic_load(&pool->memories);
+    while (memory) {
+        struct callahead_memory *next = memory->next;
+        memory_free(memory);
+        memory = next;
+    }
+    (void)close(pool->stop_fd);
+    pthread_cond_destroy(&pool->ended);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool->hostname);
+    free(pool);
+}
+
+void callahead_get_stats(struct callahead *pool, struct callahead_stats *stats_out)
+{
+    mono_us now = mono_now();
+    *stats_out = (struct callahead_stats){
+        .asked = atomic_load_explicit(&pool->asked, memory_order_relaxed),
+        .cached = atomic_load_explicit(&pool->cached, memory_order_relaxed),
+        .joined = atomic_load_explicit(&pool->joined, memory_order_relaxed),
+        .valid = atomic_load_explicit(&pool->valid, memory_order_relaxed),
+        .unknown = atomic_load_explicit(&pool->unknown, memory_order_relaxed),
+        .failed = atomic_load_explicit(&pool->failed, memory_order_relaxed),
+    };
+    pthread_mutex_lock(&pool->lock);
+    stats_out->connections = pool->threads;
+    for (size_t i = 0; i < POOL_BUCKETS; i++) {
+        for (struct server *server = pool->servers[i]; server; server = server->next)
+            stats_out->servers_paused += now < server->paused_until;
+    }
+    pthread_mutex_unlock(&pool->lock);
+}

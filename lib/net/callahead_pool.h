@@ -1,0 +1,202 @@
+/*
+ * callahead_pool.h - the inside of call-ahead, for callahead*.c and nobody
+ * else.
+ *
+ *   callahead.c         asking: cache, single flight, where to ask, waiting
+ *   callahead_server.c  one server: queue, number of connections, pauses
+ *   callahead_conn.c    one connection: a thread that moves bytes
+ *
+ * Threads and locks. pool->lock guards the tables of servers and of questions
+ * under way, and in them everything marked [pool]. question->lock guards what
+ * is marked [question]. Neither is held while the other is taken, nor over
+ * I/O, logging or a call-out. What is unmarked is set once, before other
+ * threads see it.
+ *
+ * Life. A question is counted: one reference for each asker, one for the pool
+ * until it is finished. A question under way is in the flight table, and
+ * either in the queue of one server or in the hands of one connection.
+ * Servers stay in their table while somebody refers to them or they remember
+ * something worth it.
+ */
+#ifndef LIB_NET_CALLAHEAD_POOL_H
+#define LIB_NET_CALLAHEAD_POOL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "lib/base/hash.h"
+#include "lib/net/callahead.h"
+#include "lib/net/servers.h"
+#include "lib/net/smtp_dialog.h"
+#include "lib/state/cache.h"
+
+#define POOL_THREADS_MAX 512
+#define POOL_SERVERS_KEPT 1024 /* beyond: those nobody needs are forgotten */
+#define POOL_BUCKETS 1024
+#define SERVER_TEXT_MAX (IP_TEXT_MAX + 10)
+
+#define SERVER_PAUSE_FIRST MONO_SECONDS(1)
+#define SERVER_PAUSE_LONGEST MONO_SECONDS(60)
+#define SERVER_LEARNED MONO_SECONDS(600) /* how long a server's weaknesses are remembered */
+
+/* The answers of one profile name. Made once, freed with the pool. */
+struct callahead_memory {
+    struct callahead_memory *next;
+    char *name; /* owned */
+    size_t entries;
+    struct cache *cache;
+    atomic_uint turn; /* round robin over equal servers */
+};
+
+struct question {
+    atomic_uint refs;
+    struct callahead_profile profile;
+    struct callahead_memory *memory;
+    char *key; /* owned: sender, NUL, recipient in lower case */
+    size_t key_n;
+    char *recipient; /* owned: as it goes into RCPT TO */
+    bool utf8;
+    struct server_address *addresses; /* owned: where to ask, in order */
+    size_t naddresses;
+    mono_us deadline; /* its own end, whoever still waits */
+
+    struct question *flight_next; /* [pool] */
+    struct question *queue_next;  /* [pool], or of a list in one thread's hands */
+    size_t at;                    /* present address; only who holds the question */
+    mono_us until;                /* how long the connection that holds it may take */
+    struct server *server;        /* [pool]: NULL before and after */
+    bool retried;                 /* was left unanswered once */
+
+    pthread_mutex_t lock;
+    pthread_cond_t finished;
+    bool done;                      /* [question] */
+    struct callahead_answer answer; /* [question] */
+};
+
+struct question_list {
+    struct question *first, **last;
+    size_t n;
+};
+
+/* All that shapes a connection: servers are told apart by it, by value, so
+ * that connections survive a reload that changes nothing of it. */
+struct link_settings {
+    struct ip ip;
+    uint16_t port;
+    enum callahead_tls tls;
+    bool verify;
+    const char *name; /* for SNI and certificate; "" without TLS */
+    const char *mail_from, *interface;
+    struct tls_client *tls_client;
+};
+
+/* When a connection is worn out. */
+struct server_limits {
+    unsigned max_recipients, max_rejects;
+};
+
+struct server {
+    struct callahead *pool;
+    struct link_settings link;  /* strings owned, tls_client counted */
+    char text[SERVER_TEXT_MAX]; /* "10.0.0.5:25" */
+    uint64_t hash;
+
+    /* All [pool]. */
+    struct server *next;
+    unsigned refs; /* questions and connections */
+    struct question_list queue;
+    pthread_cond_t work;  /* the queue has something, or the pool ends */
+    unsigned connections; /* threads */
+    unsigned ready;       /* of these, past EHLO */
+    unsigned idle;        /* of these, waiting for work */
+    unsigned busy;        /* of all, with a batch under way; the others look at the queue soon */
+    unsigned max_connections;
+    struct server_limits limits;
+    mono_us idle_timeout;
+    unsigned limit; /* connections the server was seen to bear, ... */
+    mono_us limit_until;
+    mono_us pause, paused_until; /* 0: the last connection worked */
+    bool trial;                  /* after a pause, one connection finds out */
+    mono_us small_batches_until; /* it cuts us off after too many refusals */
+    mono_us plain_until;         /* it offers STARTTLS, but cannot do it */
+    mono_us one_by_one_until;    /* it offers PIPELINING, but loses commands */
+    unsigned batch_max;          /* see server_batch_took() */
+    mono_us batch_fastest;
+};
+
+struct callahead {
+    struct dns *dns;
+    char *hostname; /* owned */
+    int stop_fd;    /* an eventfd; readable: everything ends */
+    struct hash_seed seed;
+    _Atomic(struct callahead_memory *) memories; /* grows only */
+    atomic_uint_fast64_t asked, cached, joined, valid, unknown, failed;
+
+    pthread_mutex_t lock;
+    pthread_cond_t ended; /* the last thread or asker left */
+    bool stopping;
+    unsigned threads, askers;
+    size_t nservers;
+    struct server *servers[POOL_BUCKETS];
+    struct question *flights[POOL_BUCKETS];
+};
+
+/* --- callahead.c ------------------------------------------------------------------ */
+
+/* Tells all who wait, fills the cache, drops the pool's reference. */
+void question_finish(struct callahead *pool, struct question *question,
+                     const struct callahead_answer *answer);
+void question_list_init(struct question_list *list);
+void question_list_add(struct question_list *list, struct question *question);
+struct question *question_list_take(struct question_list *list); /* the first; NULL: empty */
+
+/* --- callahead_server.c ----------------------------------------------------------- */
+
+/* Put the question into the queue of the first of its addresses, from
+ * question->at on, that is not in a pause, and see to it that a connection
+ * works on it. When there is none it is finished with failure, or where that
+ * is NULL with "server in pause". */
+void server_ask(struct callahead *pool, struct question *question,
+                const struct callahead_answer *failure);
+
+/* The rest belongs to the threads of connections. */
+
+/* When the connection now to be opened must be ready; 0: nobody waits for it. */
+mono_us server_open_deadline(struct server *server);
+void server_opened(struct server *server);
+void server_closed(struct server *server);
+/* Up to room questions, waiting for some up to the server's idle time-out.
+ * Empty: end the connection. Else server_batch_over() must follow, before the
+ * answers are handed out: who asks the next thing then need not open another
+ * connection. */
+void server_take(struct server *server, unsigned room, struct question_list *batch_out);
+void server_batch_over(struct server *server);
+/* Back to the front of the queue, in order. */
+void server_put_back(struct server *server, struct question_list *list);
+struct server_limits server_limits_of(struct server *server);
+/* A batch of n took so long; used to size the next ones. */
+void server_batch_took(struct server *server, size_t n, mono_us took);
+/* It gave answers: all is well. */
+void server_works(struct server *server);
+/* A connection could not be opened or broke without a reason of its own: pause
+ * (or, while others work, do with fewer), and send those in the queue
+ * elsewhere. */
+void server_failed(struct server *server, const struct callahead_answer *failure);
+/* May the thread end? No when there is work for it again. */
+bool server_leave(struct server *server);
+void server_remember(struct server *server, mono_us *until); /* sets it to SERVER_LEARNED */
+bool server_remembers(struct server *server, const mono_us *until);
+void server_release(struct question *question); /* it is no longer this server's */
+/* Each goes on with its next address, or is finished with failure. */
+void server_elsewhere(struct callahead *pool, struct question_list *list,
+                      const struct callahead_answer *failure);
+
+/* Everybody in a queue is answered with failure; threads wake. */
+void server_stop_all(struct callahead *pool, const struct callahead_answer *failure);
+void server_free_all(struct callahead *pool);
+
+/* --- callahead_conn.c ------------------------------------------------------------- */
+
+/* Starts the thread of one connection. */
+NODISCARD bool conn_start(struct server *server);
+
+#endif

@@ -1,0 +1,178 @@
+/* peer.c - see peer.h. */
+#include "t/unit/net/peer.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "lib/net/smtp_class.h"
+
+/* --- the server ------------------------------------------------------------------ */
+
+static void exec_server(const char *settings, int in, int out)
+{
+    const char *top = getenv("srcdir");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/t/lib/smtpserver.py", top ? top : ".");
+    dup2(in, 0);
+    dup2(out, 1);
+    execl("/usr/bin/python3", "python3", "-B", path, settings, (char *)NULL);
+    _exit(127);
+}
+
+static void read_line(struct peer *peer, char *line, size_t room)
+{
+    assert_non_null(fgets(line, (int)room, peer->from));
+    line[strcspn(line, "\n")] = '\0';
+}
+
+static unsigned to_number(const char *text)
+{
+    uint64_t number = 0;
+    size_t n = strspn(text, "0123456789");
+    assert_true(str_to_uint((struct slice){text, n}, 1000000000, &number));
+    return (unsigned)number;
+}
+
+void peer_start(struct peer *peer, const char *settings)
+{
+    int in[2], out[2];
+    char line[100];
+    /* CLOEXEC: a later server must not hold the earlier one's input open. */
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    peer->pid = fork();
+    assert_true(peer->pid >= 0);
+    if (peer->pid == 0)
+        exec_server(settings, in[0], out[1]);
+    close(in[0]);
+    close(out[1]);
+    peer->to = fdopen(in[1], "w");
+    peer->from = fdopen(out[0], "r");
+    assert_non_null(peer->to);
+    assert_non_null(peer->from);
+    read_line(peer, line, sizeof line);
+    peer->port = (uint16_t)to_number(line);
+}
+
+void peer_stop(struct peer *peer)
+{
+    fclose(peer->to); /* the server ends with its input */
+    fclose(peer->from);
+    assert_int_equal(waitpid(peer->pid, NULL, 0), peer->pid);
+}
+
+static void talk(struct peer *peer, const char *word, const char *rest, char *line, size_t room)
+{
+    fprintf(peer->to, "%s %s\n", word, rest);
+    fflush(peer->to);
+    read_line(peer, line, room);
+}
+
+void peer_set(struct peer *peer, const char *settings)
+{
+    char line[100];
+    talk(peer, "set", settings, line, sizeof line);
+    assert_string_equal(line, "ok");
+}
+
+void peer_forget(struct peer *peer)
+{
+    char line[100];
+    talk(peer, "forget", "", line, sizeof line);
+    assert_string_equal(line, "ok");
+}
+
+unsigned peer_count(struct peer *peer, const char *name)
+{
+    char line[1000], pattern[50];
+    talk(peer, "stats", "", line + 1, sizeof line - 1);
+    line[0] = ' ';
+    snprintf(pattern, sizeof pattern, " %s=", name);
+    const char *at = strstr(line, pattern);
+    assert_non_null(at);
+    return to_number(at + strlen(pattern));
+}
+
+unsigned peer_asked(struct peer *peer, const char *address)
+{
+    char line[100];
+    talk(peer, "asked", address, line, sizeof line);
+    return to_number(line);
+}
+
+/* --- the client ------------------------------------------------------------------ */
+
+static void add_host(struct client *client, uint16_t port)
+{
+    struct nexthop *host = &client->hosts[client->where.nhosts++];
+    *host = (struct nexthop){.host = "127.0.0.1", .is_ip = true, .port_given = true, .port = port};
+    host->ip = ip_from_v4(0x7f000001);
+}
+
+void client_init(struct client *client, uint16_t port, uint16_t second_port)
+{
+    struct err err = {0};
+    *client = (struct client){.arena = arena_new(0)};
+    assert_non_null(client->arena);
+    client->pool = callahead_new(NULL, "gate.test", &err);
+    assert_non_null(client->pool);
+    for (size_t i = 0; i < callahead_nrows; i++)
+        assert_true(key_set_default(&callahead_rows[i], &client->keys, "/", client->arena));
+    client->profile = (struct callahead_profile){.name = "test", .keys = &client->keys};
+    client->where.hosts = client->hosts;
+    add_host(client, port);
+    if (second_port)
+        add_host(client, second_port);
+}
+
+void client_done(struct client *client)
+{
+    callahead_free(client->pool);
+    arena_free(client->arena);
+}
+
+static void count_wait(void *arg)
+{
+    unsigned *waits = arg;
+    __atomic_add_fetch(waits, 1, __ATOMIC_RELAXED);
+}
+
+struct callahead_answer client_ask(struct client *client, const char *address, int ms)
+{
+    struct callahead_answer answer = {.code = -1};
+    struct mailaddr recipient;
+    struct arena *arena = arena_new(0);
+    struct err err = {0};
+    assert_non_null(arena);
+    if (!mailaddr_parse(slice_of(address), MAILADDR_STRICT, false, arena, &recipient, &err))
+        fail_msg("%s: %s", address, err.text);
+    callahead_ask(client->pool, &client->profile, &client->where, &recipient,
+                  mono_now() + MONO_MS(ms), count_wait, &client->waits, &answer);
+    arena_free(arena);
+    return answer;
+}
+
+struct callahead_answer client_asks(struct client *client, const char *address)
+{
+    return client_ask(client, address, 10000);
+}
+
+void client_expect(struct client *client, const char *address, enum callahead_class class, int code)
+{
+    struct callahead_answer answer = client_asks(client, address);
+    if (answer.class != class || answer.code != code)
+        fail_msg("%s: %s %d, not %s %d: %s", address, smtp_class_name(answer.class), answer.code,
+                 smtp_class_name(class), code, answer.text);
+}
+
+mono_us elapsed_ms(mono_us since)
+{
+    return (mono_now() - since) / 1000;
+}
+
+void pause_ms(int ms)
+{
+    (void)poll(NULL, 0, ms);
+}

@@ -1,0 +1,59 @@
+/*
+ * peer.h - a scripted SMTP server (t/lib/smtpserver.py) as a child process, and
+ * call-ahead pointed at it, for tests.
+ *
+ * Settings are JSON as the script documents them. Every failure ends the test.
+ * One thread, but for client_ask().
+ */
+#ifndef T_UNIT_NET_PEER_H
+#define T_UNIT_NET_PEER_H
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <cmocka.h>
+#include "lib/net/callahead.h"
+#include "lib/net/tls.h"
+
+struct peer {
+    pid_t pid;
+    FILE *to, *from;
+    uint16_t port;
+};
+
+void peer_start(struct peer *peer, const char *settings);
+void peer_stop(struct peer *peer);
+void peer_set(struct peer *peer, const char *settings); /* for connections to come */
+void peer_forget(struct peer *peer);
+unsigned peer_count(struct peer *peer, const char *name); /* "connections", "rcpt", ... */
+unsigned peer_asked(struct peer *peer, const char *address);
+
+#define CLIENT_HOSTS_MAX 4
+
+struct client {
+    struct callahead *pool;
+    struct arena *arena;
+    struct callahead_keys keys; /* defaults; change what the test is about */
+    struct callahead_profile profile;
+    struct nexthop hosts[CLIENT_HOSTS_MAX];
+    struct callahead_where where;
+    unsigned waits; /* how often about_to_wait() was called */
+};
+
+/* A pool, the default profile, and the servers at 127.0.0.1 (port 0: none more). */
+void client_init(struct client *client, uint16_t port, uint16_t second_port);
+void client_done(struct client *client);
+
+/* Any thread. ms: deadline from now. */
+struct callahead_answer client_ask(struct client *client, const char *address, int ms);
+struct callahead_answer client_asks(struct client *client, const char *address); /* 10 s */
+/* Asks and requires that class, stage and code. */
+void client_expect(struct client *client, const char *address, enum callahead_class class,
+                   int code);
+
+mono_us elapsed_ms(mono_us since);
+void pause_ms(int ms);
+
+#endif
