@@ -127,6 +127,7 @@ PLANTS = [
     ("tree.t", "lib/tables/two.c", {"lib/tables/two.c": None}),
     ("tree.t", "# one", {"t/fuzz/corpus/one/a": None}),
     ("tree.t", "# lost", {"t/fuzz/corpus/lost/a": "a"}),
+    ("tree.t", "t/boxes/a.t", {"t/boxes/a.t": "#!/bin/sh\n"}),
     ("tree.t", "etc/tool", {"etc/tool": ("#!/bin/sh\n", 0o644)}),
     ("tree.t", "etc/text", {"etc/text": ("text\n", 0o755)}),
     ("text.t", "README", {"README": b"caf\xe9\n"}),

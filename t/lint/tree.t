@@ -37,6 +37,9 @@ targets = {os.path.basename(f)[:-len("_fuzz.c")] for f in tree.select("_fuzz.c",
 corpora = {f.split("/")[3] for f in tree.select("", under=("t/fuzz/corpus/",))}
 rules.rule("every fuzz target has a corpus, every corpus a target", sorted(targets ^ corpora))
 
+rules.rule("t/run finds every test script", [
+    f for f in tree.select(".t") if os.path.dirname(f) not in ("t/lint", "t/box", "t/real", "t/race")])
+
 
 def wrong_mode(name):
     is_script = tree.bytes(name).startswith(b"#!")
