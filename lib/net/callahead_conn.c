@@ -91,29 +91,37 @@ static void start_tls(struct conn *conn, mono_us deadline)
         give_up(conn, &err, false);
 }
 
-/* A server may offer PIPELINING and yet lose what came with the first command:
- * half of the time is enough to tell, the other half is for a second try. */
-static bool has_stalled(const struct conn *conn, unsigned outstanding, mono_us stall)
-{
-    unsigned left = dialog_unanswered(conn->dialog);
-    return outstanding > 1 && left > 0 && left < outstanding && mono_now() >= stall;
-}
+/* How long drive() waits for what. */
+struct patience {
+    mono_us deadline;
+    mono_us silence, silent_until; /* between two replies */
+    unsigned commands;             /* sent at once */
+};
 
-static void read_input(struct conn *conn, unsigned outstanding, mono_us stall, mono_us deadline)
+/* A server may offer PIPELINING and yet lose what came with the first command.
+ * Silence for half of the time is enough to tell, the rest is for a second try. */
+static void on_silence(struct conn *conn, struct patience *patience)
 {
     static const struct err lost_commands = {
         .kind = ERR_PEER, .text = "the server offers PIPELINING, but loses commands"};
+    patience->silent_until = MONO_NEVER;
+    if (dialog_unanswered(conn->dialog) < patience->commands) {
+        server_remember(conn->server, &conn->server->one_by_one_until);
+        give_up(conn, &lost_commands, true);
+    }
+}
+
+static void read_input(struct conn *conn, struct patience *patience)
+{
     struct err err = {0};
-    bool early = outstanding > 1 && mono_now() < stall;
-    ssize_t n =
-        sock_read(conn->sock, conn->bytes, sizeof conn->bytes, early ? stall : deadline, &err);
+    bool early = patience->commands > 1 && patience->silent_until < patience->deadline;
+    ssize_t n = sock_read(conn->sock, conn->bytes, sizeof conn->bytes,
+                          early ? patience->silent_until : patience->deadline, &err);
     if (n >= 0) {
         on_bytes(conn, (size_t)n);
+        patience->silent_until = mono_now() + patience->silence;
     } else if (err.kind == ERR_TIMEOUT && early) {
-        if (has_stalled(conn, outstanding, stall)) {
-            server_remember(conn->server, &conn->server->one_by_one_until);
-            give_up(conn, &lost_commands, true);
-        }
+        on_silence(conn, patience);
     } else {
         lost(conn, &err);
     }
@@ -123,9 +131,13 @@ static void read_input(struct conn *conn, unsigned outstanding, mono_us stall, m
 static enum dialog_want drive(struct conn *conn, mono_us deadline)
 {
     static const struct err late = {.kind = ERR_TIMEOUT, .text = "no answer in time"};
-    mono_us now = mono_now(), stall = now + (deadline - now) / 2;
-    unsigned outstanding =
-        dialog_has_pipelining(conn->dialog) ? dialog_unanswered(conn->dialog) : 1;
+    mono_us now = mono_now();
+    struct patience patience = {.deadline = deadline,
+                                .silence = (deadline - now) / 2,
+                                .silent_until = now + (deadline - now) / 2,
+                                .commands = 1};
+    if (dialog_has_pipelining(conn->dialog))
+        patience.commands = dialog_unanswered(conn->dialog);
     for (;;) {
         enum dialog_want want = dialog_next(conn->dialog);
         if (want == DIALOG_WANT_TLS)
@@ -135,7 +147,7 @@ static enum dialog_want drive(struct conn *conn, mono_us deadline)
         else if (mono_now() >= deadline)
             give_up(conn, &late, false);
         else if (send_output(conn, deadline))
-            read_input(conn, outstanding, stall, deadline);
+            read_input(conn, &patience);
     }
 }
 

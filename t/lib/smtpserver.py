@@ -7,7 +7,8 @@
 or as a program for tests in C: `smtpserver.py [JSON]` writes its port as a line, then answers the
 lines of its standard input: `stats` with one line `connections=1 open=0 ...`, `asked ADDRESS` with
 how often it was, `set JSON` (new settings for the connections to come) and `forget` (all counts to
-zero) with `ok`. It ends with its input.
+zero) with `ok`. It ends with its input. `smtpserver.py --certificate FOLDER NAME ADDRESS` makes a
+certificate instead.
 
 Settings, all optional:
 
@@ -15,20 +16,21 @@ Settings, all optional:
     rcpt            [[PATTERN, REPLY], ...], searched in the address; first match wins
     rcpt_default    the reply where none matches ("250 2.1.5 Ok")
     pipelining, smtputf8   are they offered? (true, true)
-    tls             {"cert": FILE, "key": FILE}: STARTTLS is offered
+    tls             {"cert": FILE, "key": FILE}: STARTTLS is offered; with "client": FILE only to
+                    clients with a certificate of that authority
     latency         seconds before each reply, the greeting included
     serial          false: on the wire, replies overlap; true: in the server, one after another
     max_rcpts       accepted recipients of a transaction, then 452 4.5.3
     max_errors      refused recipients of a session, then 421 and close
     max_open        connections at once, then 421 instead of a greeting
     lose_pipelined  what came together with a command is lost
-    before          {"MAIL": REPLY}: a reply that nobody asked for, sent before that to MAIL
 
 REPLY: lines separated by \\n, the codes' dashes as written; or with actions before it:
 
     delay:SECONDS:REPLY     later
     drip:SECONDS:REPLY      one byte at a time
-    twice:REPLY             two replies
+    twice:REPLY             two replies at once
+    surplus:SECONDS:REPLY   a second one later
     then-close:REPLY        and hang up
     raw:BYTES               no CR LF added, backslash escapes
     repeat:N:TEXT           TEXT N times, then CR LF
@@ -39,6 +41,7 @@ import json
 import os
 import re
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -49,7 +52,7 @@ DEFAULTS = {
     "rset": "250 2.0.0 Ok", "quit": "221 2.0.0 Bye", "starttls": "220 2.0.0 Go ahead",
     "rcpt": [], "rcpt_default": "250 2.1.5 Ok", "pipelining": True, "smtputf8": True, "tls": None,
     "latency": 0, "serial": False, "max_rcpts": 0, "max_errors": 0, "max_open": 0,
-    "lose_pipelined": False, "before": {},
+    "lose_pipelined": False,
 }
 COUNTS = ("connections", "open", "most_open", "commands", "mail", "rcpt", "rset", "quit", "tls",
           "batches", "cut")
@@ -118,6 +121,11 @@ class Session:
         elif action == "then-close":
             await self.perform(rest)
             raise Hangup
+        elif action == "surplus":
+            seconds, _, rest = rest.partition(":")
+            await self.perform(rest)
+            await asyncio.sleep(float(seconds))
+            await self.perform(rest)
         elif action == "raw":
             await self.send(rest.encode().decode("unicode_escape").encode("latin-1"), pause)
         elif action == "repeat":
@@ -135,9 +143,10 @@ class Session:
                 when, reply = await self.due.get()
                 if when > loop.time():
                     await asyncio.sleep(when - loop.time())
-                if reply is not None:
+                try:
                     await self.perform(reply)
-                self.due.task_done()
+                finally:
+                    self.due.task_done()
         except (Hangup, ConnectionError, OSError):
             self.writer.close()
 
@@ -196,7 +205,7 @@ class Session:
     async def start_tls(self):
         await self.reply(self.settings["starttls"])
         await self.due.join()
-        if self.settings["starttls"].startswith("220"):
+        if "220" in self.settings["starttls"] and not self.writer.is_closing():
             await self.writer.start_tls(self.server.tls_context())
             self.buffer = b""
             self.count("tls")
@@ -235,11 +244,8 @@ class Session:
                 await self.reply(self.settings["banner"])
             while True:
                 line = await self.read_line()
-                before = self.settings["before"].get(line.split(" ")[0].upper())
-                if before:
-                    await self.reply(before)
                 await self.command(line)
-        except (Hangup, ConnectionError, OSError):
+        except (Hangup, ConnectionError, OSError, ssl.SSLError):
             pass
         finally:
             counts["open"] -= 1
@@ -271,9 +277,11 @@ class Server:
         self.settings = {**DEFAULTS, **settings}
 
     def tls_context(self):
-        import ssl
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.settings["tls"]["cert"], self.settings["tls"]["key"])
+        if "client" in self.settings["tls"]:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self.settings["tls"]["client"])
         return context
 
     def stats(self):
@@ -319,6 +327,9 @@ class Server:
 
 
 def main():
+    if sys.argv[1:2] == ["--certificate"]:
+        make_certificate(*sys.argv[2:])
+        return
     server = Server(**json.loads(sys.argv[1] if len(sys.argv) > 1 else "{}")).start()
     print(server.port, flush=True)
     for line in sys.stdin:

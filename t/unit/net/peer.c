@@ -10,15 +10,35 @@
 
 /* --- the server ------------------------------------------------------------------ */
 
+#define PYTHON "/usr/bin/python3"
+
+static const char *script(void)
+{
+    static char path[4096];
+    const char *top = getenv("srcdir");
+    snprintf(path, sizeof path, "%s/t/lib/smtpserver.py", top ? top : ".");
+    return path;
+}
+
 static void exec_server(const char *settings, int in, int out)
 {
-    const char *top = getenv("srcdir");
-    char path[4096];
-    snprintf(path, sizeof path, "%s/t/lib/smtpserver.py", top ? top : ".");
     dup2(in, 0);
     dup2(out, 1);
-    execl("/usr/bin/python3", "python3", "-B", path, settings, (char *)NULL);
+    execl(PYTHON, "python3", "-B", script(), settings, (char *)NULL);
     _exit(127);
+}
+
+void peer_certificate(const char *folder, const char *name, const char *address)
+{
+    int status = -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl(PYTHON, "python3", "-B", script(), "--certificate", folder, name, address,
+              (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
 }
 
 static void read_line(struct peer *peer, char *line, size_t room)

@@ -30,6 +30,9 @@ void peer_forget(struct peer *peer);
 unsigned peer_count(struct peer *peer, const char *name); /* "connections", "rcpt", ... */
 unsigned peer_asked(struct peer *peer, const char *address);
 
+/* cert.pem and key.pem in an existing folder, self-signed. */
+void peer_certificate(const char *folder, const char *name, const char *address);
+
 #define CLIENT_HOSTS_MAX 4
 
 struct client {
