@@ -1,0 +1,148 @@
+/* gatehousectl maps: write the MTA's maps from the configuration. */
+#include "milter/command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/mta/lint.h"
+#include "lib/mta/postfix_maps.h"
+#include "lib/mta/publish.h"
+#include "milter/mapsinput.h"
+
+struct maps_options {
+    const char *mta;
+    bool force, compile;
+    struct publish_options publish;
+};
+
+static bool parse_options(struct maps_options *options, int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"mta", required_argument, NULL, 'm'},
+        {"output", required_argument, NULL, 'o'},
+        {"compiler", required_argument, NULL, 'p'},
+        {"check", no_argument, NULL, 'c'},
+        {"force", no_argument, NULL, 'f'},
+        {"no-compile", no_argument, NULL, 'n'},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (option == 'm')
+            options->mta = optarg;
+        else if (option == 'o')
+            options->publish.folder = optarg;
+        else if (option == 'p')
+            options->publish.compiler = optarg;
+        else if (option == 'c')
+            options->publish.check = true;
+        else if (option == 'f')
+            options->force = true;
+        else if (option == 'n')
+            options->compile = false;
+        else
+            return false;
+    }
+    if (!options->compile)
+        options->publish.compiler = NULL;
+    return optind == argc && options->mta != NULL && options->publish.folder != NULL;
+}
+
+static void tell(void *arg, const char *file, enum publish_step step)
+{
+    (void)arg;
+    switch (step) {
+    case PUBLISH_DIFFERS:
+        printf("%s: differs\n", file);
+        return;
+    case PUBLISH_MAP_DIFFERS:
+        printf("%s: the compiled map differs\n", file);
+        return;
+    case PUBLISH_RENAMED:
+        printf("%s: written\n", file);
+        return;
+    case PUBLISH_VERIFIED:
+        printf("%s: compiled and read back\n", file);
+        return;
+    case PUBLISH_LEFT_OVER:
+        printf("%s: belongs to no listener any more; left alone\n", file);
+        return;
+    case PUBLISH_SAME:
+    case PUBLISH_WRITTEN:
+    case PUBLISH_COMPILED:
+        return;
+    }
+}
+
+static bool lint(const struct maps_input *input, bool force)
+{
+    struct problems problems;
+
+    problems_init(&problems);
+    lint_maps(input, force, &problems);
+    problems_print(&problems, stderr);
+    bool good = problems.errors == 0;
+    problems_done(&problems);
+    return good;
+}
+
+static int publish(const struct maps *maps, const struct maps_options *options)
+{
+    struct publish_result result = {0};
+    struct err err = {0};
+
+    if (!publish_maps(maps, &options->publish, &result, &err)) {
+        fprintf(stderr, "gatehousectl maps: %s\n", err.text);
+        return COMMAND_NO;
+    }
+    if (options->publish.check)
+        return result.changed == 0 ? COMMAND_YES : COMMAND_NO;
+    if (result.reload)
+        printf("Postfix must be reloaded: it does not read cidr files again by itself\n");
+    return COMMAND_YES;
+}
+
+static int write_maps(const struct snapshot *snapshot, const struct maps_options *options)
+{
+    struct arena *arena = arena_new(0);
+    struct maps_input input;
+    struct maps maps;
+    int status = COMMAND_NO;
+
+    maps_init(&maps);
+    if (arena == NULL || !mapsinput_make(snapshot, arena, &input))
+        fprintf(stderr, "gatehousectl maps: out of memory\n");
+    else if (lint(&input, options->force)) {
+        if (postfix_maps_build(&input, &maps))
+            status = publish(&maps, options);
+        else
+            fprintf(stderr, "gatehousectl maps: out of memory\n");
+    }
+    maps_done(&maps);
+    arena_free(arena);
+    return status;
+}
+
+int command_maps(const struct command *command, const char *conf, int argc, char **argv)
+{
+    struct maps_options options = {
+        .compile = true,
+        .publish = {.compiler = PUBLISH_COMPILER,
+                    .type = PUBLISH_TYPE,
+                    .mail_config = getenv("MAIL_CONFIG"),
+                    .on_step = tell},
+    };
+
+    if (!parse_options(&options, argc, argv))
+        return command_usage(command, NULL);
+    if (strcmp(options.mta, "postfix") != 0)
+        return command_usage(command, "--mta: allowed: postfix");
+    struct snapshot *snapshot = command_snapshot(conf, true);
+    if (snapshot == NULL)
+        return COMMAND_NO;
+    int status = write_maps(snapshot, &options);
+    snapshot_drop(snapshot);
+    return status;
+}

@@ -1,0 +1,67 @@
+/* gatehousectl mta-config: the lines an existing MTA needs. */
+#include "milter/command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/mta/mtaconfig.h"
+#include "lib/mta/publish.h"
+#include "milter/mapsinput.h"
+
+#define DEFAULT_FOLDER "/etc/postfix/gatehouse"
+
+static int print_lines(const struct snapshot *snapshot, const struct mtaconfig_options *options)
+{
+    struct arena *arena = arena_new(0);
+    struct maps_input input;
+    struct strbuf text;
+    struct err err = {.text = "out of memory"};
+    int status = COMMAND_NO;
+
+    strbuf_init(&text);
+    if (arena != NULL && mapsinput_make(snapshot, arena, &input) &&
+        mtaconfig_postfix(&input, options, &text, &err)) {
+        fputs(strbuf_text(&text), stdout);
+        status = COMMAND_YES;
+    } else {
+        fprintf(stderr, "gatehousectl mta-config: %s\n", err.text);
+    }
+    strbuf_done(&text);
+    arena_free(arena);
+    return status;
+}
+
+int command_mta_config(const struct command *command, const char *conf, int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"mta", required_argument, NULL, 'm'},
+        {"output", required_argument, NULL, 'o'},
+        {"queue-directory", required_argument, NULL, 'q'},
+        {NULL, 0, NULL, 0},
+    };
+    struct mtaconfig_options options = {.folder = DEFAULT_FOLDER,
+                                        .type = PUBLISH_TYPE,
+                                        .queue_directory = MTACONFIG_QUEUE_DIRECTORY};
+    const char *mta = "";
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        if (option == 'm')
+            mta = optarg;
+        else if (option == 'o')
+            options.folder = optarg;
+        else if (option == 'q')
+            options.queue_directory = optarg;
+        else
+            return command_usage(command, NULL);
+    }
+    if (optind != argc || strcmp(mta, "postfix") != 0)
+        return command_usage(command, "--mta: allowed: postfix");
+    struct snapshot *snapshot = command_snapshot(conf, true);
+    if (snapshot == NULL)
+        return COMMAND_NO;
+    int status = print_lines(snapshot, &options);
+    snapshot_drop(snapshot);
+    return status;
+}

@@ -1,0 +1,303 @@
+/* gatehousectl trace: what the daemon would decide, and why. */
+#include "milter/command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/lines.h"
+#include "lib/net/smtp_class.h"
+#include "milter/trace.h"
+
+struct trace_options {
+    struct trace_query query;
+    bool has_ip, offline, json, batch;
+};
+
+/* --- options ---------------------------------------------------------------------- */
+
+/* "a,b,c" into a list; addresses may hold a comma between double quotes. */
+static bool split_list(const char *text, struct arena *arena, const char *const **list_out,
+                       size_t *n_out)
+{
+    size_t room = 1, n = 0;
+    for (const char *p = text; *p != '\0'; p++)
+        room += *p == ',';
+    const char **list = arena_alloc(arena, room * sizeof *list);
+    if (list == NULL)
+        return false;
+
+    const char *start = text;
+    bool quoted = false;
+    for (const char *p = text;; p++) {
+        if (*p == '"' && (p == text || p[-1] != '\\'))
+            quoted = !quoted;
+        if (*p != '\0' && (*p != ',' || quoted))
+            continue;
+        if (p > start && (list[n++] = arena_dup_slice(
+                              arena, (struct slice){start, (size_t)(p - start)})) == NULL)
+            return false;
+        if (*p == '\0')
+            break;
+        start = p + 1;
+    }
+    *list_out = list;
+    *n_out = n;
+    return true;
+}
+
+static bool parse_number(const char *name, const char *text, uint64_t max, uint64_t *value_out,
+                         struct err *err)
+{
+    return str_to_uint(slice_of(text), max, value_out) ||
+           err_set(err, ERR_SYNTAX, "--%s: \"%s\" is no number", name, text);
+}
+
+static const struct option known_options[] = {
+    {"ip", required_argument, NULL, 'i'},
+    {"listener", required_argument, NULL, 'l'},
+    {"host", required_argument, NULL, 'h'},
+    {"helo", required_argument, NULL, 'e'},
+    {"from", required_argument, NULL, 'f'},
+    {"to", required_argument, NULL, 't'},
+    {"size", required_argument, NULL, 's'},
+    {"tls", no_argument, NULL, 'S'},
+    {"auth", required_argument, NULL, 'a'},
+    {"score", required_argument, NULL, 'r'},
+    {"owner", required_argument, NULL, 'o'},
+    {"country", required_argument, NULL, 'c'},
+    {"listed", required_argument, NULL, 'd'},
+    {"callahead", required_argument, NULL, 'A'},
+    {"offline", no_argument, NULL, 'O'},
+    {"json", no_argument, NULL, 'j'},
+    {NULL, 0, NULL, 0},
+};
+
+/* Facts that need more than keeping the string. */
+static bool take_fact(struct trace_options *options, int option, const char *value,
+                      struct arena *arena, struct err *err)
+{
+    struct trace_query *query = &options->query;
+    uint64_t number = 0;
+
+    switch (option) {
+    case 'i':
+        options->has_ip = ip_parse(slice_of(value), &query->ip);
+        return options->has_ip || err_set(err, ERR_SYNTAX, "--ip: \"%s\" is no address", value);
+    case 'h':
+        query->host_given = true;
+        return trace_parse_host(value, &query->host, err);
+    case 't':
+        return split_list(value, arena, &query->to, &query->nto);
+    case 'd':
+        return split_list(value, arena, &query->listed, &query->nlisted);
+    case 's':
+        query->size_known = true;
+        return parse_number("size", value, UINT64_MAX, &query->size, err);
+    case 'o':
+        if (!parse_number("owner", value, UINT32_MAX, &number, err))
+            return false;
+        query->owner = (uint32_t)number;
+        return true;
+    case 'r':
+        return trace_parse_score(value, query, err);
+    case 'A':
+        query->callahead_given = true;
+        return smtp_class_by_name(slice_of(value), &query->callahead) ||
+               err_set(err, ERR_SYNTAX, "--callahead: \"%s\" is unknown", value);
+    default:
+        return err_set(err, ERR_SYNTAX, "unknown option");
+    }
+}
+
+static bool take_option(struct trace_options *options, int option, const char *value,
+                        struct arena *arena, struct err *err)
+{
+    struct trace_query *query = &options->query;
+
+    switch (option) {
+    case 'l':
+        query->listener = value;
+        return true;
+    case 'e':
+        query->helo = value;
+        return true;
+    case 'f':
+        query->from = value;
+        return true;
+    case 'a':
+        query->auth = value;
+        return true;
+    case 'c':
+        query->country = value;
+        return true;
+    case 'S':
+        query->tls = true;
+        return true;
+    case 'O':
+        options->offline = true;
+        return true;
+    case 'j':
+        options->json = true;
+        return true;
+    default:
+        return take_fact(options, option, value, arena, err);
+    }
+}
+
+static bool parse_options(struct trace_options *options, int argc, char **argv, struct arena *arena,
+                          struct err *err)
+{
+    int option;
+
+    options->query = (struct trace_query){.helo = "", .country = ""};
+    while ((option = getopt_long(argc, argv, "", known_options, NULL)) != -1) {
+        if (option == '?' || !take_option(options, option, optarg, arena, err))
+            return false;
+    }
+    options->batch = argc - optind == 1 && strcmp(argv[optind], "-") == 0;
+    if (options->batch)
+        return true;
+    if (optind != argc || !options->has_ip || options->query.from == NULL ||
+        options->query.nto == 0)
+        return err_set(err, ERR_SYNTAX, "--ip, --from and --to are needed");
+    return true;
+}
+
+/* --- text ---------------------------------------------------------------------------- */
+
+static void print_verdict(const char *stage, const char *what, const struct verdict *verdict)
+{
+    printf("%-8s %-30s %s", stage, what, verdict_action_name(verdict->action));
+    if (verdict->action != VERDICT_CONTINUE)
+        printf(" %d %s %s", verdict->code, verdict->status, verdict->text);
+    printf("\n         by %s (%s)", reason_rows[verdict->reason].by,
+           reason_rows[verdict->reason].token);
+    if (verdict->rule.file != NULL)
+        printf(" at %s:%u", verdict->rule.file, verdict->rule.line);
+    if (verdict->asked && verdict->server[0] != '\0')
+        printf(", asked %s: %s", verdict->server, verdict->remote);
+    printf("\n");
+}
+
+static void print_text(const struct trace_query *query, const struct trace_result *result)
+{
+    const struct conn_facts *conn = &result->conn;
+    char ip[IP_TEXT_MAX];
+
+    printf("listener %s\n", conn->listener != NULL ? conn->listener->name : "none");
+    if (conn->policy != NULL)
+        printf("group    %s, entry %s\npolicy   %s, access %s\n",
+               conn->match.group != NULL ? conn->match.group : "None", conn->match.entry,
+               conn->policy->name[0] != '\0' ? conn->policy->name : "DEFAULT",
+               policy_access_name((enum policy_access)conn->policy->keys.access));
+    print_verdict("connect", ip_text(&query->ip, ip), &result->connect);
+    if (result->has_mail)
+        print_verdict("mail", query->from, &result->mail);
+    for (size_t i = 0; i < result->nrecipients; i++)
+        print_verdict("rcpt", result->recipients[i].address, &result->recipients[i].verdict);
+    printf("verdict  %s\n", verdict_action_name(result->overall));
+}
+
+/* --- running ---------------------------------------------------------------------------- */
+
+static bool print_json(const struct trace_result *result)
+{
+    char *text = trace_to_json(result);
+    bool printed = text != NULL && printf("%s\n", text) > 0;
+    free(text);
+    return printed;
+}
+
+static int run_one(const struct trace_options *options, const struct snapshot *snapshot,
+                   struct engine *engine, struct arena *arena)
+{
+    struct trace_result result;
+    struct err err = {0};
+
+    if (!trace_run(&options->query, snapshot, engine, arena, &result, &err)) {
+        fprintf(stderr, "gatehousectl trace: %s\n", err.text);
+        return COMMAND_USAGE;
+    }
+    if (!options->json)
+        print_text(&options->query, &result);
+    else if (!print_json(&result))
+        return COMMAND_NO;
+    return result.overall == VERDICT_CONTINUE ? COMMAND_YES : COMMAND_NO;
+}
+
+static bool run_line(struct slice line, const struct snapshot *snapshot, struct engine *engine,
+                     struct arena *arena, struct err *err)
+{
+    struct trace_query query;
+    struct trace_result result;
+    const char *text = arena_dup_slice(arena, line);
+
+    if (text == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    return trace_from_json(text, arena, &query, err) &&
+           trace_run(&query, snapshot, engine, arena, &result, err) &&
+           (print_json(&result) || err_set(err, ERR_SYSTEM, "cannot print"));
+}
+
+static int run_batch(const struct snapshot *snapshot, struct engine *engine, struct arena *arena)
+{
+    struct problems problems;
+    struct slice line;
+    int status = COMMAND_YES;
+
+    problems_init(&problems);
+    struct lines *lines = lines_open("/dev/stdin", (struct place){0}, &problems);
+    while (lines != NULL && lines_next(lines, &line)) {
+        struct err err = {0};
+        arena_reset(arena);
+        if (!run_line(line, snapshot, engine, arena, &err)) {
+            fprintf(stderr, "gatehousectl trace: line %u: %s\n", lines_place(lines, 0).line,
+                    err.text);
+            status = COMMAND_USAGE;
+            break;
+        }
+        fflush(stdout);
+    }
+    problems_print(&problems, stderr);
+    if (problems.errors != 0)
+        status = COMMAND_USAGE;
+    problems_done(&problems);
+    lines_close(lines);
+    return status;
+}
+
+static int run(const struct trace_options *options, const char *conf, struct arena *arena)
+{
+    struct snapshot *snapshot = command_snapshot(conf, true);
+    struct engine *engine = NULL;
+    struct err err = {0};
+    int status = COMMAND_NO;
+
+    if (snapshot == NULL)
+        return COMMAND_NO;
+    if (!options->offline && (engine = engine_new(snapshot, NULL, NULL, &err)) == NULL)
+        fprintf(stderr, "gatehousectl trace: %s\n", err.text);
+    else if (options->batch)
+        status = run_batch(snapshot, engine, arena);
+    else
+        status = run_one(options, snapshot, engine, arena);
+    engine_free(engine);
+    snapshot_drop(snapshot);
+    return status;
+}
+
+int command_trace(const struct command *command, const char *conf, int argc, char **argv)
+{
+    struct trace_options options = {0};
+    struct arena *arena = arena_new(0);
+    struct err err = {.text = "out of memory"};
+    int status;
+
+    if (arena != NULL && parse_options(&options, argc, argv, arena, &err))
+        status = run(&options, conf, arena);
+    else
+        status = command_usage(command, err.text[0] != '\0' ? err.text : NULL);
+    arena_free(arena);
+    return status;
+}

@@ -1,0 +1,36 @@
+/*
+ * command.h - the commands of gatehousectl, one cmd_*.c each (SPEC 14).
+ */
+#ifndef MILTER_COMMAND_H
+#define MILTER_COMMAND_H
+
+#include "milter/snapshot.h"
+
+enum command_exit {
+    COMMAND_YES = 0, /* ok, accepted, found */
+    COMMAND_NO = 1,  /* invalid, rejected, different, nothing found */
+    COMMAND_USAGE = 2,
+    COMMAND_UNREACHABLE = 3 /* the daemon does not answer */
+};
+
+struct command {
+    const char *name;
+    const char *usage; /* what follows the name */
+    /* argv[0] is the command's name; conf: path of the configuration. */
+    int (*run)(const struct command *command, const char *conf, int argc, char **argv);
+};
+
+int command_check(const struct command *command, const char *conf, int argc, char **argv);
+int command_config(const struct command *command, const char *conf, int argc, char **argv);
+int command_trace(const struct command *command, const char *conf, int argc, char **argv);
+int command_maps(const struct command *command, const char *conf, int argc, char **argv);
+int command_mta_config(const struct command *command, const char *conf, int argc, char **argv);
+
+/* Print how the command is used, after a line saying what is wrong (NULL:
+ * nothing); returns COMMAND_USAGE. */
+int command_usage(const struct command *command, const char *wrong);
+
+/* The snapshot, or NULL with every error on stderr. quiet: no warnings. */
+struct snapshot *command_snapshot(const char *conf, bool quiet);
+
+#endif

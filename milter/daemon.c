@@ -1,0 +1,336 @@
+#include "milter/daemon.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "milter/daemonize.h"
+#include "milter/filter.h"
+#include "milter/notify.h"
+#include "milter/privilege.h"
+#include "milter/registry.h"
+#include "milter/signals.h"
+#include "milter/wake.h"
+
+#define TICK_MS 1000
+/* libmilter looks up from its poll every 5 s at the latest. */
+#define STOP_PATIENCE MONO_SECONDS(8)
+/* Enough for the deepest callback, also under a sanitizer; libmilter's default
+ * of 8 MiB would reserve gigabytes under load. */
+#define THREAD_STACK (512 * 1024)
+
+struct daemon {
+    const char *path;
+    bool foreground;
+    struct settings settings; /* of the first reading: socket, user, log */
+    struct conf *first;       /* what settings borrows from */
+    struct identity identity;
+    struct wake *wake;
+    struct house house;
+    pthread_t filter;
+    atomic_bool filter_done;
+};
+
+/* --- start ------------------------------------------------------------------------ */
+
+static bool complain(const struct daemon *daemon, const char *key, const struct err *err)
+{
+    const struct conf_section *section = conf_find(daemon->first, "gatehouse", "");
+    struct problems problems;
+
+    problems_init(&problems);
+    conf_error(&problems, section, key, "%s", err->text);
+    problems_print(&problems, stderr);
+    problems_done(&problems);
+    return false;
+}
+
+/* The little that must be known before root is dropped. */
+static bool read_settings(struct daemon *daemon)
+{
+    struct problems problems;
+
+    problems_init(&problems);
+    daemon->first = conf_read(daemon->path, registry, registry_count, &problems);
+    bool good =
+        daemon->first != NULL && settings_build(daemon->first, &daemon->settings, &problems);
+    if (!good)
+        problems_print(&problems, stderr);
+    problems_done(&problems);
+    return good;
+}
+
+/* libmilter would take the socket of a running program away from it. */
+static bool is_in_use(const struct daemon *daemon, struct err *err)
+{
+    struct err unused;
+    return daemon->settings.socket_path != NULL && wake_listener(daemon->wake, &unused) &&
+           !err_set(err, ERR_SYSTEM, "another program is listening on %s", daemon->settings.socket);
+}
+
+static bool open_socket(struct daemon *daemon)
+{
+    const struct settings *settings = &daemon->settings;
+    struct err err = {0};
+
+    if (!privilege_find(settings->keys->user, settings->keys->socket_group, &daemon->identity,
+                        &err))
+        return complain(daemon, daemon->identity.uid == 0 ? "user" : "socket_group", &err);
+    daemon->wake = wake_new(settings->socket, &err);
+    if (daemon->wake == NULL)
+        return complain(daemon, "socket", &err);
+    if ((settings->socket_path != NULL && !privilege_check_folder(settings->socket_path, &err)) ||
+        is_in_use(daemon, &err) ||
+        !filter_open(&daemon->house, settings->socket, settings->socket_mode, &err) ||
+        !privilege_give_socket(&daemon->identity, settings->socket_path, &err))
+        return complain(daemon, "socket", &err);
+    if (!privilege_drop(&daemon->identity, &err))
+        return complain(daemon, "user", &err);
+    return true;
+}
+
+static bool open_log(struct daemon *daemon)
+{
+    const struct settings *settings = &daemon->settings;
+    enum log_target target = daemon->foreground ? LOG_TO_STDERR : settings->log_target;
+    struct err err = {0};
+
+    if (!log_open(target, settings->log_path, settings->log_facility, settings->log_level,
+                  "gatehoused", &err))
+        return complain(daemon, "log", &err);
+    return true;
+}
+
+/* Out of descriptors libmilter spins; take all we may have. */
+static void raise_descriptors(const struct snapshot *snapshot)
+{
+    struct rlimit limit;
+    uint64_t connections = 0;
+
+    for (size_t i = 0; i < snapshot->listeners.n; i++)
+        connections += (uint64_t)snapshot->listeners.v[i]->keys->max_connections;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < 2 * connections)
+        log_note(LOG_AT_WARNING, "limits",
+                 "%llu descriptors are fewer than twice max_connections (%llu)",
+                 (unsigned long long)limit.rlim_cur, (unsigned long long)connections);
+}
+
+static void log_problems(const struct problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        log_note(problems->list[i].severity == PROBLEM_ERROR ? LOG_AT_ERROR : LOG_AT_WARNING,
+                 "configuration", "%s", problems->list[i].line);
+}
+
+/* As the user we are now: what cannot be read now could not at a reload. */
+static bool read_tables(struct daemon *daemon)
+{
+    struct problems problems;
+
+    problems_init(&problems);
+    struct snapshot *snapshot = snapshot_build(daemon->path, &problems);
+    if (snapshot == NULL)
+        problems_print(&problems, stderr);
+    else
+        log_problems(&problems);
+    problems_done(&problems);
+    if (snapshot == NULL)
+        return false;
+    snapshot_store_init(&daemon->house.snapshots, snapshot);
+    raise_descriptors(snapshot);
+    return true;
+}
+
+static void *serve(void *arg)
+{
+    struct daemon *daemon = arg;
+
+    signals_block_all();
+    if (!filter_run())
+        log_note(LOG_AT_ERROR, "stop", "libmilter failed");
+    atomic_store(&daemon->filter_done, true);
+    signals_poke();
+    return NULL;
+}
+
+static bool start_threads(struct daemon *daemon)
+{
+    struct err err = {0};
+    pthread_attr_t attributes;
+
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, THREAD_STACK);
+    (void)pthread_setattr_default_np(&attributes);
+    pthread_attr_destroy(&attributes);
+
+    if (!wake_listener(daemon->wake, &err))
+        return complain(daemon, "socket", &err);
+    daemon->house.closed = signals_poke;
+    daemon->house.engine =
+        engine_new(daemon->house.snapshots.current, wake_before_wait, daemon->wake, &err);
+    if (daemon->house.engine == NULL)
+        return complain(daemon, NULL, &err);
+    if (!signals_listen(&err))
+        return complain(daemon, NULL, &err);
+
+    int sys = pthread_create(&daemon->filter, NULL, serve, daemon);
+    if (sys != 0) {
+        err_system(&err, sys, "cannot start the filter thread");
+        return complain(daemon, NULL, &err);
+    }
+    return true;
+}
+
+/* --- reload ------------------------------------------------------------------------- */
+
+static void log_change(const char *line, bool restart, void *arg)
+{
+    (void)arg;
+    log_note(LOG_AT_INFO, "reload", "%s%s", line, restart ? " (after a restart)" : "");
+}
+
+static void take_over(struct daemon *daemon, struct snapshot *next)
+{
+    struct err err = {0};
+
+    conf_compare(daemon->house.snapshots.current->conf, next->conf, log_change, NULL);
+    if (!engine_reconfigure(daemon->house.engine, next, &err))
+        log_note(LOG_AT_ERROR, "reload", "[dns]: %s; the old settings stay", err.text);
+    log_set_level(next->settings.log_level);
+    snapshot_publish(&daemon->house.snapshots, next);
+    log_note(LOG_AT_INFO, "reload", "the new configuration is in force");
+}
+
+static void reload(struct daemon *daemon)
+{
+    struct problems problems;
+    struct err err = {0};
+
+    notify_state("RELOADING=1");
+    if (!daemon->foreground && !log_reopen(&err))
+        log_note(LOG_AT_ERROR, "reload", "%s; the old log file stays open", err.text);
+    problems_init(&problems);
+    struct snapshot *next = snapshot_build(daemon->path, &problems);
+    log_problems(&problems);
+    problems_done(&problems);
+    if (next != NULL)
+        take_over(daemon, next);
+    else
+        log_note(LOG_AT_ERROR, "reload", "the running configuration stays");
+    notify_state("READY=1");
+}
+
+/* --- stop ----------------------------------------------------------------------------- */
+
+/* smfi_stop() waits for a lock that libmilter's listener holds in its poll. */
+static void *stop_filter(void *arg)
+{
+    (void)arg;
+    signals_block_all();
+    filter_stop();
+    return NULL;
+}
+
+/* Running callbacks get their time; idle sessions get no further answer from
+ * libmilter anyway, and the MTA tempfails them. */
+static bool wait_for_quiet(struct daemon *daemon)
+{
+    mono_us patience = MONO_MS(daemon->settings.keys->command_deadline) + STOP_PATIENCE;
+    mono_us deadline = mono_now() + patience;
+    struct err unused;
+
+    while (mono_now() < deadline) {
+        (void)!wake_listener(daemon->wake, &unused);
+        if (atomic_load(&daemon->filter_done) && atomic_load(&daemon->house.busy) == 0)
+            return true;
+        (void)poll(NULL, 0, 20);
+        session_reap(&daemon->house);
+    }
+    return false;
+}
+
+static void stop(struct daemon *daemon)
+{
+    pthread_t stopper;
+
+    notify_state("STOPPING=1");
+    log_note(LOG_AT_INFO, "stop", "stopping");
+    bool stopping = pthread_create(&stopper, NULL, stop_filter, NULL) == 0;
+    bool quiet = wait_for_quiet(daemon);
+    if (daemon->settings.socket_path != NULL)
+        (void)unlink(daemon->settings.socket_path);
+    log_note(LOG_AT_INFO, "stop", "stopped with %u sessions open",
+             atomic_load(&daemon->house.open));
+    if (!quiet || !stopping)
+        _exit(EXIT_SUCCESS); /* a callback still uses what we would free */
+    pthread_join(stopper, NULL);
+    pthread_join(daemon->filter, NULL);
+    session_reap(&daemon->house);
+    engine_free(daemon->house.engine);
+    snapshot_store_done(&daemon->house.snapshots);
+}
+
+/* --- main loop -------------------------------------------------------------------------- */
+
+static void drain(int fd)
+{
+    uint64_t count;
+    (void)!read(fd, &count, sizeof count);
+}
+
+static int serve_until_stopped(struct daemon *daemon)
+{
+    struct pollfd event = {.fd = signals_fd(), .events = POLLIN};
+
+    while (!signals_stop() && !atomic_load(&daemon->filter_done)) {
+        (void)poll(&event, 1, TICK_MS);
+        drain(event.fd);
+        session_reap(&daemon->house);
+        if (signals_reload())
+            reload(daemon);
+    }
+    bool asked = signals_stop();
+    if (!asked)
+        log_note(LOG_AT_ERROR, "stop", "libmilter has ended by itself");
+    stop(daemon);
+    return asked ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static bool start(struct daemon *daemon)
+{
+    struct err err = {0};
+
+    signals_block_all();
+    if (!read_settings(daemon))
+        return false;
+    if (!daemon->foreground && !daemonize_begin(&err))
+        return complain(daemon, NULL, &err);
+    return open_socket(daemon) && open_log(daemon) && read_tables(daemon) && start_threads(daemon);
+}
+
+int daemon_main(const char *path, bool foreground)
+{
+    static struct daemon daemon; /* libmilter keeps a pointer to its house */
+    int status = EXIT_FAILURE;
+
+    daemon.path = path;
+    daemon.foreground = foreground;
+    if (start(&daemon)) {
+        log_note(LOG_AT_INFO, "start", "gatehoused %s listens on %s", PACKAGE_VERSION,
+                 daemon.settings.socket);
+        daemonize_ready();
+        notify_state("READY=1");
+        status = serve_until_stopped(&daemon);
+    }
+    wake_free(daemon.wake);
+    conf_free(daemon.first);
+    return status;
+}

@@ -1,0 +1,132 @@
+#include "milter/engine.h"
+
+#include <string.h>
+
+#include "lib/base/domain.h"
+#include "lib/gate/facts.h"
+#include "lib/net/host.h"
+#include "milter/plan.h"
+
+struct engine {
+    struct dns *dns;
+    struct callahead *callahead;
+    void (*about_to_wait)(void *arg);
+    void *arg;
+};
+
+struct engine *engine_new(const struct snapshot *snapshot, void (*about_to_wait)(void *arg),
+                          void *arg, struct err *err)
+{
+    struct engine *engine = calloc(1, sizeof *engine);
+
+    if (engine == NULL) {
+        err_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    engine->about_to_wait = about_to_wait;
+    engine->arg = arg;
+    engine->dns = dns_new(snapshot->dns, err);
+    if (engine->dns != NULL)
+        engine->callahead = callahead_new(engine->dns, snapshot->hostname, err);
+    if (engine->callahead == NULL) {
+        engine_free(engine);
+        return NULL;
+    }
+    return engine;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL)
+        return;
+    callahead_free(engine->callahead);
+    dns_free(engine->dns);
+    free(engine);
+}
+
+bool engine_reconfigure(struct engine *engine, const struct snapshot *snapshot, struct err *err)
+{
+    return dns_reconfigure(engine->dns, snapshot->dns, err);
+}
+
+/* --- host names -------------------------------------------------------------- */
+
+/* {client_resolve}: what the MTA found out itself. */
+static void host_by_mta(const struct conn_facts *conn, struct host_answer *answer_out)
+{
+    static const struct {
+        const char *word;
+        enum host_class class;
+    } words[] = {
+        {"OK", HOST_VERIFIED},
+        {"FAIL", HOST_NO_PTR},
+        {"TEMP", HOST_PTR_TEMPFAIL},
+        {"FORGED", HOST_PTR_MISMATCH},
+    };
+
+    *answer_out = (struct host_answer){.class = HOST_UNKNOWN};
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strcmp(conn->mta_resolve, words[i].word) == 0)
+            answer_out->class = words[i].class;
+    }
+    if (answer_out->class == HOST_VERIFIED &&
+        !domain_canon(slice_of(conn->mta_name), answer_out->name))
+        *answer_out = (struct host_answer){.class = HOST_NO_PTR};
+}
+
+static void find_host(void *ctx, const struct conn_facts *conn, mono_us deadline,
+                      struct host_answer *answer_out)
+{
+    const struct engine_view *view = ctx;
+    const struct engine *engine = view->engine;
+
+    switch ((enum dns_host_lookup)view->snapshot->dns->host_lookup) {
+    case DNS_HOST_OWN:
+        host_lookup(engine->dns, &conn->client, deadline, engine->about_to_wait, engine->arg,
+                    answer_out);
+        return;
+    case DNS_HOST_MTA:
+        host_by_mta(conn, answer_out);
+        return;
+    case DNS_HOST_OFF:
+        *answer_out = (struct host_answer){.class = HOST_UNKNOWN};
+        return;
+    }
+}
+
+/* --- call-ahead ---------------------------------------------------------------- */
+
+static void answer_without_asking(enum callahead_class class, const char *text,
+                                  struct callahead_answer *answer_out)
+{
+    *answer_out = (struct callahead_answer){.class = class, .stage = CALLAHEAD_AT_RESOLVE};
+    snprintf(answer_out->text, sizeof answer_out->text, "%s", text);
+}
+
+static void ask_callahead(void *ctx, const struct callahead_plan *plan,
+                          const struct mailaddr *recipient, bool literal_named, mono_us deadline,
+                          struct callahead_answer *answer_out)
+{
+    const struct engine_view *view = ctx;
+    const struct engine *engine = view->engine;
+    struct nexthop literal_hop;
+    struct callahead_where where;
+
+    switch (plan_where(plan, recipient, literal_named, &literal_hop, &where)) {
+    case PLAN_ASK:
+        callahead_ask(engine->callahead, &plan->profile, &where, recipient, deadline,
+                      engine->about_to_wait, engine->arg, answer_out);
+        return;
+    case PLAN_DISCARD:
+        answer_without_asking(CALLAHEAD_VALID, "the route is /dev/null", answer_out);
+        return;
+    case PLAN_NOWHERE:
+        answer_without_asking(CALLAHEAD_SERVER_ILL, "the recipient has no domain", answer_out);
+        return;
+    }
+}
+
+struct services engine_services(struct engine_view *view)
+{
+    return (struct services){.ctx = view, .host = find_host, .callahead = ask_callahead};
+}

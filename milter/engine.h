@@ -1,0 +1,32 @@
+/*
+ * engine.h - what talks to the network and outlives reloads: the DNS engine
+ * and the call-ahead pool. One for the process; gatehoused and gatehousectl
+ * (trace without --offline) both make one. engine_services() dresses it up as
+ * the services the stages use. Any thread after engine_new().
+ */
+#ifndef MILTER_ENGINE_H
+#define MILTER_ENGINE_H
+
+#include "lib/gate/services.h"
+#include "milter/snapshot.h"
+
+struct engine;
+
+/* Starts the engine's threads. about_to_wait(arg) is called in the asking
+ * thread before it blocks (NULL: none). */
+struct engine *engine_new(const struct snapshot *snapshot, void (*about_to_wait)(void *arg),
+                          void *arg, struct err *err);
+void engine_free(struct engine *engine); /* takes NULL; nobody may be asking */
+
+/* Take over what a new configuration says of [dns]. */
+NODISCARD bool engine_reconfigure(struct engine *engine, const struct snapshot *snapshot,
+                                  struct err *err);
+
+/* Services that ask for real, by the rules of snapshot (borrowed). */
+struct engine_view {
+    struct engine *engine;
+    const struct snapshot *snapshot;
+};
+struct services engine_services(struct engine_view *view);
+
+#endif

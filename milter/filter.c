@@ -1,0 +1,241 @@
+#include "milter/filter.h"
+
+#include <errno.h>
+#include <libmilter/mfapi.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/base/log.h"
+#include "milter/reply.h"
+
+/* Longer than the MTAs' own patience with an SMTP client (300 s): an idle
+ * session must not be closed under them. Does not bound callbacks. */
+#define FILTER_TIMEOUT 7210
+#define FILTER_BACKLOG 4096
+
+static struct house *house; /* set once before libmilter starts */
+
+/* --- from verdict to reply ------------------------------------------------------- */
+
+/* The one caller of smfi_setreply(). */
+static sfsistat speak(SMFICTX *ctx, const struct verdict *verdict)
+{
+    struct reply reply;
+
+    if (verdict->action == VERDICT_CONTINUE)
+        return SMFIS_CONTINUE;
+    reply_make(verdict, &reply);
+    if (smfi_setreply(ctx, reply.code, reply.status, reply.text) != MI_SUCCESS)
+        log_note(LOG_AT_ERROR, "reply", "libmilter refused the reply %s %s %s", reply.code,
+                 reply.status, reply.text);
+    return verdict->action == VERDICT_TEMPFAIL ? SMFIS_TEMPFAIL : SMFIS_REJECT;
+}
+
+static const char *macro(SMFICTX *ctx, char *name)
+{
+    return smfi_getsymval(ctx, name);
+}
+
+/* smfi_getsymval() takes char *, and string literals are const here. */
+static char macro_daemon_name[] = "{daemon_name}", macro_daemon_addr[] = "{daemon_addr}",
+            macro_if_addr[] = "{if_addr}", macro_daemon_port[] = "{daemon_port}",
+            macro_client_name[] = "{client_name}", macro_client_resolve[] = "{client_resolve}",
+            macro_tls_version[] = "{tls_version}", macro_auth[] = "{auth_authen}",
+            macro_queue_id[] = "i";
+
+/* What each stage needs; the list replaces the MTA's own, so that
+ * administrators need no milter_*_macros settings. */
+static char connect_macros[] = "j v {daemon_name} {daemon_addr} {daemon_port} {if_addr} "
+                               "{client_addr} {client_name} {client_resolve}";
+static char mail_macros[] = "i {auth_type} {auth_authen} {tls_version}";
+static char rcpt_macros[] = "i";
+static char eom_macros[] = "i";
+
+/* --- callbacks ---------------------------------------------------------------------- */
+
+static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
+                             unsigned long unused2, unsigned long unused3,
+                             unsigned long *actions_out, unsigned long *steps_out,
+                             unsigned long *out2, unsigned long *out3)
+{
+    const unsigned long not_needed =
+        SMFIP_NOHELO | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_NR_BODY;
+    (void)unused2;
+    (void)unused3;
+    *actions_out = actions & SMFIF_SETSYMLIST;
+    *steps_out = steps & not_needed;
+    *out2 = 0;
+    *out3 = 0;
+    if ((actions & SMFIF_SETSYMLIST) != 0) {
+        (void)smfi_setsymlist(ctx, SMFIM_CONNECT, connect_macros);
+        (void)smfi_setsymlist(ctx, SMFIM_ENVFROM, mail_macros);
+        (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, rcpt_macros);
+        (void)smfi_setsymlist(ctx, SMFIM_EOM, eom_macros);
+    }
+    return SMFIS_CONTINUE;
+}
+
+static sfsistat serve_connect(SMFICTX *ctx, const struct sockaddr *address)
+{
+    struct session_told told = {
+        .client = ip_from_v4(0x7F000001),
+        .daemon_name = macro(ctx, macro_daemon_name),
+        .local_address = macro(ctx, macro_daemon_addr),
+        .local_port = macro(ctx, macro_daemon_port),
+        .client_name = macro(ctx, macro_client_name),
+        .client_resolve = macro(ctx, macro_client_resolve),
+    };
+    struct verdict verdict;
+
+    if (told.local_address == NULL)
+        told.local_address = macro(ctx, macro_if_addr);
+    /* No address: mail handed in on the host itself. */
+    if (address != NULL && !ip_from_sockaddr(address, &told.client))
+        told.client = ip_from_v4(0x7F000001);
+
+    struct session *session = session_open(house, &told, &verdict);
+    if (session == NULL) {
+        log_note(LOG_AT_ERROR, "connect", "out of memory");
+        return SMFIS_TEMPFAIL;
+    }
+    smfi_setpriv(ctx, session);
+    return speak(ctx, &verdict);
+}
+
+static sfsistat serve_mail(SMFICTX *ctx, struct session *session, char **argv)
+{
+    struct verdict verdict;
+    struct session_mail_told told = {
+        .sender = argv[0],
+        .arguments = (const char *const *)argv + 1,
+        .tls_version = macro(ctx, macro_tls_version),
+        .auth_user = macro(ctx, macro_auth),
+        .queue_id = macro(ctx, macro_queue_id),
+    };
+
+    session_mail(session, &told, &verdict);
+    return speak(ctx, &verdict);
+}
+
+static sfsistat serve_rcpt(SMFICTX *ctx, struct session *session, char **argv)
+{
+    struct verdict verdict;
+    session_rcpt(session, argv[0], macro(ctx, macro_queue_id), &verdict);
+    return speak(ctx, &verdict);
+}
+
+static sfsistat serve_eom(SMFICTX *ctx, struct session *session)
+{
+    struct verdict verdict;
+    session_eom(session, macro(ctx, macro_queue_id), &verdict);
+    return speak(ctx, &verdict);
+}
+
+/* libmilter's own shapes. A session without private data is one whose connect
+ * ran out of memory, or a peer that leaves the protocol's order: tempfail. */
+
+static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
+{
+    (void)name;
+    atomic_fetch_add(&house->busy, 1);
+    sfsistat status = smfi_getpriv(ctx) != NULL
+                          ? SMFIS_TEMPFAIL
+                          : serve_connect(ctx, (const struct sockaddr *)address);
+    atomic_fetch_sub(&house->busy, 1);
+    return status;
+}
+
+static sfsistat on_mail(SMFICTX *ctx, char **argv)
+{
+    struct session *session = smfi_getpriv(ctx);
+    atomic_fetch_add(&house->busy, 1);
+    sfsistat status = session == NULL || argv == NULL || argv[0] == NULL
+                          ? SMFIS_TEMPFAIL
+                          : serve_mail(ctx, session, argv);
+    atomic_fetch_sub(&house->busy, 1);
+    return status;
+}
+
+static sfsistat on_rcpt(SMFICTX *ctx, char **argv)
+{
+    struct session *session = smfi_getpriv(ctx);
+    atomic_fetch_add(&house->busy, 1);
+    sfsistat status = session == NULL || argv == NULL || argv[0] == NULL
+                          ? SMFIS_TEMPFAIL
+                          : serve_rcpt(ctx, session, argv);
+    atomic_fetch_sub(&house->busy, 1);
+    return status;
+}
+
+static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t size)
+{
+    struct session *session = smfi_getpriv(ctx);
+    (void)bytes;
+    if (session != NULL)
+        session_body(session, size);
+    return SMFIS_CONTINUE;
+}
+
+static sfsistat on_eom(SMFICTX *ctx)
+{
+    struct session *session = smfi_getpriv(ctx);
+    return session == NULL ? SMFIS_TEMPFAIL : serve_eom(ctx, session);
+}
+
+/* May run under libmilter's pool lock, and without private data (self-connect). */
+static sfsistat on_close(SMFICTX *ctx)
+{
+    struct session *session = smfi_getpriv(ctx);
+    if (session != NULL) {
+        smfi_setpriv(ctx, NULL);
+        session_close(session);
+    }
+    return SMFIS_CONTINUE;
+}
+
+/* --- life of the listener -------------------------------------------------------------- */
+
+static char filter_name[] = "gatehouse";
+
+bool filter_open(struct house *shared, const char *socket, unsigned mode, struct err *err)
+{
+    struct smfiDesc description = {
+        .xxfi_name = filter_name,
+        .xxfi_version = SMFI_VERSION,
+        .xxfi_flags = SMFIF_NONE,
+        .xxfi_connect = on_connect,
+        .xxfi_envfrom = on_mail,
+        .xxfi_envrcpt = on_rcpt,
+        .xxfi_body = on_body,
+        .xxfi_eom = on_eom,
+        .xxfi_close = on_close,
+        .xxfi_negotiate = on_negotiate,
+    };
+    char *connection = strdup(socket); /* kept by libmilter for ever */
+
+    house = shared;
+    if (connection == NULL || smfi_setconn(connection) != MI_SUCCESS ||
+        smfi_register(description) != MI_SUCCESS)
+        return err_set(err, ERR_MEMORY, "libmilter does not take \"%s\"", socket);
+    (void)smfi_settimeout(FILTER_TIMEOUT);
+    (void)smfi_setbacklog(FILTER_BACKLOG);
+
+    mode_t before = umask((mode_t)(0777 & ~mode));
+    errno = 0;
+    bool opened = smfi_opensocket(true) == MI_SUCCESS;
+    int sys = errno;
+    umask(before);
+    if (!opened)
+        return err_system(err, sys, "cannot listen on %s", socket);
+    return true;
+}
+
+bool filter_run(void)
+{
+    return smfi_main() == MI_SUCCESS;
+}
+
+void filter_stop(void)
+{
+    (void)smfi_stop();
+}

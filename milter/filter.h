@@ -1,0 +1,24 @@
+/*
+ * filter.h - libmilter: the one module that includes it.
+ *
+ * Registers the callbacks, negotiates only the stages the configuration needs,
+ * and turns verdicts into replies. Callbacks collect what the MTA says, call
+ * session.h, speak the verdict; they own no thread-local state, because
+ * libmilter moves sessions between threads.
+ */
+#ifndef MILTER_FILTER_H
+#define MILTER_FILTER_H
+
+#include "lib/base/err.h"
+#include "milter/session.h"
+
+/* Once a process, main thread. house is borrowed for ever. socket: libmilter
+ * connection string. mode: of a unix socket. */
+NODISCARD bool filter_open(struct house *house, const char *socket, unsigned mode, struct err *err);
+/* Serve until filter_stop(); returns false when libmilter fails. Runs in a
+ * thread with all signals blocked. */
+NODISCARD bool filter_run(void);
+/* Any thread. filter_run() returns soon, sooner after a self-connect. */
+void filter_stop(void);
+
+#endif

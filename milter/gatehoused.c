@@ -1,0 +1,48 @@
+/* gatehoused - the milter daemon: gatehoused [-c FILE] [-f] */
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "milter/daemon.h"
+
+#define DEFAULT_FILE HOUSE_SYSCONFDIR "/gatehouse/gatehouse.conf"
+
+static int usage(FILE *out, int status)
+{
+    fprintf(out, "usage: gatehoused [-c FILE] [-f]\n"
+                 "  -c FILE  configuration (default " DEFAULT_FILE ")\n"
+                 "  -f       stay in the foreground and log to stderr\n"
+                 "  -V       print the version\n");
+    return status;
+}
+
+/* The daemon leaves its folder; the file is read again at every reload. */
+static const char *absolute(const char *file, char room[PATH_MAX])
+{
+    const char *path = realpath(file, room);
+    return path != NULL ? path : file; /* opening it will say what is wrong */
+}
+
+int main(int argc, char **argv)
+{
+    const char *file = DEFAULT_FILE;
+    char room[PATH_MAX];
+    bool foreground = false;
+    int option;
+
+    while ((option = getopt(argc, argv, "c:fhV")) != -1) {
+        if (option == 'c')
+            file = optarg;
+        else if (option == 'f')
+            foreground = true;
+        else if (option == 'V')
+            return printf("gatehoused %s\n", PACKAGE_VERSION) < 0;
+        else
+            return usage(option == 'h' ? stdout : stderr, option == 'h' ? 0 : 2);
+    }
+    if (optind != argc)
+        return usage(stderr, 2);
+    return daemon_main(absolute(file, room), foreground);
+}

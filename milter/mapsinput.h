@@ -1,0 +1,14 @@
+/*
+ * mapsinput.h - what lib/mta writes maps from, out of a snapshot.
+ */
+#ifndef MILTER_MAPSINPUT_H
+#define MILTER_MAPSINPUT_H
+
+#include "lib/mta/maps.h"
+#include "milter/snapshot.h"
+
+/* Borrows from snapshot; the listeners go into arena. false: out of memory. */
+NODISCARD bool mapsinput_make(const struct snapshot *snapshot, struct arena *arena,
+                              struct maps_input *input_out);
+
+#endif

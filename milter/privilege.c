@@ -1,0 +1,91 @@
+#include "milter/privilege.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <libgen.h>
+#include <limits.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOOKUP_ROOM 16384
+
+static bool find_user(const char *name, struct identity *identity, struct err *err)
+{
+    struct passwd entry, *found = NULL;
+    char room[LOOKUP_ROOM];
+
+    int sys = getpwnam_r(name, &entry, room, sizeof room, &found);
+    if (found == NULL)
+        return sys != 0 ? err_system(err, sys, "user \"%s\"", name)
+                        : err_set(err, ERR_RANGE,
+                                  "there is no user \"%s\"; allowed: an existing "
+                                  "user other than root",
+                                  name);
+    if (entry.pw_uid == 0)
+        return err_set(err, ERR_RANGE, "\"%s\" is root; allowed: any other user", name);
+    identity->uid = entry.pw_uid;
+    identity->gid = entry.pw_gid;
+    snprintf(identity->user, sizeof identity->user, "%s", name);
+    return true;
+}
+
+static bool find_group(const char *name, gid_t *gid_out, struct err *err)
+{
+    struct group entry, *found = NULL;
+    char room[LOOKUP_ROOM];
+
+    int sys = getgrnam_r(name, &entry, room, sizeof room, &found);
+    if (found == NULL)
+        return sys != 0 ? err_system(err, sys, "group \"%s\"", name)
+                        : err_set(err, ERR_RANGE, "there is no group \"%s\"", name);
+    *gid_out = entry.gr_gid;
+    return true;
+}
+
+bool privilege_find(const char *user, const char *socket_group, struct identity *identity_out,
+                    struct err *err)
+{
+    *identity_out = (struct identity){
+        .needed = geteuid() == 0 || getuid() == 0, .uid = geteuid(), .gid = getegid()};
+    if (identity_out->needed && !find_user(user, identity_out, err))
+        return false;
+    identity_out->socket_gid = identity_out->gid;
+    return socket_group[0] == '\0' || find_group(socket_group, &identity_out->socket_gid, err);
+}
+
+bool privilege_give_socket(const struct identity *identity, const char *path, struct err *err)
+{
+    if (path == NULL || chown(path, identity->uid, identity->socket_gid) == 0)
+        return true;
+    return err_system(err, errno, "cannot give %s to its user and group", path);
+}
+
+bool privilege_drop(const struct identity *identity, struct err *err)
+{
+    if (!identity->needed)
+        return true;
+    if (initgroups(identity->user, identity->gid) != 0 || setgid(identity->gid) != 0 ||
+        setuid(identity->uid) != 0)
+        return err_system(err, errno, "cannot become user \"%s\"", identity->user);
+    if (setuid(0) == 0 || geteuid() == 0 || getuid() == 0)
+        return err_set(err, ERR_SYSTEM, "still root after becoming \"%s\"", identity->user);
+    return true;
+}
+
+bool privilege_check_folder(const char *socket_path, struct err *err)
+{
+    char copy[PATH_MAX];
+    struct stat status;
+
+    snprintf(copy, sizeof copy, "%s", socket_path);
+    const char *folder = dirname(copy);
+    if (stat(folder, &status) != 0)
+        return err_system(err, errno, "socket folder %s", folder);
+    if (!S_ISDIR(status.st_mode))
+        return err_set(err, ERR_RANGE, "socket folder %s is no folder", folder);
+    if ((status.st_mode & S_IWOTH) != 0)
+        return err_set(err, ERR_RANGE, "socket folder %s is writable by others", folder);
+    return true;
+}

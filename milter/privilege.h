@@ -1,0 +1,38 @@
+/*
+ * privilege.h - never stay root (SPEC 2, [gatehouse] user).
+ *
+ * Started as root, the daemon opens its socket, gives it to the user it will
+ * be, and drops everything before it reads a table or talks to anybody.
+ * Main thread, before any other exists.
+ */
+#ifndef MILTER_PRIVILEGE_H
+#define MILTER_PRIVILEGE_H
+
+#include <sys/types.h>
+#include "lib/base/err.h"
+
+struct identity {
+    bool needed; /* started as root: uid and gid are to be taken on */
+    char user[64];
+    uid_t uid;
+    gid_t gid;
+    gid_t socket_gid; /* of the unix socket */
+};
+
+/* Look both up; socket_group "" is the user's own group. Not root: nothing is
+ * needed but socket_group must still exist. */
+NODISCARD bool privilege_find(const char *user, const char *socket_group,
+                              struct identity *identity_out, struct err *err);
+
+/* Give the socket to identity; nothing when path is NULL (inet). */
+NODISCARD bool privilege_give_socket(const struct identity *identity, const char *path,
+                                     struct err *err);
+
+/* Become identity, for good; checked. */
+NODISCARD bool privilege_drop(const struct identity *identity, struct err *err);
+
+/* The folder of a unix socket must exist and not be writable by others, who
+ * could put a socket of their own in its place. */
+NODISCARD bool privilege_check_folder(const char *socket_path, struct err *err);
+
+#endif

@@ -1,0 +1,272 @@
+#include "milter/session.h"
+
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "lib/gate/journal.h"
+#include "lib/gate/stage.h"
+
+#define CONNECTION_ARENA 1024
+#define MESSAGE_ARENA 2048
+
+struct session {
+    struct house *house;
+    struct session *next;      /* on the closing stack */
+    struct snapshot *snapshot; /* pinned at connect */
+    struct snapshot *rules;    /* pinned at MAIL; NULL before */
+    struct arena *arena, *message_arena;
+    struct conn_facts conn;
+    struct mail_facts mail;
+    bool in_message; /* MAIL was let through */
+    uint64_t rid;    /* next recipient of the message */
+    uint64_t received;
+    struct journal_totals totals;
+    mono_us opened;
+};
+
+static const char *or_empty(const char *text)
+{
+    return text != NULL ? text : "";
+}
+
+/* Keep what the MTA says for as long as the arena; "" when not told or when
+ * memory is short, which can only make a client less privileged. */
+static const char *keep(struct arena *arena, const char *text)
+{
+    return or_empty(arena_dup(arena, or_empty(text)));
+}
+
+static struct gate gate_of(const struct session *session, const struct services *services,
+                           struct arena *arena)
+{
+    const struct settings_keys *settings = session->snapshot->settings.keys;
+    return (struct gate){
+        .services = services,
+        .arena = arena,
+        .deadline = mono_now() + MONO_MS(settings->command_deadline),
+    };
+}
+
+/* --- connect ------------------------------------------------------------------ */
+
+/* Postfix says "::1" and Sendmail "IPv6:..." for the same thing. */
+static bool parse_macro_address(const char *text, struct ip *ip_out)
+{
+    struct slice s = slice_of(text);
+    if (s.n > 5 && slice_is_nocase((struct slice){s.p, 5}, "IPv6:"))
+        s = (struct slice){s.p + 5, s.n - 5};
+    return ip_parse(s, ip_out);
+}
+
+static void note_connection(struct session *session, const struct session_told *told)
+{
+    struct conn_facts *conn = &session->conn;
+    uint64_t port = 0;
+
+    *conn = (struct conn_facts){
+        .icid = atomic_fetch_add(&session->house->icid, 1) + 1,
+        .client = told->client,
+        .mta_name = keep(session->arena, told->client_name),
+        .mta_resolve = keep(session->arena, told->client_resolve),
+        .helo = "",
+        .country = "",
+    };
+    conn->arrival.daemon_name = keep(session->arena, told->daemon_name);
+    conn->arrival.has_local_ip =
+        parse_macro_address(or_empty(told->local_address), &conn->arrival.local_ip);
+    if (str_to_uint(slice_of(told->local_port), UINT16_MAX, &port))
+        conn->arrival.local_port = (uint16_t)port;
+}
+
+static void session_free(struct session *session)
+{
+    snapshot_drop(session->snapshot);
+    snapshot_drop(session->rules);
+    arena_free(session->arena);
+    arena_free(session->message_arena);
+    free(session);
+}
+
+static struct session *session_new(struct house *house)
+{
+    struct session *session = calloc(1, sizeof *session);
+
+    if (session == NULL)
+        return NULL;
+    session->house = house;
+    session->snapshot = snapshot_current(&house->snapshots);
+    session->arena = arena_new(CONNECTION_ARENA);
+    session->message_arena = arena_new(MESSAGE_ARENA);
+    if (session->arena == NULL || session->message_arena == NULL) {
+        session_free(session);
+        return NULL;
+    }
+    session->opened = mono_now();
+    atomic_fetch_add(&house->open, 1);
+    return session;
+}
+
+struct session *session_open(struct house *house, const struct session_told *told,
+                             struct verdict *verdict_out)
+{
+    struct session *session = session_new(house);
+    if (session == NULL)
+        return NULL;
+
+    struct engine_view view = {house->engine, session->snapshot};
+    struct services services = engine_services(&view);
+    struct gate gate = gate_of(session, &services, session->arena);
+    note_connection(session, told);
+    gate_connect(&gate, &session->snapshot->listeners, &session->conn, verdict_out);
+    journal_connect(&session->conn, verdict_out);
+    return session;
+}
+
+/* --- MAIL ----------------------------------------------------------------------- */
+
+/* SIZE= of the ESMTP parameters (RFC 1870). A size that is no number is left
+ * to the MTA, which has already judged the syntax. */
+static void note_size(struct mail_facts *mail, const char *const *arguments)
+{
+    for (; arguments != NULL && *arguments != NULL; arguments++) {
+        struct slice s = slice_of(*arguments);
+        if (s.n > 5 && slice_is_nocase((struct slice){s.p, 5}, "SIZE="))
+            mail->size_known =
+                str_to_uint((struct slice){s.p + 5, s.n - 5}, UINT64_MAX, &mail->size);
+    }
+}
+
+/* STARTTLS and AUTH may have come since connect; the MTA tells with MAIL. */
+static void note_client(struct session *session, const struct session_mail_told *told)
+{
+    struct conn_facts *conn = &session->conn;
+
+    if (or_empty(told->helo)[0] != '\0' && conn->helo[0] == '\0')
+        conn->helo = keep(session->arena, told->helo);
+    conn->tls = or_empty(told->tls_version)[0] != '\0';
+    if (conn->auth == NULL && or_empty(told->auth_user)[0] != '\0')
+        conn->auth = arena_dup(session->arena, told->auth_user);
+}
+
+/* A new message: nothing of the one before may leak into it, also after an
+ * abort libmilter did not tell us about. */
+static void begin_message(struct session *session, const struct session_mail_told *told)
+{
+    struct arena *arena = session->message_arena;
+
+    arena_reset(arena);
+    snapshot_drop(session->rules);
+    session->rules = snapshot_current(&session->house->snapshots);
+    session->rid = 0;
+    session->received = 0;
+    session->mail = (struct mail_facts){
+        .mid = atomic_fetch_add(&session->house->mid, 1) + 1,
+        .sent = slice_of(keep(arena, told->sender)),
+        .queue_id = keep(arena, told->queue_id),
+    };
+    note_size(&session->mail, told->arguments);
+}
+
+void session_mail(struct session *session, const struct session_mail_told *told,
+                  struct verdict *verdict_out)
+{
+    struct gate gate = gate_of(session, NULL, session->message_arena);
+
+    note_client(session, told);
+    begin_message(session, told);
+    gate_mail(&gate, &session->conn, &session->mail, verdict_out);
+    session->in_message = verdict_out->action == VERDICT_CONTINUE;
+    session->totals.messages += session->in_message;
+    journal_mail(&session->conn, &session->mail, verdict_out);
+}
+
+/* --- RCPT and the message ---------------------------------------------------------- */
+
+static void note_queue_id(struct session *session, const char *queue_id)
+{
+    if (session->mail.queue_id[0] == '\0')
+        session->mail.queue_id = keep(session->message_arena, queue_id);
+}
+
+/* The listener by the rules pinned at MAIL; that of connect when it is gone. */
+static const struct listener *message_listener(const struct session *session)
+{
+    const struct listener *pinned = session->conn.listener;
+    if (pinned == NULL)
+        return NULL;
+    const struct listener *now = listener_named(&session->rules->listeners, pinned->name);
+    return now != NULL ? now : pinned;
+}
+
+static void judge_recipient(struct session *session, struct rcpt_facts *rcpt,
+                            struct verdict *verdict_out)
+{
+    struct engine_view view = {session->house->engine, session->rules};
+    struct services services = engine_services(&view);
+    struct gate gate = gate_of(session, &services, session->message_arena);
+
+    gate.rules = message_listener(session);
+    gate_rcpt(&gate, &session->conn, &session->mail, rcpt, verdict_out);
+}
+
+void session_rcpt(struct session *session, const char *recipient, const char *queue_id,
+                  struct verdict *verdict_out)
+{
+    struct rcpt_facts rcpt = {.rid = session->rid++, .sent = slice_of(recipient)};
+
+    /* An MTA does not send RCPT without an accepted MAIL. */
+    if (!session->in_message) {
+        verdict_set(verdict_out, REASON_INTERNAL);
+        return;
+    }
+    note_queue_id(session, queue_id);
+    judge_recipient(session, &rcpt, verdict_out);
+    if (verdict_out->action == VERDICT_CONTINUE)
+        session->totals.accepted++;
+    else
+        session->totals.refused++;
+    journal_rcpt(&session->conn, &session->mail, &rcpt, verdict_out);
+}
+
+void session_body(struct session *session, size_t bytes)
+{
+    session->received += bytes;
+}
+
+void session_eom(struct session *session, const char *queue_id, struct verdict *verdict_out)
+{
+    struct gate gate = {.arena = session->message_arena};
+
+    note_queue_id(session, queue_id);
+    gate_eom(&gate, &session->conn, session->received, verdict_out);
+    journal_eom(&session->conn, &session->mail, session->received, verdict_out);
+    session->in_message = false;
+}
+
+/* --- close -------------------------------------------------------------------------- */
+
+void session_close(struct session *session)
+{
+    struct house *house = session->house;
+    struct session *head = atomic_load(&house->closing);
+
+    do {
+        session->next = head;
+    } while (!atomic_compare_exchange_weak(&house->closing, &head, session));
+    if (head == NULL) /* the reaper may be asleep */
+        house->closed();
+}
+
+void session_reap(struct house *house)
+{
+    struct session *session = atomic_exchange(&house->closing, NULL);
+
+    while (session != NULL) {
+        struct session *next = session->next;
+        session->totals.ms = (uint64_t)((mono_now() - session->opened) / 1000);
+        journal_close(&session->conn, &session->totals);
+        session_free(session);
+        atomic_fetch_sub(&house->open, 1);
+        session = next;
+    }
+}

@@ -1,0 +1,62 @@
+/*
+ * session.h - one milter session: from connect to close, without libmilter.
+ *
+ * filter.c translates callbacks into these calls and verdicts into replies.
+ * libmilter moves a session between threads, but is in one callback of it at
+ * a time, so a session needs no lock. Each call judges, writes the decision
+ * line and returns the verdict; texts in it live until the next call.
+ *
+ * session_close() only puts the session on a lock-free stack (libmilter may
+ * hold its pool lock); session_reap(), in the main thread, writes the close
+ * lines and frees.
+ */
+#ifndef MILTER_SESSION_H
+#define MILTER_SESSION_H
+
+#include <stdatomic.h>
+#include "lib/gate/verdict.h"
+#include "milter/engine.h"
+#include "milter/snapshot.h"
+
+struct session;
+
+/* What all sessions of the daemon share. */
+struct house {
+    struct snapshot_store snapshots;
+    struct engine *engine;
+    void (*closed)(void); /* called by session_close(): wake the reaper */
+    atomic_uint_fast64_t icid, mid;
+    _Atomic(struct session *) closing; /* stack */
+    atomic_uint open;                  /* sessions not yet reaped */
+    atomic_uint busy;                  /* callbacks under way */
+};
+
+/* What the MTA says at connect. Strings borrowed for the call; NULL: not told. */
+struct session_told {
+    struct ip client;
+    const char *daemon_name, *local_address, *local_port;
+    const char *client_name, *client_resolve;
+};
+
+/* NULL: out of memory (tempfail). */
+struct session *session_open(struct house *house, const struct session_told *told,
+                             struct verdict *verdict_out);
+
+struct session_mail_told {
+    const char *sender;           /* argv[0] */
+    const char *const *arguments; /* ESMTP parameters, NULL-terminated */
+    const char *helo, *tls_version, *auth_user, *queue_id;
+};
+void session_mail(struct session *session, const struct session_mail_told *told,
+                  struct verdict *verdict_out);
+
+void session_rcpt(struct session *session, const char *recipient, const char *queue_id,
+                  struct verdict *verdict_out);
+void session_body(struct session *session, size_t bytes);
+void session_eom(struct session *session, const char *queue_id, struct verdict *verdict_out);
+void session_close(struct session *session);
+
+/* Main thread: finish what session_close() left. */
+void session_reap(struct house *house);
+
+#endif

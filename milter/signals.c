@@ -1,0 +1,82 @@
+#include "milter/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static int event_fd = -1;
+static atomic_bool reload_wanted, stop_wanted;
+
+void signals_poke(void)
+{
+    static const uint64_t one = 1;
+    int saved = errno; /* runs in handlers */
+    (void)!write(event_fd, &one, sizeof one);
+    errno = saved;
+}
+
+static void on_reload(int number)
+{
+    (void)number;
+    atomic_store(&reload_wanted, true);
+    signals_poke();
+}
+
+static void on_stop(int number)
+{
+    (void)number;
+    atomic_store(&stop_wanted, true);
+    signals_poke();
+}
+
+void signals_block_all(void)
+{
+    sigset_t all;
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+bool signals_listen(struct err *err)
+{
+    /* SA_NODEFER: a signal during its own handler must find this thread
+     * willing, or the kernel offers it to libmilter's signal thread. */
+    struct sigaction reload = {.sa_handler = on_reload, .sa_flags = SA_RESTART | SA_NODEFER};
+    struct sigaction stop = {.sa_handler = on_stop, .sa_flags = SA_RESTART | SA_NODEFER};
+    sigset_t ours;
+
+    event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (event_fd < 0)
+        return err_system(err, errno, "eventfd");
+    sigaction(SIGHUP, &reload, NULL);
+    sigaction(SIGUSR1, &reload, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGINT, &stop, NULL);
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGHUP);
+    sigaddset(&ours, SIGUSR1);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGINT);
+    pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+    return true;
+}
+
+int signals_fd(void)
+{
+    return event_fd;
+}
+
+bool signals_reload(void)
+{
+    return atomic_exchange(&reload_wanted, false);
+}
+
+bool signals_stop(void)
+{
+    return atomic_load(&stop_wanted);
+}

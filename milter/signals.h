@@ -1,0 +1,29 @@
+/*
+ * signals.h - signals as events for the main thread.
+ *
+ * libmilter takes HUP, TERM and INT as "stop". The main thread alone keeps
+ * them unblocked, with handlers that only write to an eventfd; every other
+ * thread, libmilter's included, is created with all signals blocked. Linux
+ * offers a process signal to a willing main thread first, so reload and stop
+ * stay ours, also while a reload is under way (style: no work in a handler).
+ */
+#ifndef MILTER_SIGNALS_H
+#define MILTER_SIGNALS_H
+
+#include "lib/base/err.h"
+
+/* Block everything in the calling thread; threads it makes from now on inherit
+ * it. SIGPIPE is ignored. For the main thread before signals_listen(), and for
+ * a thread made after it. */
+void signals_block_all(void);
+
+/* Install handlers and unblock HUP, USR1, TERM and INT in this thread. */
+NODISCARD bool signals_listen(struct err *err);
+
+int signals_fd(void);      /* readable when something happened */
+bool signals_reload(void); /* HUP or USR1 since the last call? */
+bool signals_stop(void);   /* TERM or INT ever? */
+/* Make signals_fd() readable from any thread or a handler. */
+void signals_poke(void);
+
+#endif

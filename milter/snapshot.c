@@ -1,0 +1,101 @@
+#include "milter/snapshot.h"
+
+#include "milter/registry.h"
+#include "milter/snapshot_parts.h"
+
+static void free_listeners(struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->listeners.n; i++) {
+        /* Built as owned, handed out as const. */
+        hat_free((struct hat *)(uintptr_t)snapshot->listeners.v[i]->hat);
+        rat_free((struct rat *)(uintptr_t)snapshot->listeners.v[i]->rat);
+    }
+}
+
+static void snapshot_free(struct snapshot *snapshot)
+{
+    free_listeners(snapshot);
+    routes_free(snapshot->routes);
+    tls_client_drop(snapshot->tls);
+    conf_free(snapshot->conf);
+    free(snapshot);
+}
+
+void snapshot_take(struct snapshot *snapshot)
+{
+    atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
+}
+
+void snapshot_drop(struct snapshot *snapshot)
+{
+    if (snapshot != NULL &&
+        atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_acq_rel) == 1)
+        snapshot_free(snapshot);
+}
+
+/* --- building ---------------------------------------------------------------- */
+
+static void build_parts(struct snapshot *snapshot, struct problems *problems)
+{
+    snapshot->dns = conf_find(snapshot->conf, "dns", "")->values;
+    if (settings_build(snapshot->conf, &snapshot->settings, problems))
+        settings_hostname(&snapshot->settings, snapshot->hostname, sizeof snapshot->hostname);
+    snapshot_build_policies(snapshot, problems);
+    snapshot_build_routes(snapshot, problems);
+    snapshot_build_listeners(snapshot, problems);
+}
+
+struct snapshot *snapshot_build(const char *path, struct problems *problems)
+{
+    struct conf *conf = conf_read(path, registry, registry_count, problems);
+    struct snapshot *snapshot = NULL;
+
+    if (conf == NULL)
+        return NULL;
+    snapshot = calloc(1, sizeof *snapshot);
+    if (snapshot == NULL) {
+        problem_error(problems, (struct place){.file = path}, "out of memory");
+        conf_free(conf);
+        return NULL;
+    }
+    atomic_init(&snapshot->references, 1);
+    snapshot->conf = conf;
+    build_parts(snapshot, problems);
+    if (problems->errors == 0)
+        return snapshot;
+    snapshot_drop(snapshot);
+    return NULL;
+}
+
+/* --- the one in force ---------------------------------------------------------- */
+
+void snapshot_store_init(struct snapshot_store *store, struct snapshot *first)
+{
+    pthread_mutex_init(&store->mutex, NULL);
+    store->current = first;
+}
+
+struct snapshot *snapshot_current(struct snapshot_store *store)
+{
+    pthread_mutex_lock(&store->mutex);
+    struct snapshot *snapshot = store->current;
+    snapshot_take(snapshot);
+    pthread_mutex_unlock(&store->mutex);
+    return snapshot;
+}
+
+void snapshot_publish(struct snapshot_store *store, struct snapshot *next)
+{
+    pthread_mutex_lock(&store->mutex);
+    struct snapshot *previous = store->current;
+    store->current = next;
+    pthread_mutex_unlock(&store->mutex);
+    snapshot_drop(previous);
+}
+
+void snapshot_store_done(struct snapshot_store *store)
+{
+    snapshot_drop(store->current);
+    store->current = NULL;
+    pthread_mutex_destroy(&store->mutex);
+}

@@ -1,0 +1,56 @@
+/*
+ * snapshot.h - one complete, checked configuration with its tables.
+ *
+ * Built off to the side (by the daemon at start and reload, by gatehousectl
+ * for `check` and everything else), then swapped in with one pointer. A
+ * connection takes a reference at connect and another at MAIL (DESIGN 3), a
+ * call-ahead question under way holds one too; the last one to drop it frees
+ * it. Immutable after snapshot_build(), so any thread may read. Building: one
+ * thread, blocks on files, asks no network.
+ */
+#ifndef MILTER_SNAPSHOT_H
+#define MILTER_SNAPSHOT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "lib/base/domain.h"
+#include "lib/base/problem.h"
+#include "lib/conf/conf.h"
+#include "lib/gate/listener.h"
+#include "lib/net/callahead.h"
+#include "lib/net/dns.h"
+#include "lib/net/tls.h"
+#include "lib/tables/routes.h"
+#include "milter/settings.h"
+
+struct snapshot {
+    atomic_uint references;
+    struct conf *conf; /* owned; its arena holds what follows but the tables */
+    struct settings settings;
+    const struct dns_keys *dns;
+    struct tls_client *tls;          /* counted; NULL where no profile uses TLS */
+    char hostname[DOMAIN_MAX];       /* [gatehouse] hostname or the system's */
+    const struct policies *policies; /* of public listeners */
+    const struct policies *private_policies;
+    struct listeners listeners; /* file order; hat and rat of each owned */
+    struct routes *routes;      /* owned; never NULL */
+    const char *routes_transport;
+};
+
+/* NULL when anything is wrong; problems has every error and warning. */
+struct snapshot *snapshot_build(const char *path, struct problems *problems);
+void snapshot_take(struct snapshot *snapshot);
+void snapshot_drop(struct snapshot *snapshot); /* takes NULL */
+
+/* The one in force. One mutex, held for a copy and a count. */
+struct snapshot_store {
+    pthread_mutex_t mutex;
+    struct snapshot *current;
+};
+void snapshot_store_init(struct snapshot_store *store, struct snapshot *first);
+struct snapshot *snapshot_current(struct snapshot_store *store); /* with a reference */
+void snapshot_publish(struct snapshot_store *store,
+                      struct snapshot *next); /* gives its reference */
+void snapshot_store_done(struct snapshot_store *store);
+
+#endif

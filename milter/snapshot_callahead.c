@@ -1,0 +1,123 @@
+/* Call-ahead profiles of a snapshot. */
+#include "lib/base/replytext.h"
+#include "milter/plan.h"
+#include "milter/snapshot_parts.h"
+
+static void take_snapshot(void *arg)
+{
+    snapshot_take(arg);
+}
+
+static void drop_snapshot(void *arg)
+{
+    snapshot_drop(arg);
+}
+
+static void check_reply(const struct conf_section *section, const char *key, const char *text,
+                        int code, struct problems *problems)
+{
+    struct err err = {0};
+    if (!replytext_fits(text, code, &err))
+        conf_error(problems, section, key, "%s", err.text);
+}
+
+static void check_profile(struct snapshot *snapshot, const struct conf_section *section,
+                          const struct callahead_keys *keys, struct problems *problems)
+{
+    check_reply(section, "failure_text", keys->failure_text, keys->failure_code, problems);
+    check_reply(section, "temporary_text", keys->temporary_text, keys->temporary_code, problems);
+    check_reply(section, "unknown_text", keys->unknown_text, keys->unknown_code, problems);
+    if (keys->timeout > snapshot->settings.keys->command_deadline)
+        conf_error(problems, section, "timeout",
+                   "it is longer than [gatehouse] command_deadline; allowed: at most that");
+    if (keys->type == CALLAHEAD_STATIC && keys->servers.n == 0)
+        conf_error(problems, section, "servers", "type = static needs at least one server");
+    if (keys->type == CALLAHEAD_DELIVERY_HOST && keys->servers.n > 0)
+        conf_warning(problems, section, "servers", "not used with type = delivery_host");
+}
+
+/* One TLS context serves all profiles of a snapshot. */
+static struct tls_client *shared_tls(struct snapshot *snapshot, struct problems *problems)
+{
+    const struct conf_section *section = conf_find(snapshot->conf, "tls", "");
+    struct err err = {0};
+
+    if (snapshot->tls == NULL) {
+        snapshot->tls = tls_client_new(section->values, &err);
+        if (snapshot->tls == NULL)
+            conf_error(problems, section, NULL, "%s", err.text);
+    }
+    return snapshot->tls;
+}
+
+static const struct nexthop *parse_servers(struct snapshot *snapshot,
+                                           const struct conf_section *section,
+                                           const struct key_list *list, struct problems *problems)
+{
+    struct arena *arena = conf_arena(snapshot->conf);
+    struct nexthop *hops = arena_alloc(arena, (list->n + 1) * sizeof *hops);
+    struct err err = {0};
+
+    for (size_t i = 0; hops != NULL && i < list->n; i++) {
+        if (!nexthop_parse(slice_of(list->v[i].text), 25, arena, &hops[i], &err))
+            problem_error(problems, list->v[i].at, "[callahead %s] servers: %s", section->name,
+                          err.text);
+    }
+    return hops;
+}
+
+static const struct callahead_plan *
+build_plan(struct snapshot *snapshot, const struct conf_section *section, struct problems *problems)
+{
+    const struct callahead_keys *keys = section->values;
+    struct callahead_plan *plan = arena_alloc(conf_arena(snapshot->conf), sizeof *plan);
+
+    if (plan == NULL)
+        return NULL;
+    plan->routes = snapshot->routes;
+    plan->profile = (struct callahead_profile){
+        .name = section->name,
+        .keys = keys,
+        .servers = parse_servers(snapshot, section, &keys->servers, problems),
+        .nservers = keys->servers.n,
+        .tls = keys->tls == CALLAHEAD_TLS_OFF ? NULL : shared_tls(snapshot, problems),
+        .take = take_snapshot,
+        .release = drop_snapshot,
+        .arg = snapshot,
+    };
+    return plan;
+}
+
+const struct callahead_rules *snapshot_callahead(struct snapshot *snapshot,
+                                                 const struct conf_section *listener,
+                                                 struct problems *problems)
+{
+    const struct listener_keys *listener_keys = listener->values;
+    if (listener_keys->callahead[0] == '\0')
+        return NULL;
+
+    /* conf_read() has made sure that it exists. */
+    const struct conf_section *section =
+        conf_find(snapshot->conf, "callahead", listener_keys->callahead);
+    const struct callahead_keys *keys = section->values;
+    struct callahead_rules *rules = arena_alloc(conf_arena(snapshot->conf), sizeof *rules);
+    const struct callahead_plan *plan = build_plan(snapshot, section, problems);
+    if (rules == NULL || plan == NULL) {
+        conf_error(problems, section, NULL, "out of memory");
+        return NULL;
+    }
+    check_profile(snapshot, section, keys, problems);
+    *rules = (struct callahead_rules){
+        .plan = plan,
+        .failure_accepts = keys->failure_action == CALLAHEAD_ACCEPT,
+        .temporary_accepts = keys->temporary_action == CALLAHEAD_ACCEPT,
+        .failure_code = keys->failure_code,
+        .temporary_code = keys->temporary_code,
+        .unknown_code = keys->unknown_code,
+        .failure_text = keys->failure_text,
+        .temporary_text = keys->temporary_text,
+        .unknown_text = keys->unknown_text,
+        .server_text = keys->reply_text == CALLAHEAD_TEXT_SERVER,
+    };
+    return rules;
+}

@@ -1,0 +1,251 @@
+/* Listeners of a snapshot: sender groups, recipient tables, cross-key rules. */
+#include <string.h>
+
+#include "lib/tables/group.h"
+#include "milter/snapshot_parts.h"
+
+/* SPEC 2, [listener] groups. The vendor's older names are accepted. */
+static const struct predefined_group {
+    const char *name, *policy;
+    enum listener_type type;
+} predefined_groups[] = {
+    {"ALLOWED_LIST", "TRUSTED", LISTENER_PUBLIC},  {"BLOCKED_LIST", "BLOCKED", LISTENER_PUBLIC},
+    {"SUSPECTLIST", "THROTTLED", LISTENER_PUBLIC}, {"UNKNOWNLIST", "ACCEPTED", LISTENER_PUBLIC},
+    {"RELAYLIST", "RELAYED", LISTENER_PRIVATE},
+};
+
+static const char *modern_name(const char *name)
+{
+    if (strcmp(name, "WHITELIST") == 0)
+        return "ALLOWED_LIST";
+    if (strcmp(name, "BLACKLIST") == 0)
+        return "BLOCKED_LIST";
+    return name;
+}
+
+static const struct predefined_group *predefined(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(predefined_groups); i++) {
+        if (strcmp(predefined_groups[i].name, modern_name(name)) == 0)
+            return &predefined_groups[i];
+    }
+    return NULL;
+}
+
+/* [group NAME], under either of its names. */
+static const struct conf_section *group_section(const struct snapshot *snapshot, const char *name)
+{
+    const struct conf_section *section = conf_find(snapshot->conf, "group", name);
+    const struct predefined_group *known = predefined(name);
+
+    if (section != NULL || known == NULL)
+        return section;
+    section = conf_find(snapshot->conf, "group", known->name);
+    if (section == NULL && strcmp(known->name, "ALLOWED_LIST") == 0)
+        section = conf_find(snapshot->conf, "group", "WHITELIST");
+    if (section == NULL && strcmp(known->name, "BLOCKED_LIST") == 0)
+        section = conf_find(snapshot->conf, "group", "BLACKLIST");
+    return section;
+}
+
+static const struct policies *policies_for(const struct snapshot *snapshot,
+                                           const struct listener_keys *keys)
+{
+    return keys->type == LISTENER_PRIVATE ? snapshot->private_policies : snapshot->policies;
+}
+
+/* One group of a listener's list. false: it has no members and no section. */
+static bool fill_group(struct snapshot *snapshot, const struct conf_section *listener,
+                       const struct key_item *item, struct hat_group *group,
+                       struct problems *problems)
+{
+    const struct policies *policies = policies_for(snapshot, listener->values);
+    const struct conf_section *section = group_section(snapshot, item->text);
+    const struct predefined_group *known = predefined(item->text);
+
+    if (section == NULL) {
+        if (known == NULL)
+            problem_error(problems, item->at, "[listener %s] groups: there is no [group %s]",
+                          listener->name, item->text);
+        return false;
+    }
+    const struct group_keys *keys = section->values;
+    const char *target =
+        known != NULL && !conf_is_set(section, "policy") ? known->policy : keys->policy;
+    *group = (struct hat_group){
+        .name = item->text,
+        .at = section->at,
+        .policy = policies_target(policies, target),
+        .senders = keys->senders,
+        .senders_file = keys->senders_file,
+        .senders_file_at = conf_place(section, "senders_file"),
+        .unverified = keys->unverified,
+        .comment = keys->comment,
+    };
+    if (group->policy == NULL)
+        conf_error(problems, section, "policy",
+                   "there is no policy \"%s\"; allowed: the name of a policy, or accept, reject, "
+                   "tcprefuse, relay or continue",
+                   target);
+    return group->policy != NULL;
+}
+
+/* The default lists, for a listener without `groups`. */
+static struct key_list listed_groups(const struct listener_keys *keys, struct place at,
+                                     struct key_item items[ARRAY_LEN(predefined_groups)])
+{
+    size_t n = 0;
+
+    if (keys->groups.n > 0)
+        return keys->groups;
+    for (size_t i = 0; i < ARRAY_LEN(predefined_groups); i++) {
+        if (predefined_groups[i].type == (enum listener_type)keys->type)
+            items[n++] = (struct key_item){.text = predefined_groups[i].name, .at = at};
+    }
+    return (struct key_list){items, n};
+}
+
+static const struct policy *fallback_policy(struct snapshot *snapshot,
+                                            const struct conf_section *listener,
+                                            struct problems *problems)
+{
+    const struct listener_keys *keys = listener->values;
+    const char *target = keys->default_policy;
+
+    if (target[0] == '\0')
+        target = keys->type == LISTENER_PRIVATE ? "BLOCKED" : "ACCEPTED";
+    const struct policy *policy = policies_target(policies_for(snapshot, keys), target);
+    if (policy == NULL)
+        conf_error(problems, listener, "default_policy",
+                   "there is no policy \"%s\"; allowed: the name of a policy, or accept, reject, "
+                   "tcprefuse or relay",
+                   target);
+    else if (policy->keys.access == POLICY_CONTINUE) {
+        conf_error(problems, listener, "default_policy",
+                   "continue is not possible here: nothing comes after ALL");
+        policy = NULL;
+    }
+    return policy;
+}
+
+struct hat *snapshot_hat(struct snapshot *snapshot, const struct conf_section *listener,
+                         struct problems *problems)
+{
+    struct key_item items[ARRAY_LEN(predefined_groups)];
+    struct key_list list = listed_groups(listener->values, listener->at, items);
+    const struct policy *fallback = fallback_policy(snapshot, listener, problems);
+    struct hat_group *groups =
+        arena_alloc(conf_arena(snapshot->conf), (list.n + 1) * sizeof *groups);
+    size_t n = 0;
+
+    if (groups == NULL) {
+        conf_error(problems, listener, NULL, "out of memory");
+        return NULL;
+    }
+    for (size_t i = 0; i < list.n; i++) {
+        if (fill_group(snapshot, listener, &list.v[i], &groups[n], problems))
+            n++;
+    }
+    return fallback == NULL ? NULL : hat_build(groups, n, fallback, problems);
+}
+
+/* --- rules across keys ---------------------------------------------------------- */
+
+static void check_private(const struct conf_section *section, const struct listener_keys *keys,
+                          struct problems *problems)
+{
+    if (keys->type != LISTENER_PRIVATE)
+        return;
+    if (keys->rat[0] != '\0')
+        conf_error(problems, section, "rat", "a private listener has no recipient access table");
+    if (keys->callahead[0] != '\0')
+        conf_error(problems, section, "callahead", "a private listener verifies no recipients");
+}
+
+static void check_public(const struct conf_section *section, const struct listener_keys *keys,
+                         const struct rat *rat, struct problems *problems)
+{
+    if (keys->type != LISTENER_PUBLIC)
+        return;
+    if (keys->rat[0] == '\0')
+        conf_warning(problems, section, "rat",
+                     "none is given: every recipient that is not relayed will be refused");
+    const struct rat_entry *all = rat != NULL ? rat_accepts_all(rat) : NULL;
+    if (all != NULL)
+        problem_warning(problems, all->at, "ALL ACCEPT makes [listener %s] an open relay",
+                        section->name);
+}
+
+static void check_fallbacks(const struct snapshot *snapshot, struct problems *problems)
+{
+    const struct conf_section *section = NULL, *first = NULL;
+
+    while ((section = conf_next(snapshot->conf, "listener", section)) != NULL) {
+        const struct listener_keys *keys = section->values;
+        if (keys->daemon_name[0] != '\0' || keys->local_address[0] != '\0' || keys->local_port != 0)
+            continue;
+        if (first != NULL)
+            conf_error(problems, section, NULL,
+                       "a second fallback listener: [listener %s] at line %u has no daemon_name, "
+                       "local_address or local_port either",
+                       first->name, first->at.line);
+        else
+            first = section;
+    }
+}
+
+static void set_local_ip(struct listener *listener, const struct conf_section *section,
+                         struct problems *problems)
+{
+    const char *text = listener->keys->local_address;
+
+    if (text[0] == '\0')
+        return;
+    listener->has_local_ip = ip_parse(slice_of(text), &listener->local_ip);
+    if (!listener->has_local_ip)
+        conf_error(problems, section, "local_address", "\"%s\" is no IPv4 or IPv6 address", text);
+}
+
+static void build_listener(struct snapshot *snapshot, const struct conf_section *section,
+                           struct listener *listener, struct problems *problems)
+{
+    const struct listener_keys *keys = section->values;
+
+    *listener = (struct listener){.name = section->name, .at = section->at, .keys = keys};
+    set_local_ip(listener, section, problems);
+    listener->hat = snapshot_hat(snapshot, section, problems);
+    if (keys->rat[0] != '\0')
+        listener->rat = rat_load(keys->rat, conf_place(section, "rat"), problems);
+    listener->callahead = snapshot_callahead(snapshot, section, problems);
+    check_private(section, keys, problems);
+    check_public(section, keys, listener->rat, problems);
+}
+
+void snapshot_build_listeners(struct snapshot *snapshot, struct problems *problems)
+{
+    const struct conf_section *section = NULL;
+    struct arena *arena = conf_arena(snapshot->conf);
+    size_t n = 0;
+
+    if (snapshot->policies == NULL || snapshot->private_policies == NULL)
+        return;
+    while ((section = conf_next(snapshot->conf, "listener", section)) != NULL)
+        n++;
+    if (n == 0)
+        problem_error(problems, (struct place){.file = conf_path(snapshot->conf)},
+                      "no [listener NAME] section: nothing would be judged");
+
+    struct listener *list = arena_alloc(arena, (n + 1) * sizeof *list);
+    const struct listener **pointers = arena_alloc(arena, (n + 1) * sizeof *pointers);
+    if (list == NULL || pointers == NULL) {
+        problem_error(problems, (struct place){.file = conf_path(snapshot->conf)}, "out of memory");
+        return;
+    }
+    snapshot->listeners.v = pointers;
+    while ((section = conf_next(snapshot->conf, "listener", section)) != NULL) {
+        size_t i = snapshot->listeners.n++;
+        pointers[i] = &list[i];
+        build_listener(snapshot, section, &list[i], problems);
+    }
+    check_fallbacks(snapshot, problems);
+}

@@ -1,0 +1,22 @@
+/*
+ * snapshot_parts.h - the steps of snapshot_build(); for snapshot*.c only.
+ * Each reports into problems and goes on, so that one run finds everything.
+ */
+#ifndef MILTER_SNAPSHOT_PARTS_H
+#define MILTER_SNAPSHOT_PARTS_H
+
+#include "milter/snapshot.h"
+
+void snapshot_build_policies(struct snapshot *snapshot, struct problems *problems);
+void snapshot_build_routes(struct snapshot *snapshot, struct problems *problems);
+/* After policies and routes. */
+void snapshot_build_listeners(struct snapshot *snapshot, struct problems *problems);
+/* The rules of a listener's profile; NULL: none, or wrong. */
+const struct callahead_rules *snapshot_callahead(struct snapshot *snapshot,
+                                                 const struct conf_section *listener,
+                                                 struct problems *problems);
+/* Sender groups of a listener, in order, as one table; NULL when wrong. */
+struct hat *snapshot_hat(struct snapshot *snapshot, const struct conf_section *listener,
+                         struct problems *problems);
+
+#endif

@@ -1,0 +1,54 @@
+/* Policies and SMTP routes of a snapshot. */
+#include "lib/tables/routes_keys.h"
+#include "milter/snapshot_parts.h"
+
+static const struct policy_written *written_policies(struct snapshot *snapshot, size_t *n_out)
+{
+    const struct conf_section *section = NULL;
+    struct policy_written *written = NULL;
+    size_t n = 0;
+
+    while ((section = conf_next(snapshot->conf, "policy", section)) != NULL)
+        n++;
+    written = arena_alloc(conf_arena(snapshot->conf), (n + 1) * sizeof *written);
+    *n_out = n;
+    if (written == NULL)
+        return NULL;
+    n = 0;
+    while ((section = conf_next(snapshot->conf, "policy", section)) != NULL)
+        written[n++] = (struct policy_written){.name = section->name,
+                                               .at = section->at,
+                                               .keys = section->values,
+                                               .origins = section->origins};
+    return written;
+}
+
+void snapshot_build_policies(struct snapshot *snapshot, struct problems *problems)
+{
+    struct arena *arena = conf_arena(snapshot->conf);
+    size_t n = 0;
+    const struct policy_written *written = written_policies(snapshot, &n);
+
+    if (written != NULL) {
+        snapshot->policies = policies_build(written, n, false, arena);
+        snapshot->private_policies = policies_build(written, n, true, arena);
+    }
+    if (snapshot->policies == NULL || snapshot->private_policies == NULL) {
+        problem_error(problems, (struct place){.file = conf_path(snapshot->conf)}, "out of memory");
+        return;
+    }
+    policies_check(snapshot->policies, written, n, problems);
+}
+
+void snapshot_build_routes(struct snapshot *snapshot, struct problems *problems)
+{
+    const struct conf_section *section = conf_find(snapshot->conf, "routes", "");
+    const struct routes_keys *keys = section->values;
+
+    snapshot->routes_transport = keys->transport;
+    snapshot->routes = keys->file[0] != '\0'
+                           ? routes_load(keys->file, conf_place(section, "file"), problems)
+                           : routes_empty();
+    if (snapshot->routes == NULL && problems->errors == 0)
+        conf_error(problems, section, NULL, "out of memory");
+}

@@ -1,0 +1,257 @@
+#include "milter/trace.h"
+
+#include <string.h>
+
+#include "lib/base/domain.h"
+#include "lib/gate/stage.h"
+
+/* --- services: what was given beats the network ------------------------------- */
+
+struct trace_world {
+    const struct trace_query *query;
+    struct engine_view view; /* engine NULL: offline */
+    struct services real;
+};
+
+static void trace_host(void *ctx, const struct conn_facts *conn, mono_us deadline,
+                       struct host_answer *answer_out)
+{
+    const struct trace_world *world = ctx;
+
+    if (world->query->host_given)
+        *answer_out = world->query->host;
+    else if (world->view.engine != NULL)
+        world->real.host(world->real.ctx, conn, deadline, answer_out);
+    else
+        *answer_out = (struct host_answer){.class = HOST_UNKNOWN};
+}
+
+/* The usual reply of a server that means this class. */
+static struct callahead_answer given_answer(enum callahead_class class)
+{
+    struct callahead_answer answer = {.class = class, .stage = CALLAHEAD_AT_RCPT};
+    switch (class) {
+    case CALLAHEAD_VALID:
+        answer.code = 250;
+        break;
+    case CALLAHEAD_USER_UNKNOWN:
+    case CALLAHEAD_POLICY:
+        answer.code = 550;
+        break;
+    case CALLAHEAD_MAILBOX_FULL:
+    case CALLAHEAD_GREYLISTED:
+    case CALLAHEAD_TEMPORARY:
+        answer.code = 450;
+        break;
+    case CALLAHEAD_SERVER_ILL:
+        break;
+    }
+    return answer;
+}
+
+static void trace_callahead(void *ctx, const struct callahead_plan *plan,
+                            const struct mailaddr *recipient, bool literal_named, mono_us deadline,
+                            struct callahead_answer *answer_out)
+{
+    const struct trace_world *world = ctx;
+
+    if (world->query->callahead_given)
+        *answer_out = given_answer(world->query->callahead);
+    else
+        world->real.callahead(world->real.ctx, plan, recipient, literal_named, deadline,
+                              answer_out);
+}
+
+/* --- running -------------------------------------------------------------------- */
+
+struct trace {
+    const struct trace_query *query;
+    const struct snapshot *snapshot;
+    struct services services;
+    struct arena *arena;
+    bool skip_callahead;
+    struct trace_result *result;
+};
+
+static struct gate gate_of(const struct trace *trace)
+{
+    int64_t budget = trace->snapshot->settings.keys->command_deadline;
+    return (struct gate){.services = &trace->services,
+                         .arena = trace->arena,
+                         .deadline = mono_now() + MONO_MS(budget)};
+}
+
+/* The listener the query means, as the only one there is, so that the stage
+ * chooses it as it would by macros. Without a name, and with a single listener
+ * configured, that one; else whatever needs no macros. */
+static struct listeners listeners_for(const struct trace *trace,
+                                      const struct listener *const *named)
+{
+    if (*named != NULL)
+        return (struct listeners){named, 1};
+    if (trace->snapshot->listeners.n == 1)
+        return (struct listeners){trace->snapshot->listeners.v, 1};
+    return trace->snapshot->listeners;
+}
+
+static void set_arrival(struct conn_facts *conn, const struct listeners *listeners)
+{
+    const struct listener *only = listeners->n == 1 ? listeners->v[0] : NULL;
+
+    conn->arrival = (struct arrival){.daemon_name = ""};
+    if (only != NULL)
+        conn->arrival = (struct arrival){.daemon_name = only->keys->daemon_name,
+                                         .has_local_ip = only->has_local_ip,
+                                         .local_ip = only->local_ip,
+                                         .local_port = (uint16_t)only->keys->local_port};
+}
+
+static void run_connect(const struct trace *trace, const struct listener *named)
+{
+    const struct trace_query *query = trace->query;
+    struct conn_facts *conn = &trace->result->conn;
+    struct listeners listeners = listeners_for(trace, &named);
+    struct gate gate = gate_of(trace);
+
+    *conn = (struct conn_facts){
+        .icid = 1,
+        .client = query->ip,
+        .mta_name = "",
+        .mta_resolve = "",
+        .helo = query->helo,
+        .tls = query->tls,
+        .score_known = query->score_known,
+        .score_none = query->score_none,
+        .score = query->score,
+        .owner = query->owner,
+        .country = query->country,
+        .listed = query->listed,
+        .nlisted = query->nlisted,
+    };
+    set_arrival(conn, &listeners);
+    gate_connect(&gate, &listeners, conn, &trace->result->connect);
+    conn->auth = query->auth; /* comes after connect, as in a real session */
+}
+
+static void run_recipients(const struct trace *trace, struct mail_facts *mail)
+{
+    struct trace_result *result = trace->result;
+    struct listener rules = *result->conn.listener;
+
+    if (trace->skip_callahead)
+        rules.callahead = NULL;
+    result->has_rcpt = true;
+    for (size_t i = 0; i < result->nrecipients; i++) {
+        struct gate gate = gate_of(trace);
+        struct rcpt_facts rcpt = {.rid = i, .sent = slice_of(trace->query->to[i])};
+        gate.rules = &rules;
+        gate_rcpt(&gate, &result->conn, mail, &rcpt, &result->recipients[i].verdict);
+    }
+}
+
+static void refuse_all(struct trace_result *result, const struct verdict *verdict)
+{
+    for (size_t i = 0; i < result->nrecipients; i++)
+        result->recipients[i].verdict = *verdict;
+}
+
+static void run_message(const struct trace *trace)
+{
+    struct trace_result *result = trace->result;
+    struct gate gate = gate_of(trace);
+    struct mail_facts mail = {.mid = 1,
+                              .sent = slice_of(trace->query->from),
+                              .size_known = trace->query->size_known,
+                              .size = trace->query->size,
+                              .queue_id = ""};
+
+    result->has_mail = true;
+    gate_mail(&gate, &result->conn, &mail, &result->mail);
+    if (result->mail.action == VERDICT_CONTINUE)
+        run_recipients(trace, &mail);
+    else
+        refuse_all(result, &result->mail);
+}
+
+/* Accept if any recipient is, else tempfail if any, else reject. */
+static enum verdict_action overall(const struct trace_result *result)
+{
+    enum verdict_action best = VERDICT_REJECT;
+
+    for (size_t i = 0; i < result->nrecipients; i++) {
+        enum verdict_action action = result->recipients[i].verdict.action;
+        if (action == VERDICT_CONTINUE)
+            return VERDICT_CONTINUE;
+        if (action == VERDICT_TEMPFAIL)
+            best = VERDICT_TEMPFAIL;
+    }
+    return best;
+}
+
+bool trace_run(const struct trace_query *query, const struct snapshot *snapshot,
+               struct engine *engine, struct arena *arena, struct trace_result *result_out,
+               struct err *err)
+{
+    struct trace_world world = {.query = query, .view = {engine, snapshot}};
+    struct trace trace = {
+        .query = query,
+        .snapshot = snapshot,
+        .services = {.ctx = &world, .host = trace_host, .callahead = trace_callahead},
+        .arena = arena,
+        .skip_callahead = engine == NULL && !query->callahead_given,
+        .result = result_out,
+    };
+    const struct listener *named = NULL;
+
+    world.real = engine_services(&world.view);
+    *result_out = (struct trace_result){.nrecipients = query->nto};
+    result_out->recipients = arena_alloc(arena, (query->nto + 1) * sizeof *result_out->recipients);
+    if (result_out->recipients == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < query->nto; i++)
+        result_out->recipients[i].address = query->to[i];
+    if (query->listener != NULL) {
+        named = listener_named(&snapshot->listeners, query->listener);
+        if (named == NULL)
+            return err_set(err, ERR_RANGE, "there is no [listener %s]", query->listener);
+    }
+    run_connect(&trace, named);
+    if (result_out->connect.action == VERDICT_CONTINUE)
+        run_message(&trace);
+    else
+        refuse_all(result_out, &result_out->connect);
+    result_out->overall = overall(result_out);
+    return true;
+}
+
+/* --- words of the command line -------------------------------------------------------- */
+
+bool trace_parse_host(const char *text, struct host_answer *host_out, struct err *err)
+{
+    *host_out = (struct host_answer){.class = HOST_VERIFIED};
+    if (strcmp(text, "none") == 0)
+        host_out->class = HOST_NO_PTR;
+    else if (strcmp(text, "servfail") == 0)
+        host_out->class = HOST_PTR_TEMPFAIL;
+    else if (strcmp(text, "mismatch") == 0)
+        host_out->class = HOST_PTR_MISMATCH;
+    else if (!domain_canon(slice_of(text), host_out->name))
+        return err_set(err, ERR_SYNTAX,
+                       "host \"%s\" is no name; allowed: a host name, none, servfail or mismatch",
+                       text);
+    return true;
+}
+
+bool trace_parse_score(const char *text, struct trace_query *query, struct err *err)
+{
+    char *end = NULL;
+
+    query->score_known = true;
+    query->score_none = strcmp(text, "none") == 0;
+    if (query->score_none)
+        return true;
+    query->score = strtod(text, &end);
+    if (end == text || *end != '\0' || !(query->score >= -10.0 && query->score <= 10.0))
+        return err_set(err, ERR_RANGE, "score \"%s\"; allowed: -10.0 to 10.0, or none", text);
+    return true;
+}

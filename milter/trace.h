@@ -1,0 +1,66 @@
+/*
+ * trace.h - what would happen: the very stages of the daemon, run on facts
+ * from the command line or from a JSON object (SPEC 14, `trace`).
+ */
+#ifndef MILTER_TRACE_H
+#define MILTER_TRACE_H
+
+#include "lib/gate/facts.h"
+#include "milter/engine.h"
+
+struct trace_query {
+    struct ip ip;
+    const char *listener; /* NULL: as the daemon would choose without macros */
+    bool host_given;
+    struct host_answer host;
+    const char *helo, *from;
+    const char *const *to;
+    size_t nto;
+    bool size_known;
+    uint64_t size;
+    bool tls;
+    const char *auth; /* NULL none */
+    bool score_known, score_none;
+    double score;
+    uint32_t owner;
+    const char *country; /* "" none */
+    const char *const *listed;
+    size_t nlisted;
+    bool callahead_given;
+    enum callahead_class callahead;
+};
+
+struct trace_recipient {
+    const char *address; /* as given */
+    struct verdict verdict;
+};
+
+struct trace_result {
+    struct conn_facts conn;
+    struct verdict connect, mail;
+    bool has_mail, has_rcpt;            /* the stage was reached */
+    struct trace_recipient *recipients; /* query's nto; an earlier refusal stands for each */
+    size_t nrecipients;
+    enum verdict_action overall;
+};
+
+/* engine NULL: offline, nothing is asked. Results live in arena and snapshot.
+ * false: out of memory, or no listener of that name (err). */
+NODISCARD bool trace_run(const struct trace_query *query, const struct snapshot *snapshot,
+                         struct engine *engine, struct arena *arena,
+                         struct trace_result *result_out, struct err *err);
+
+/* "none", "servfail", "mismatch" or a name. */
+NODISCARD bool trace_parse_host(const char *text, struct host_answer *host_out, struct err *err);
+/* "none" or -10.0...10.0 */
+NODISCARD bool trace_parse_score(const char *text, struct trace_query *query, struct err *err);
+
+/* --- trace_json.c ------------------------------------------------------------ */
+
+/* One JSON object of facts. Strings go into arena. */
+NODISCARD bool trace_from_json(const char *line, struct arena *arena, struct trace_query *query_out,
+                               struct err *err);
+/* One line, without newline; NULL when out of memory. free() it. */
+char *trace_to_json(const struct trace_result *result);
+
+#endif
