@@ -1,5 +1,9 @@
 /*
  * command.h - the commands of gatehousectl, one cmd_*.c each (SPEC 14).
+ *
+ * A command reads the configuration itself (command_snapshot()), prints its
+ * answer on standard output and everything else on standard error, and returns
+ * the exit status. One thread; a command may block as long as its look-ups do.
  */
 #ifndef MILTER_COMMAND_H
 #define MILTER_COMMAND_H

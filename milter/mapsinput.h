@@ -1,5 +1,9 @@
 /*
  * mapsinput.h - what lib/mta writes maps from, out of a snapshot.
+ *
+ * lib/mta knows tables but no configuration; here the two meet, so that maps
+ * are made from the very tables the daemon judges by. One thread; blocks on
+ * nothing.
  */
 #ifndef MILTER_MAPSINPUT_H
 #define MILTER_MAPSINPUT_H
