@@ -250,20 +250,32 @@ void session_close(struct session *session)
     struct house *house = session->house;
     struct session *head = atomic_load(&house->closing);
 
+    session->totals.ms = (uint64_t)((mono_now() - session->opened) / 1000);
     do {
         session->next = head;
     } while (!atomic_compare_exchange_weak(&house->closing, &head, session));
-    if (head == NULL) /* the reaper may be asleep */
-        house->closed();
+}
+
+/* The stack gives the last one first; the log shall have them in order. */
+static struct session *reversed(struct session *session)
+{
+    struct session *result = NULL;
+
+    while (session != NULL) {
+        struct session *next = session->next;
+        session->next = result;
+        result = session;
+        session = next;
+    }
+    return result;
 }
 
 void session_reap(struct house *house)
 {
-    struct session *session = atomic_exchange(&house->closing, NULL);
+    struct session *session = reversed(atomic_exchange(&house->closing, NULL));
 
     while (session != NULL) {
         struct session *next = session->next;
-        session->totals.ms = (uint64_t)((mono_now() - session->opened) / 1000);
         journal_close(&session->conn, &session->totals);
         session_free(session);
         atomic_fetch_sub(&house->open, 1);

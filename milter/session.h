@@ -7,8 +7,8 @@
  * line and returns the verdict; texts in it live until the next call.
  *
  * session_close() only puts the session on a lock-free stack (libmilter may
- * hold its pool lock); session_reap(), in the main thread, writes the close
- * lines and frees.
+ * hold its pool lock); session_reap(), in the main thread from time to time,
+ * writes the close lines and frees.
  */
 #ifndef MILTER_SESSION_H
 #define MILTER_SESSION_H

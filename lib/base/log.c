@@ -9,10 +9,13 @@
 #include <syslog.h>
 #include <unistd.h>
 #include "lib/base/escape.h"
+#include "lib/base/logqueue.h"
 #include "lib/base/mono.h"
 
 #define CUT_MARK " cut=yes"
 #define PREFIX_MAX (MONO_WALL_TEXT_MAX + 16)
+#define OUTPUT_MAX (PREFIX_MAX + LOG_LINE_MAX) /* one line with all around it */
+#define GATHERED_MAX (64 * 1024)
 
 /* Written by log_open() before threads start; then only the level and the
  * sink change. */
@@ -193,17 +196,8 @@ void log_uint(struct logline *line, const char *key, uint64_t value)
     pair(line, key, (struct slice){text, (size_t)n}, false);
 }
 
-/* Time, level, line and newline in one buffer, so that lines of several
- * threads never mix. */
-static void write_line(const struct logline *line)
+static void write_all(const char *text, size_t n)
 {
-    char text[PREFIX_MAX + LOG_LINE_MAX];
-    char now[MONO_WALL_TEXT_MAX];
-    int prefix = snprintf(text, PREFIX_MAX, "%s %s ", mono_wall_text(now), level_word(line->level));
-    size_t n = (size_t)prefix;
-    memcpy(text + n, line->text, line->n);
-    n += line->n;
-    text[n++] = '\n';
     for (size_t done = 0; done < n;) {
         ssize_t wrote = write(state.fd, text + done, n - done);
         if (wrote > 0)
@@ -211,6 +205,54 @@ static void write_line(const struct logline *line)
         else if (wrote == 0 || errno != EINTR)
             break; /* a full disk must not stop mail */
     }
+}
+
+/* The queue's thread: lines that came together leave with one system call. */
+static void write_queued(int level, struct slice line, bool more)
+{
+    static char gathered[GATHERED_MAX];
+    static size_t n;
+    if (state.target == LOG_TO_SYSLOG) {
+        syslog(syslog_priority((enum log_level)level), "%.*s", (int)line.n, line.p);
+        return;
+    }
+    memcpy(gathered + n, line.p, line.n);
+    n += line.n;
+    if (!more || n > sizeof gathered - OUTPUT_MAX) {
+        write_all(gathered, n);
+        n = 0;
+    }
+}
+
+/* Time, level, line and newline in one buffer, so that lines of several
+ * threads never mix. */
+static void output(const struct logline *line)
+{
+    char text[OUTPUT_MAX];
+    char now[MONO_WALL_TEXT_MAX];
+    int prefix = snprintf(text, PREFIX_MAX, "%s %s ", mono_wall_text(now), level_word(line->level));
+    size_t n = (size_t)prefix;
+    memcpy(text + n, line->text, line->n);
+    n += line->n;
+    text[n++] = '\n';
+    if (!logqueue_put((int)line->level, (struct slice){text, n}))
+        write_all(text, n);
+}
+
+static void output_syslog(const struct logline *line)
+{
+    if (!logqueue_put((int)line->level, (struct slice){line->text, line->n}))
+        syslog(syslog_priority(line->level), "%s", line->text);
+}
+
+bool log_start_thread(struct err *err)
+{
+    return logqueue_start(write_queued, err);
+}
+
+void log_stop_thread(void)
+{
+    logqueue_stop();
 }
 
 void log_end(struct logline *line)
@@ -225,9 +267,9 @@ void log_end(struct logline *line)
     if (sink)
         sink(line->text, state.sink_arg);
     else if (state.target == LOG_TO_SYSLOG)
-        syslog(syslog_priority(line->level), "%s", line->text);
+        output_syslog(line);
     else
-        write_line(line);
+        output(line);
     line->wanted = false;
 }
 

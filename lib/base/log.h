@@ -4,7 +4,8 @@
  * One line an event: `key=value` pairs in a fixed order, foreign values
  * escaped and cut at LOG_VALUE_MAX bytes (SPEC 13). Opened once before
  * threads start (log_reopen() later, for rotation); every other function may
- * be called from any thread and writes a line with one system call. Before
+ * be called from any thread; a line goes out whole, by one system call or, once
+ * log_start_thread() was called, by the log's own thread. Before
  * log_open() lines go to stderr. Never called with a lock held.
  *
  *     struct logline l;
@@ -35,6 +36,13 @@ enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
 NODISCARD bool log_open(enum log_target target, const char *path, int facility,
                         enum log_level level, const char *program, struct err *err);
 NODISCARD bool log_reopen(struct err *err); /* LOG_TO_FILE only; keeps the old one on error */
+
+/* From now on, until log_stop_thread() has written the rest, lines go out by a
+ * thread of their own (logqueue.h): whoever logs does not wait. Main thread,
+ * after log_open() and any fork. */
+NODISCARD bool log_start_thread(struct err *err);
+void log_stop_thread(void);
+
 void log_set_level(enum log_level level);
 bool log_wants(enum log_level level);
 

@@ -1,0 +1,127 @@
+/* logqueue.c - see logqueue.h. */
+#include "lib/base/logqueue.h"
+
+#include <pthread.h>
+#include <string.h>
+
+/* Before each line in the buffer. */
+struct record {
+    uint16_t n;
+    uint8_t level;
+};
+
+static struct {
+    pthread_mutex_t mutex; /* guards all but what is noted */
+    pthread_cond_t wake;
+    char *filling, *writing; /* owned; writing belongs to the thread */
+    size_t n;                /* bytes in filling */
+    bool running, stopping;
+    void (*write)(int level, struct slice line, bool more); /* constant while running */
+    pthread_t thread;                                       /* main thread's */
+} queue = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void write_records(const char *from, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        struct record record;
+        memcpy(&record, from + at, sizeof record);
+        at += sizeof record;
+        struct slice line = {from + at, record.n};
+        at += record.n;
+        queue.write(record.level, line, at < n);
+    }
+}
+
+/* Sleep until there is something, then give others the time to add to it. */
+static void gather_locked(void)
+{
+    while (queue.n == 0 && !queue.stopping)
+        (void)mono_cond_wait(&queue.wake, &queue.mutex, MONO_NEVER);
+    mono_us deadline = mono_now() + LOGQUEUE_DELAY;
+    while (queue.n < LOGQUEUE_ROOM / 2 && !queue.stopping &&
+           mono_cond_wait(&queue.wake, &queue.mutex, deadline))
+        ;
+}
+
+static void *run(void *arg)
+{
+    (void)arg;
+    pthread_mutex_lock(&queue.mutex);
+    while (!queue.stopping || queue.n > 0) {
+        gather_locked();
+        size_t n = queue.n;
+        char *full = queue.filling;
+        queue.filling = queue.writing;
+        queue.writing = full;
+        queue.n = 0;
+        pthread_mutex_unlock(&queue.mutex);
+        write_records(full, n);
+        pthread_mutex_lock(&queue.mutex);
+    }
+    pthread_mutex_unlock(&queue.mutex);
+    return NULL;
+}
+
+static void release(void)
+{
+    free(queue.filling);
+    free(queue.writing);
+    queue.filling = queue.writing = NULL;
+    pthread_cond_destroy(&queue.wake);
+}
+
+bool logqueue_start(void (*write)(int level, struct slice line, bool more), struct err *err)
+{
+    if (!mono_cond_init(&queue.wake))
+        return err_set(err, ERR_MEMORY, "out of memory");
+    queue.filling = malloc(LOGQUEUE_ROOM);
+    queue.writing = malloc(LOGQUEUE_ROOM);
+    queue.write = write;
+    queue.stopping = false;
+    int sys = queue.filling && queue.writing ? pthread_create(&queue.thread, NULL, run, NULL) : -1;
+    if (sys != 0) {
+        release();
+        return err_set(err, ERR_MEMORY, "cannot start the log's thread");
+    }
+    pthread_mutex_lock(&queue.mutex);
+    queue.running = true;
+    pthread_mutex_unlock(&queue.mutex);
+    return true;
+}
+
+void logqueue_stop(void)
+{
+    pthread_mutex_lock(&queue.mutex);
+    bool running = queue.running;
+    queue.running = false;
+    queue.stopping = true;
+    if (running)
+        pthread_cond_signal(&queue.wake);
+    pthread_mutex_unlock(&queue.mutex);
+    if (!running)
+        return;
+    pthread_join(queue.thread, NULL);
+    release();
+}
+
+bool logqueue_put(int level, struct slice line)
+{
+    struct record record = {.n = (uint16_t)line.n, .level = (uint8_t)level};
+    size_t n = sizeof record + line.n;
+
+    CHECK(line.n <= UINT16_MAX);
+    pthread_mutex_lock(&queue.mutex);
+    bool taken = queue.running && queue.n + n <= LOGQUEUE_ROOM;
+    if (taken) {
+        memcpy(queue.filling + queue.n, &record, sizeof record);
+        memcpy(queue.filling + queue.n + sizeof record, line.p, line.n);
+        /* The thread sleeps for the first line and may be woken by plenty. */
+        bool tell =
+            queue.n == 0 || (queue.n < LOGQUEUE_ROOM / 2 && queue.n + n >= LOGQUEUE_ROOM / 2);
+        queue.n += n;
+        if (tell)
+            pthread_cond_signal(&queue.wake);
+    }
+    pthread_mutex_unlock(&queue.mutex);
+    return taken;
+}
