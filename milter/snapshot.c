@@ -38,6 +38,7 @@ void snapshot_drop(struct snapshot *snapshot)
 static void build_parts(struct snapshot *snapshot, struct problems *problems)
 {
     snapshot->dns = conf_find(snapshot->conf, "dns", "")->values;
+    dns_check(snapshot->dns, problems);
     if (settings_build(snapshot->conf, &snapshot->settings, problems))
         settings_hostname(&snapshot->settings, snapshot->hostname, sizeof snapshot->hostname);
     snapshot_build_policies(snapshot, problems);
