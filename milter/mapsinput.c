@@ -38,6 +38,7 @@ bool mapsinput_make(const struct snapshot *snapshot, struct arena *arena,
         .routes = snapshot->routes,
         .transport = snapshot->routes_transport,
         .socket = snapshot->settings.socket,
+        .monitor = snapshot->settings.keys->mode == SETTINGS_MONITOR,
         .limits = {.command_deadline = snapshot->settings.keys->command_deadline},
     };
     for (size_t i = 0; i < n; i++) {
