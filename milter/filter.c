@@ -18,11 +18,11 @@ static struct house *house; /* set once before libmilter starts */
 /* --- from verdict to reply ------------------------------------------------------- */
 
 /* The one caller of smfi_setreply(). */
-static sfsistat speak(SMFICTX *ctx, const struct verdict *verdict)
+static sfsistat speak(SMFICTX *ctx, const struct session *session, const struct verdict *verdict)
 {
     struct reply reply;
 
-    if (verdict->action == VERDICT_CONTINUE)
+    if (verdict->action == VERDICT_CONTINUE || session_monitors(session))
         return SMFIS_CONTINUE;
     reply_make(verdict, &reply);
     if (smfi_setreply(ctx, reply.code, reply.status, reply.text) != MI_SUCCESS)
@@ -99,7 +99,7 @@ static sfsistat serve_connect(SMFICTX *ctx, const struct sockaddr *address)
         return SMFIS_TEMPFAIL;
     }
     smfi_setpriv(ctx, session);
-    return speak(ctx, &verdict);
+    return speak(ctx, session, &verdict);
 }
 
 static sfsistat serve_mail(SMFICTX *ctx, struct session *session, char **argv)
@@ -114,21 +114,21 @@ static sfsistat serve_mail(SMFICTX *ctx, struct session *session, char **argv)
     };
 
     session_mail(session, &told, &verdict);
-    return speak(ctx, &verdict);
+    return speak(ctx, session, &verdict);
 }
 
 static sfsistat serve_rcpt(SMFICTX *ctx, struct session *session, char **argv)
 {
     struct verdict verdict;
     session_rcpt(session, argv[0], macro(ctx, macro_queue_id), &verdict);
-    return speak(ctx, &verdict);
+    return speak(ctx, session, &verdict);
 }
 
 static sfsistat serve_eom(SMFICTX *ctx, struct session *session)
 {
     struct verdict verdict;
     session_eom(session, macro(ctx, macro_queue_id), &verdict);
-    return speak(ctx, &verdict);
+    return speak(ctx, session, &verdict);
 }
 
 /* libmilter's own shapes. A session without private data is one whose connect

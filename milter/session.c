@@ -65,6 +65,7 @@ static void note_connection(struct session *session, const struct session_told *
 
     *conn = (struct conn_facts){
         .icid = atomic_fetch_add(&session->house->icid, 1) + 1,
+        .monitor = session->snapshot->settings.keys->mode == SETTINGS_MONITOR,
         .client = told->client,
         .mta_name = keep(session->arena, told->client_name),
         .mta_resolve = keep(session->arena, told->client_resolve),
@@ -175,7 +176,7 @@ void session_mail(struct session *session, const struct session_mail_told *told,
     note_client(session, told);
     begin_message(session, told);
     gate_mail(&gate, &session->conn, &session->mail, verdict_out);
-    session->in_message = verdict_out->action == VERDICT_CONTINUE;
+    session->in_message = verdict_out->action == VERDICT_CONTINUE || session->conn.monitor;
     session->totals.messages += session->in_message;
     journal_mail(&session->conn, &session->mail, verdict_out);
 }
@@ -226,6 +227,11 @@ void session_rcpt(struct session *session, const char *recipient, const char *qu
     else
         session->totals.refused++;
     journal_rcpt(&session->conn, &session->mail, &rcpt, verdict_out);
+}
+
+bool session_monitors(const struct session *session)
+{
+    return session->conn.monitor;
 }
 
 void session_body(struct session *session, size_t bytes)

@@ -56,6 +56,9 @@ void session_body(struct session *session, size_t bytes);
 void session_eom(struct session *session, const char *queue_id, struct verdict *verdict_out);
 void session_close(struct session *session);
 
+/* mode = monitor: verdicts are logged, but none is to be spoken. */
+bool session_monitors(const struct session *session);
+
 /* Main thread: finish what session_close() left. */
 void session_reap(struct house *house);
 
