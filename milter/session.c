@@ -162,7 +162,7 @@ static void begin_message(struct session *session, const struct session_mail_tol
     session->received = 0;
     session->mail = (struct mail_facts){
         .mid = atomic_fetch_add(&session->house->mid, 1) + 1,
-        .sent = slice_of(keep(arena, told->sender)),
+        .sent = slice_of(arena_dup(arena, told->sender)),
         .queue_id = keep(arena, told->queue_id),
     };
     note_size(&session->mail, told->arguments);

@@ -47,7 +47,7 @@ struct conn_facts {
 struct mail_facts {
     /* told */
     uint64_t mid;
-    struct slice sent; /* argv[0] of MAIL */
+    struct slice sent; /* argv[0] of MAIL; p NULL: memory was too short to keep it */
     bool size_known;
     uint64_t size;        /* SIZE= */
     const char *queue_id; /* "" not known yet */

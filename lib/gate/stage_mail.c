@@ -58,6 +58,8 @@ static bool parse_sender(struct stage *stage)
     enum mailaddr_mode mode = (enum mailaddr_mode)stage->conn->listener->keys->address_parser;
     struct err err = {0};
 
+    if (stage->mail->sent.p == NULL)
+        return stage_refuse(stage, REASON_INTERNAL);
     if (mailaddr_parse(stage->mail->sent, mode, true, stage->gate->arena, &stage->mail->from, &err))
         return false;
     stage->mail->from.text = NULL;

@@ -108,7 +108,7 @@ struct slice case_bytes(char *text)
     for (const char *at = text; *at != '\0'; at += used)
         text[n++] = one_byte(at, &used);
     text[n] = '\0';
-    return n > 0 ? (struct slice){text, n} : (struct slice){NULL, 0};
+    return (struct slice){text, n};
 }
 
 char *case_word(char **rest)

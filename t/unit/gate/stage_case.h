@@ -27,6 +27,7 @@
  *     queue-id ID                    from now on
  *     reload NAME                    another configuration comes into force
  *     out-of-memory                  for the next command
+ *     sender-lost                    the caller could not keep the words of the next MAIL
  *
  *     = accept BY REASON             the verdict; after every command
  *     = reject|tempfail CODE STATUS BY REASON TEXT

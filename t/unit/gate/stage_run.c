@@ -63,7 +63,7 @@ struct run {
     const char *listed[LISTED_MAX];
     char asked[400];
 
-    bool next_without_memory;
+    bool next_without_memory, next_without_sender;
     bool has_size;
     uint64_t size;
 
@@ -265,6 +265,12 @@ static void step_out_of_memory(struct run *run, char *rest)
     run->next_without_memory = true;
 }
 
+static void step_sender_lost(struct run *run, char *rest)
+{
+    (void)rest;
+    run->next_without_sender = true;
+}
+
 /* --- steps that ask the gate ------------------------------------------------------------ */
 
 /* A gate whose arena is the usual one, or one that cannot grow any more. */
@@ -352,7 +358,9 @@ static void step_mail(struct run *run, char *rest)
                                     .size_known = run->has_size,
                                     .size = run->size,
                                     .queue_id = run->mail.queue_id};
-    run->has_size = false;
+    if (run->next_without_sender)
+        run->mail.sent = (struct slice){NULL, 0};
+    run->has_size = run->next_without_sender = false;
     run->rcpt.rid = 0;
     pin_rules(run);
     struct gate gate = begin_command(run, run->mail_arena);
@@ -432,13 +440,21 @@ static const struct {
     const char *word;
     void (*step)(struct run *run, char *rest);
 } steps[] = {
-    {"host", step_host},         {"client", step_client},
-    {"connect", step_connect},   {"size", step_size},
-    {"mail", step_mail},         {"callahead", step_callahead},
-    {"rcpt", step_rcpt},         {"asked", step_asked},
-    {"eom", step_eom},           {"close", step_close},
-    {"queue-id", step_queue_id}, {"reload", step_reload},
-    {"log", step_log},           {"out-of-memory", step_out_of_memory},
+    {"host", step_host},
+    {"client", step_client},
+    {"connect", step_connect},
+    {"size", step_size},
+    {"mail", step_mail},
+    {"callahead", step_callahead},
+    {"rcpt", step_rcpt},
+    {"asked", step_asked},
+    {"eom", step_eom},
+    {"close", step_close},
+    {"queue-id", step_queue_id},
+    {"reload", step_reload},
+    {"log", step_log},
+    {"out-of-memory", step_out_of_memory},
+    {"sender-lost", step_sender_lost},
     {"=", step_verdict},
 };
 
