@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from source_tree import Rules
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LINTS = ("banned.t", "format.t", "layers.t", "reasons.t", "sizes.t", "text.t", "tree.t")
+LINTS = ("banned.t", "format.t", "layers.t", "manual.t", "reasons.t", "sizes.t", "text.t", "tree.t")
 
 HEADER = """\
 /*
@@ -56,6 +56,17 @@ log icid=1 verdict=accept by=hat detail=fine ms=0
 log icid=1 verdict=reject by=rat detail=never ms=0
 """
 
+PAGE = """\
+.Dd January 1, 2026
+.Dt ONE 8
+.Os
+.Sh NAME
+.Nm one
+.Nd all there is
+.Sh DESCRIPTION
+It is.
+"""
+
 
 def module(layer, name):
     upper = (layer + "_" + name).upper()
@@ -66,7 +77,9 @@ def module(layer, name):
 CLEAN = {
     ".clang-format": open(os.path.join(HERE, "../../.clang-format")).read(),
     "Makefile.am": "S = lib/base/one.c lib/base/one.h lib/tables/two.c lib/tables/two.h\n"
-                   "T = t/fuzz/one_fuzz.c lib/gate/reasons.def\n",
+                   "T = t/fuzz/one_fuzz.c lib/gate/reasons.def\n"
+                   "man8_MANS = etc/one.8\n",
+    "etc/one.8": PAGE,
     "configure.ac": "AC_INIT\n", "README": "Read.\n", "LICENSE": "Free.\n", "NEWS": "New.\n",
     "t/fuzz/one_fuzz.c": FUZZ, "t/fuzz/corpus/one/a": "bytes \t\n",
     "t/run": "#!/bin/sh\nexit 0\n",
@@ -141,6 +154,11 @@ PLANTS = [
     ("text.t", "# lib/base/one.h", {"lib/base/one.h": CLEAN["lib/base/one.h"].replace(" *\n * Any thread.\n", "")}),
     ("text.t", "LIB_BASE_ONE_H", {"lib/base/one.h": CLEAN["lib/base/one.h"].replace("ONE_H", "TWO_H")}),
     ("format.t", "lib/base/one.c", call("n=1")),
+    ("manual.t", "unknown macro", {"etc/one.8": PAGE + ".Zz\n"}),
+    ("manual.t", "not found: Xr none 8", {"etc/one.8": PAGE + ".Xr none 8\n"}),
+    ("manual.t", "etc/two.8", {"etc/two.8": PAGE}),
+    ("manual.t", "# two", {"Makefile.am": CLEAN["Makefile.am"] + "sbin_PROGRAMS += milter/two\n"}),
+    ("manual.t", "# none in etc/", {"etc/one.8": None}),
     ("reasons.t", "lib/gate/reasons.def:2", {"lib/gate/reasons.def": REASONS.replace('"hat"', "HAT")}),
     ("reasons.t", "lib/gate/reasons.def:2: FINE", {"t/stage/one.case": CASE.replace("hat FINE", "hat NICE")}),
     ("reasons.t", "lib/gate/reasons.def:3: NEVER", {"t/stage/one.case": CASE.replace("= reject", "= drop")}),

@@ -1,8 +1,9 @@
 /*
  * generated_test.c - etc/gatehouse.conf.example and the key list of
- * etc/gatehouse.conf.5 say what the registry says.
+ * etc/gatehouse.conf.5 say what the registry says, the list of reasons in
+ * etc/gatehoused.8 what reasons.def says.
  *
- * `make generated` runs this program with GENERATE set: it writes both files
+ * `make generated` runs this program with GENERATE set: it writes these files
  * then. Finds the tree by the environment variable srcdir, as `make check`
  * and t/run set it.
  */
@@ -10,11 +11,14 @@
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
+#include "lib/gate/verdict.h"
 #include "milter/registry.h"
 #include "t/unit/conf/sample.h"
 
-#define BEGIN ".\\\" --- keys: written by `make generated` from the .def files ---\n"
-#define END ".\\\" --- end of keys ---\n"
+#define KEYS_BEGIN ".\\\" --- keys: written by `make generated` from the .def files ---\n"
+#define KEYS_END ".\\\" --- end of keys ---\n"
+#define REASONS_BEGIN ".\\\" --- reasons: written by `make generated` from reasons.def ---\n"
+#define REASONS_END ".\\\" --- end of reasons ---\n"
 
 static FILE *open_file(const char *name, const char *mode)
 {
@@ -66,21 +70,69 @@ static void example_is_up_to_date(void **state)
     strbuf_done(&want);
 }
 
-static void manual_is_up_to_date(void **state)
+/* What stands in the manual between begin and end is what put writes. */
+static void hold_manual(const char *name, const char *begin, const char *end,
+                        void (*put)(struct strbuf *out))
 {
     struct strbuf is, want;
-    (void)state;
     strbuf_init(&is);
     strbuf_init(&want);
-    read_file("gatehouse.conf.5", &is);
-    const char *begin = strstr(strbuf_text(&is), BEGIN), *end = strstr(strbuf_text(&is), END);
-    assert_true(begin && end && begin < end);
-    strbuf_add(&want, is.p, (size_t)(begin - is.p) + strlen(BEGIN));
-    conf_manual(registry, registry_count, &want);
-    strbuf_puts(&want, end);
-    hold("gatehouse.conf.5", is.p, strbuf_text(&want));
+    read_file(name, &is);
+    const char *from = strstr(strbuf_text(&is), begin), *to = strstr(strbuf_text(&is), end);
+    assert_true(from && to && from < to);
+    strbuf_add(&want, is.p, (size_t)(from - is.p) + strlen(begin));
+    put(&want);
+    strbuf_puts(&want, to);
+    assert_false(want.failed);
+    hold(name, is.p, strbuf_text(&want));
     strbuf_done(&is);
     strbuf_done(&want);
+}
+
+static void put_keys(struct strbuf *out)
+{
+    conf_manual(registry, registry_count, out);
+}
+
+static void keys_are_up_to_date(void **state)
+{
+    (void)state;
+    hold_manual("gatehouse.conf.5", KEYS_BEGIN, KEYS_END, put_keys);
+}
+
+/* In lines of at most 78 columns. */
+static void put_sentence(const char *text, struct strbuf *out)
+{
+    size_t column = 0;
+    while (*text) {
+        size_t n = strcspn(text, " ");
+        bool breaks = column + 1 + n > 78;
+        if (column > 0)
+            strbuf_putc(out, breaks ? '\n' : ' ');
+        strbuf_add(out, text, n);
+        column = breaks || column == 0 ? n : column + 1 + n;
+        text += n + strspn(text + n, " ");
+    }
+    strbuf_putc(out, '\n');
+}
+
+static void put_reasons(struct strbuf *out)
+{
+    strbuf_puts(out, ".Bl -tag -width Ds\n");
+    for (size_t i = 0; i < REASON_COUNT; i++) {
+        const struct reason_row *row = &reason_rows[i];
+        strbuf_printf(out, ".It Cm %s Pq %s\n", row->token, row->by);
+        if (row->action != VERDICT_CONTINUE)
+            strbuf_printf(out, ".Ql %d %s %s\n.br\n", row->code, row->status, row->text);
+        put_sentence(row->doc, out);
+    }
+    strbuf_puts(out, ".El\n");
+}
+
+static void reasons_are_up_to_date(void **state)
+{
+    (void)state;
+    hold_manual("gatehoused.8", REASONS_BEGIN, REASONS_END, put_reasons);
 }
 
 static void example_reads_as_it_is(void **state)
@@ -161,9 +213,8 @@ static void example_reads_in_effect(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(example_is_up_to_date),
-        cmocka_unit_test(manual_is_up_to_date),
-        cmocka_unit_test(example_reads_as_it_is),
+        cmocka_unit_test(example_is_up_to_date),   cmocka_unit_test(keys_are_up_to_date),
+        cmocka_unit_test(reasons_are_up_to_date),  cmocka_unit_test(example_reads_as_it_is),
         cmocka_unit_test(example_reads_in_effect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
