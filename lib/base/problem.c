@@ -5,6 +5,7 @@
 #include <string.h>
 #include "lib/base/escape.h"
 #include "lib/base/str.h"
+#include "lib/base/strmap.h"
 
 void problems_init(struct problems *problems)
 {
@@ -16,6 +17,7 @@ void problems_done(struct problems *problems)
     for (size_t i = 0; i < problems->count; i++)
         free(problems->list[i].line);
     free(problems->list);
+    strmap_free(problems->told);
     problems_init(problems);
 }
 
@@ -65,6 +67,22 @@ static char *printable(const struct strbuf *raw)
     return line;
 }
 
+/* false: out of memory. */
+static bool remember(struct problems *problems, const char *line, bool *was_there_out)
+{
+    if (!problems->told)
+        problems->told = strmap_new();
+    return problems->told && strmap_add(problems->told, slice_of(line), 0, was_there_out);
+}
+
+static void count(struct problems *problems, enum problem_severity severity)
+{
+    if (severity == PROBLEM_ERROR)
+        problems->errors++;
+    else
+        problems->warnings++;
+}
+
 PRINTF_LIKE(4, 0)
 static void add(struct problems *problems, enum problem_severity severity, struct place at,
                 const char *fmt, va_list ap)
@@ -85,16 +103,14 @@ static void add(struct problems *problems, enum problem_severity severity, struc
         strbuf_puts(&raw, "...");
     char *line = printable(&raw);
     strbuf_done(&raw);
-    bool kept = line && append(problems, severity, line);
-    if (!kept) {
+    bool twice = false;
+    bool kept =
+        line && remember(problems, line, &twice) && !twice && append(problems, severity, line);
+    if (!kept)
         free(line);
-        problems->lost = true;
-    }
+    problems->lost = problems->lost || !(kept || twice);
     /* What could not be kept is an error, whatever it was: see problem.h. */
-    if (severity == PROBLEM_ERROR || !kept)
-        problems->errors++;
-    else
-        problems->warnings++;
+    count(problems, kept || twice ? severity : PROBLEM_ERROR);
 }
 
 void problem_error(struct problems *problems, struct place at, const char *fmt, ...)

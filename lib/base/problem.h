@@ -5,13 +5,16 @@
  * its place. Line shapes (SPEC 2): "file:line: text" for an error,
  * "file:line: warning: text" for a warning; tables add a column:
  * "file:line:column: text". The caller writes "[section] key: ..." into the
- * text itself. Owned by one thread at a time. A problem that finds no memory
- * counts as an error, so that problems_errors() is not 0 then.
+ * text itself. What is found twice, as in a table that two listeners use, is
+ * counted twice and told once. Owned by one thread at a time. A problem that
+ * finds no memory counts as an error, so that problems_errors() is not 0 then.
  */
 #ifndef LIB_BASE_PROBLEM_H
 #define LIB_BASE_PROBLEM_H
 
 #include "lib/base/base.h"
+
+struct strmap;
 
 /* Where something was written. file is borrowed and must outlive its users
  * (configuration file names live in the configuration's arena). */
@@ -35,7 +38,8 @@ struct problems {
     struct problem *list; /* owned */
     size_t count, room;
     size_t errors, warnings;
-    bool lost; /* out of memory: some are counted, but not in list */
+    bool lost;           /* out of memory: some are counted, but not in list */
+    struct strmap *told; /* owned: the lines of list; NULL before the first */
 };
 
 void problems_init(struct problems *problems);

@@ -64,6 +64,24 @@ static void keeps_all_in_order(void **state)
     problems_done(&problems);
 }
 
+static void twice_is_told_once(void **state)
+{
+    (void)state;
+    struct problems problems;
+    struct place at = {.file = "f", .line = 1};
+    problems_init(&problems);
+    for (int i = 0; i < 2; i++) {
+        problem_error(&problems, at, "x");
+        problem_warning(&problems, at, "x");
+        problem_error(&problems, (struct place){.file = "f", .line = 2}, "x");
+    }
+    assert_int_equal(problems.count, 3);
+    assert_int_equal(problems_errors(&problems), 4);
+    assert_int_equal(problems.warnings, 2);
+    assert_string_equal(problems.list[2].line, "f:2: x");
+    problems_done(&problems);
+}
+
 static void foreign_bytes_become_printable(void **state)
 {
     (void)state;
@@ -117,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_the_place),
         cmocka_unit_test(keeps_all_in_order),
+        cmocka_unit_test(twice_is_told_once),
         cmocka_unit_test(foreign_bytes_become_printable),
         cmocka_unit_test(long_texts_are_cut_visibly),
         cmocka_unit_test(lost_memory_is_an_error),
