@@ -14,6 +14,7 @@
 #include "milter/privilege.h"
 #include "milter/registry.h"
 #include "milter/signals.h"
+#include "milter/socketfile.h"
 #include "milter/wake.h"
 
 #define TICK_MS 250 /* closed sessions are reaped this often: no wake-up for each */
@@ -29,6 +30,7 @@ struct daemon {
     struct settings settings; /* of the first reading: socket, user, log */
     struct conf *first;       /* what settings borrows from */
     struct identity identity;
+    struct socketfile socket_file;
     struct wake *wake;
     struct house house;
     pthread_t filter;
@@ -49,6 +51,17 @@ static bool complain(const struct daemon *daemon, const char *key, const struct 
     return false;
 }
 
+/* All that is wrong, in the tables too: who has one mistake may have more. */
+static void print_mistakes(const struct daemon *daemon)
+{
+    struct problems problems;
+
+    problems_init(&problems);
+    snapshot_drop(snapshot_build(daemon->path, &problems));
+    problems_print(&problems, stderr);
+    problems_done(&problems);
+}
+
 /* The little that must be known before root is dropped. */
 static bool read_settings(struct daemon *daemon)
 {
@@ -58,9 +71,9 @@ static bool read_settings(struct daemon *daemon)
     daemon->first = conf_read(daemon->path, registry, registry_count, &problems);
     bool good =
         daemon->first != NULL && settings_build(daemon->first, &daemon->settings, &problems);
-    if (!good)
-        problems_print(&problems, stderr);
     problems_done(&problems);
+    if (!good)
+        print_mistakes(daemon);
     return good;
 }
 
@@ -83,10 +96,10 @@ static bool open_socket(struct daemon *daemon)
     daemon->wake = wake_new(settings->socket, &err);
     if (daemon->wake == NULL)
         return complain(daemon, "socket", &err);
-    if ((settings->socket_path != NULL && !privilege_check_folder(settings->socket_path, &err)) ||
-        is_in_use(daemon, &err) ||
+    if (!socketfile_check_folder(settings->socket_path, &err) || is_in_use(daemon, &err) ||
         !filter_open(&daemon->house, settings->socket, settings->socket_mode, &err) ||
-        !privilege_give_socket(&daemon->identity, settings->socket_path, &err))
+        !socketfile_own(&daemon->socket_file, settings->socket_path, daemon->identity.uid,
+                        daemon->identity.socket_gid, &err))
         return complain(daemon, "socket", &err);
     if (!privilege_drop(&daemon->identity, &err))
         return complain(daemon, "user", &err);
@@ -266,8 +279,7 @@ static void stop(struct daemon *daemon)
     log_note(LOG_AT_INFO, "stop", "stopping");
     bool stopping = pthread_create(&stopper, NULL, stop_filter, NULL) == 0;
     bool quiet = wait_for_quiet(daemon);
-    if (daemon->settings.socket_path != NULL)
-        (void)unlink(daemon->settings.socket_path);
+    socketfile_remove(&daemon->socket_file);
     log_note(LOG_AT_INFO, "stop", "stopped with %u sessions open",
              atomic_load(&daemon->house.open));
     if (!quiet || !stopping) {
@@ -333,6 +345,7 @@ int daemon_main(const char *path, bool foreground)
         notify_state("READY=1");
         status = serve_until_stopped(&daemon);
     }
+    socketfile_remove(&daemon.socket_file);
     log_stop_thread();
     wake_free(daemon.wake);
     conf_free(daemon.first);

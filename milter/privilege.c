@@ -2,11 +2,8 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <libgen.h>
-#include <limits.h>
 #include <pwd.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOOKUP_ROOM 16384
@@ -55,13 +52,6 @@ bool privilege_find(const char *user, const char *socket_group, struct identity 
     return socket_group[0] == '\0' || find_group(socket_group, &identity_out->socket_gid, err);
 }
 
-bool privilege_give_socket(const struct identity *identity, const char *path, struct err *err)
-{
-    if (path == NULL || chown(path, identity->uid, identity->socket_gid) == 0)
-        return true;
-    return err_system(err, errno, "cannot give %s to its user and group", path);
-}
-
 bool privilege_drop(const struct identity *identity, struct err *err)
 {
     if (!identity->needed)
@@ -71,21 +61,5 @@ bool privilege_drop(const struct identity *identity, struct err *err)
         return err_system(err, errno, "cannot become user \"%s\"", identity->user);
     if (setuid(0) == 0 || geteuid() == 0 || getuid() == 0)
         return err_set(err, ERR_SYSTEM, "still root after becoming \"%s\"", identity->user);
-    return true;
-}
-
-bool privilege_check_folder(const char *socket_path, struct err *err)
-{
-    char copy[PATH_MAX];
-    struct stat status;
-
-    snprintf(copy, sizeof copy, "%s", socket_path);
-    const char *folder = dirname(copy);
-    if (stat(folder, &status) != 0)
-        return err_system(err, errno, "socket folder %s", folder);
-    if (!S_ISDIR(status.st_mode))
-        return err_set(err, ERR_RANGE, "socket folder %s is no folder", folder);
-    if ((status.st_mode & S_IWOTH) != 0)
-        return err_set(err, ERR_RANGE, "socket folder %s is writable by others", folder);
     return true;
 }

@@ -24,15 +24,7 @@ struct identity {
 NODISCARD bool privilege_find(const char *user, const char *socket_group,
                               struct identity *identity_out, struct err *err);
 
-/* Give the socket to identity; nothing when path is NULL (inet). */
-NODISCARD bool privilege_give_socket(const struct identity *identity, const char *path,
-                                     struct err *err);
-
 /* Become identity, for good; checked. */
 NODISCARD bool privilege_drop(const struct identity *identity, struct err *err);
-
-/* The folder of a unix socket must exist and not be writable by others, who
- * could put a socket of their own in its place. */
-NODISCARD bool privilege_check_folder(const char *socket_path, struct err *err);
 
 #endif

@@ -48,7 +48,7 @@ static void build_parts(struct snapshot *snapshot, struct problems *problems)
 
 struct snapshot *snapshot_build(const char *path, struct problems *problems)
 {
-    struct conf *conf = conf_read(path, registry, registry_count, problems);
+    struct conf *conf = conf_read_anyway(path, registry, registry_count, problems);
     struct snapshot *snapshot = NULL;
 
     if (conf == NULL)

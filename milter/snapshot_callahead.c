@@ -88,17 +88,10 @@ build_plan(struct snapshot *snapshot, const struct conf_section *section, struct
     return plan;
 }
 
-const struct callahead_rules *snapshot_callahead(struct snapshot *snapshot,
-                                                 const struct conf_section *listener,
+static const struct callahead_rules *build_rules(struct snapshot *snapshot,
+                                                 const struct conf_section *section,
                                                  struct problems *problems)
 {
-    const struct listener_keys *listener_keys = listener->values;
-    if (listener_keys->callahead[0] == '\0')
-        return NULL;
-
-    /* conf_read() has made sure that it exists. */
-    const struct conf_section *section =
-        conf_find(snapshot->conf, "callahead", listener_keys->callahead);
     const struct callahead_keys *keys = section->values;
     struct callahead_rules *rules = arena_alloc(conf_arena(snapshot->conf), sizeof *rules);
     const struct callahead_plan *plan = build_plan(snapshot, section, problems);
@@ -120,4 +113,25 @@ const struct callahead_rules *snapshot_callahead(struct snapshot *snapshot,
         .server_text = keys->reply_text == CALLAHEAD_TEXT_SERVER,
     };
     return rules;
+}
+
+const struct callahead_rules *snapshot_callahead(struct snapshot *snapshot,
+                                                 const struct conf_section *listener,
+                                                 struct problems *problems)
+{
+    const struct listener_keys *keys = listener->values;
+    if (keys->callahead[0] == '\0')
+        return NULL;
+
+    /* NULL: reported with the other references. */
+    const struct conf_section *section = conf_find(snapshot->conf, "callahead", keys->callahead);
+    return section != NULL ? build_rules(snapshot, section, problems) : NULL;
+}
+
+void snapshot_check_callahead(struct snapshot *snapshot, struct problems *problems)
+{
+    const struct conf_section *section = NULL;
+
+    while ((section = conf_next(snapshot->conf, "callahead", section)) != NULL)
+        (void)build_rules(snapshot, section, problems);
 }

@@ -54,26 +54,24 @@ static const struct policies *policies_for(const struct snapshot *snapshot,
     return keys->type == LISTENER_PRIVATE ? snapshot->private_policies : snapshot->policies;
 }
 
-/* One group of a listener's list. false: it has no members and no section. */
-static bool fill_group(struct snapshot *snapshot, const struct conf_section *listener,
-                       const struct key_item *item, struct hat_group *group,
+/* A policy to go on with where the right one is missing and said to be, so
+ * that the rest is looked at. */
+static const struct policy *stand_in(const struct policies *policies)
+{
+    return policies_target(policies, "accept");
+}
+
+static void fill_group(const struct conf_section *section, const char *name,
+                       const struct policies *policies, struct hat_group *group,
                        struct problems *problems)
 {
-    const struct policies *policies = policies_for(snapshot, listener->values);
-    const struct conf_section *section = group_section(snapshot, item->text);
-    const struct predefined_group *known = predefined(item->text);
-
-    if (section == NULL) {
-        if (known == NULL)
-            problem_error(problems, item->at, "[listener %s] groups: there is no [group %s]",
-                          listener->name, item->text);
-        return false;
-    }
+    const struct predefined_group *known = predefined(name);
     const struct group_keys *keys = section->values;
     const char *target =
         known != NULL && !conf_is_set(section, "policy") ? known->policy : keys->policy;
+
     *group = (struct hat_group){
-        .name = item->text,
+        .name = name,
         .at = section->at,
         .policy = policies_target(policies, target),
         .senders = keys->senders,
@@ -82,12 +80,13 @@ static bool fill_group(struct snapshot *snapshot, const struct conf_section *lis
         .unverified = keys->unverified,
         .comment = keys->comment,
     };
-    if (group->policy == NULL)
-        conf_error(problems, section, "policy",
-                   "there is no policy \"%s\"; allowed: the name of a policy, or accept, reject, "
-                   "tcprefuse, relay or continue",
-                   target);
-    return group->policy != NULL;
+    if (group->policy != NULL)
+        return;
+    conf_error(problems, section, "policy",
+               "there is no policy \"%s\"; allowed: the name of a policy, or accept, reject, "
+               "tcprefuse, relay or continue",
+               target);
+    group->policy = stand_in(policies);
 }
 
 /* The default lists, for a listener without `groups`. */
@@ -110,22 +109,23 @@ static const struct policy *fallback_policy(struct snapshot *snapshot,
                                             struct problems *problems)
 {
     const struct listener_keys *keys = listener->values;
+    const struct policies *policies = policies_for(snapshot, keys);
     const char *target = keys->default_policy;
 
     if (target[0] == '\0')
         target = keys->type == LISTENER_PRIVATE ? "BLOCKED" : "ACCEPTED";
-    const struct policy *policy = policies_target(policies_for(snapshot, keys), target);
+    const struct policy *policy = policies_target(policies, target);
+    if (policy != NULL && policy->keys.access != POLICY_CONTINUE)
+        return policy;
     if (policy == NULL)
         conf_error(problems, listener, "default_policy",
                    "there is no policy \"%s\"; allowed: the name of a policy, or accept, reject, "
                    "tcprefuse or relay",
                    target);
-    else if (policy->keys.access == POLICY_CONTINUE) {
+    else
         conf_error(problems, listener, "default_policy",
                    "continue is not possible here: nothing comes after ALL");
-        policy = NULL;
-    }
-    return policy;
+    return stand_in(policies);
 }
 
 struct hat *snapshot_hat(struct snapshot *snapshot, const struct conf_section *listener,
@@ -133,6 +133,7 @@ struct hat *snapshot_hat(struct snapshot *snapshot, const struct conf_section *l
 {
     struct key_item items[ARRAY_LEN(predefined_groups)];
     struct key_list list = listed_groups(listener->values, listener->at, items);
+    const struct policies *policies = policies_for(snapshot, listener->values);
     const struct policy *fallback = fallback_policy(snapshot, listener, problems);
     struct hat_group *groups =
         arena_alloc(conf_arena(snapshot->conf), (list.n + 1) * sizeof *groups);
@@ -143,10 +144,46 @@ struct hat *snapshot_hat(struct snapshot *snapshot, const struct conf_section *l
         return NULL;
     }
     for (size_t i = 0; i < list.n; i++) {
-        if (fill_group(snapshot, listener, &list.v[i], &groups[n], problems))
-            n++;
+        const char *name = list.v[i].text;
+        const struct conf_section *section = group_section(snapshot, name);
+        if (section != NULL)
+            fill_group(section, name, policies, &groups[n++], problems);
+        else if (predefined(name) == NULL)
+            problem_error(problems, list.v[i].at, "[listener %s] groups: there is no [group %s]",
+                          listener->name, name);
     }
-    return fallback == NULL ? NULL : hat_build(groups, n, fallback, problems);
+    return hat_build(groups, n, fallback, problems);
+}
+
+static bool is_used(const struct snapshot *snapshot, const struct conf_section *group)
+{
+    struct key_item items[ARRAY_LEN(predefined_groups)];
+    const struct conf_section *listener = NULL;
+
+    while ((listener = conf_next(snapshot->conf, "listener", listener)) != NULL) {
+        struct key_list list = listed_groups(listener->values, listener->at, items);
+        for (size_t i = 0; i < list.n; i++) {
+            if (group_section(snapshot, list.v[i].text) == group)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* They are looked at all the same: mistakes shall not wait for the day they
+ * come into use. */
+static void check_unused_groups(const struct snapshot *snapshot, struct problems *problems)
+{
+    const struct conf_section *section = NULL;
+
+    while ((section = conf_next(snapshot->conf, "group", section)) != NULL) {
+        struct hat_group group;
+        if (is_used(snapshot, section))
+            continue;
+        conf_warning(problems, section, NULL, "no listener uses this group");
+        fill_group(section, section->name, snapshot->policies, &group, problems);
+        hat_free(hat_build(&group, 1, stand_in(snapshot->policies), problems));
+    }
 }
 
 /* --- rules across keys ---------------------------------------------------------- */
@@ -248,4 +285,6 @@ void snapshot_build_listeners(struct snapshot *snapshot, struct problems *proble
         build_listener(snapshot, section, &list[i], problems);
     }
     check_fallbacks(snapshot, problems);
+    check_unused_groups(snapshot, problems);
+    snapshot_check_callahead(snapshot, problems);
 }

@@ -15,6 +15,8 @@ void snapshot_build_listeners(struct snapshot *snapshot, struct problems *proble
 const struct callahead_rules *snapshot_callahead(struct snapshot *snapshot,
                                                  const struct conf_section *listener,
                                                  struct problems *problems);
+/* All profiles, used or not. */
+void snapshot_check_callahead(struct snapshot *snapshot, struct problems *problems);
 /* Sender groups of a listener, in order, as one table; NULL when wrong. */
 struct hat *snapshot_hat(struct snapshot *snapshot, const struct conf_section *listener,
                          struct problems *problems);

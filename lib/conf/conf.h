@@ -51,6 +51,11 @@ struct conf;
  * problems then holds every error; warnings may be there in both cases. */
 struct conf *conf_read(const char *path, const struct conf_type *const *types, size_t ntypes,
                        struct problems *problems);
+/* What could be read of the file, wrong values as their defaults: where
+ * problems has an error, only for finding what else is wrong. NULL: nothing
+ * could be read. */
+struct conf *conf_read_anyway(const char *path, const struct conf_type *const *types, size_t ntypes,
+                              struct problems *problems);
 void conf_free(struct conf *conf);
 
 const char *conf_path(const struct conf *conf);

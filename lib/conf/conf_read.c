@@ -440,16 +440,16 @@ static struct conf *new_conf(const char *path, const struct conf_type *const *ty
     return NULL;
 }
 
-struct conf *conf_read(const char *path, const struct conf_type *const *types, size_t ntypes,
-                       struct problems *problems)
+struct conf *conf_read_anyway(const char *path, const struct conf_type *const *types, size_t ntypes,
+                              struct problems *problems)
 {
-    size_t before = problems_errors(problems);
     struct reading reading = {.problems = problems};
+    bool opened = true;
     strbuf_init(&reading.title);
     strbuf_init(&reading.list);
     reading.conf = new_conf(path, types, ntypes);
     if (reading.conf) {
-        ini_read(reading.conf->path, take_event, &reading, problems);
+        opened = ini_read(reading.conf->path, take_event, &reading, problems);
         finish_list(&reading);
         for (size_t i = 0; i < ntypes; i++)
             check_sections(reading.conf, &reading.conf->shelves[i], problems);
@@ -458,8 +458,19 @@ struct conf *conf_read(const char *path, const struct conf_type *const *types, s
         problem_error(problems, (struct place){.file = path}, "out of memory");
     strbuf_done(&reading.title);
     strbuf_done(&reading.list);
-    if (problems_errors(problems) == before)
+    if (opened && !reading.no_memory)
         return reading.conf;
     conf_free(reading.conf);
+    return NULL;
+}
+
+struct conf *conf_read(const char *path, const struct conf_type *const *types, size_t ntypes,
+                       struct problems *problems)
+{
+    size_t before = problems_errors(problems);
+    struct conf *conf = conf_read_anyway(path, types, ntypes, problems);
+    if (problems_errors(problems) == before)
+        return conf;
+    conf_free(conf);
     return NULL;
 }

@@ -150,15 +150,16 @@ static int take_key(void *user, const char *section, const char *name, const cha
     return 1;
 }
 
-void ini_read(const char *path, void (*take)(const struct ini_event *event, void *arg), void *arg,
+bool ini_read(const char *path, void (*take)(const struct ini_event *event, void *arg), void *arg,
               struct problems *problems)
 {
     struct reader reader = {.take = take, .arg = arg};
     reader.lines = lines_open(path, (struct place){0}, problems);
     if (!reader.lines)
-        return;
+        return false;
     /* Line errors cannot come from what it gets to see: only lack of memory. */
     if (ini_parse_stream(read_line, &reader, take_key, &reader) != 0)
         problem_error(problems, (struct place){.file = path}, "cannot read on: out of memory");
     lines_close(reader.lines);
+    return true;
 }

@@ -35,8 +35,8 @@ struct ini_event {
 };
 
 /* path is borrowed and ends up in every place. A file that cannot be read to
- * its end becomes a problem. */
-void ini_read(const char *path, void (*take)(const struct ini_event *event, void *arg), void *arg,
+ * its end becomes a problem. false: not even its beginning could be. */
+bool ini_read(const char *path, void (*take)(const struct ini_event *event, void *arg), void *arg,
               struct problems *problems);
 
 #endif
