@@ -36,7 +36,6 @@ static void give_up(struct conn *conn, const struct err *err, bool cut_off)
 {
     conn->timed_out = err->kind == ERR_TIMEOUT;
     conn->stopped = err->kind == ERR_SYSTEM && err->sys == ECANCELED;
-    conn->tls_failed = err->kind == ERR_TLS;
     dialog_give_up(conn->dialog, cut_off, conn->stopped ? "call-ahead is ending" : err->text);
 }
 
@@ -89,6 +88,8 @@ static void start_tls(struct conn *conn, mono_us deadline)
         dialog_tls_started(conn->dialog);
     else
         give_up(conn, &err, false);
+    /* A reset in the handshake is as bad as a wrong word in it. */
+    conn->tls_failed = err.kind != ERR_NONE && !conn->timed_out && !conn->stopped;
 }
 
 /* How long drive() waits for what. */

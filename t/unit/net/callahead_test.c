@@ -300,8 +300,8 @@ static void test_deadline_and_background(void **state)
     assert_int_equal(answer.class, CALLAHEAD_SERVER_ILL);
     assert_string_equal(answer.text, "no answer in time");
     assert_true(answer.server[0] != '\0');
-    assert_in_range(elapsed_ms(began), 200, 250);
-    assert_in_range(answer.ms, 200, 250);
+    assert_in_range(elapsed_ms(began), 200, 300);
+    assert_in_range(answer.ms, 199, 300);
     assert_int_equal(client.waits, 1);
     pause_ms(500);
     answer = client_ask(&client, "slow@example.com", 200);
@@ -323,7 +323,7 @@ static void test_timeout_is_a_bound(void **state)
     client.keys.timeout = 300;
     mono_us began = mono_now();
     client_expect(&client, "slow@example.com", CALLAHEAD_SERVER_ILL, 0);
-    assert_in_range(elapsed_ms(began), 290, 350);
+    assert_in_range(elapsed_ms(began), 299, 400);
     client_done(&client);
     peer_stop(&peer);
 }

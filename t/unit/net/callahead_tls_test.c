@@ -128,7 +128,7 @@ static void meet(const struct meeting *meeting)
     client_init(&client, peer.port, 0);
     keys.ca_file = meeting->know ? in(meeting->folder, "cert.pem") : "";
     client.profile.tls = tls_make(&keys);
-    client.keys.tls = meeting->tls;
+    client.keys.tls = (int)meeting->tls;
     client.keys.verify = meeting->verify;
     client.keys.timeout = 3000;
     if (meeting->name)
