@@ -7,6 +7,7 @@
 
 #include "lib/base/lines.h"
 #include "lib/net/smtp_class.h"
+#include "milter/reply.h"
 #include "milter/trace.h"
 
 struct trace_options {
@@ -168,9 +169,13 @@ static bool parse_options(struct trace_options *options, int argc, char **argv, 
 
 static void print_verdict(const char *stage, const char *what, const struct verdict *verdict)
 {
+    char text[REPLY_TEXT_MAX + 1];
+
     printf("%-8s %-30s %s", stage, what, verdict_action_name(verdict->action));
-    if (verdict->action != VERDICT_CONTINUE)
-        printf(" %d %s %s", verdict->code, verdict->status, verdict->text);
+    if (verdict->action != VERDICT_CONTINUE) {
+        reply_said(verdict, text);
+        printf(" %d %s %s", verdict->code, verdict->status, text);
+    }
     printf("\n         by %s (%s)", reason_rows[verdict->reason].by,
            reason_rows[verdict->reason].token);
     if (verdict->rule.file != NULL)

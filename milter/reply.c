@@ -32,3 +32,17 @@ void reply_make(const struct verdict *verdict, struct reply *reply_out)
     escape_reply(slice_of(verdict->text), clean, sizeof clean);
     double_percent(clean, reply_out->text, sizeof reply_out->text);
 }
+
+void reply_said(const struct verdict *verdict, char text_out[REPLY_TEXT_MAX + 1])
+{
+    struct reply reply;
+    size_t n = 0;
+
+    reply_make(verdict, &reply);
+    for (const char *from = reply.text; *from != '\0'; from++) {
+        text_out[n++] = *from;
+        if (*from == '%')
+            from++;
+    }
+    text_out[n] = '\0';
+}

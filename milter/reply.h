@@ -23,4 +23,7 @@ struct reply {
 /* verdict->action is not VERDICT_CONTINUE. */
 void reply_make(const struct verdict *verdict, struct reply *reply_out);
 
+/* The text of that reply as the MTA passes it on to the client. */
+void reply_said(const struct verdict *verdict, char text_out[REPLY_TEXT_MAX + 1]);
+
 #endif

@@ -130,7 +130,8 @@ static void run_connect(const struct trace *trace, const struct listener *named)
     };
     set_arrival(conn, &listeners);
     gate_connect(&gate, &listeners, conn, &trace->result->connect);
-    conn->auth = query->auth; /* comes after connect, as in a real session */
+    /* Comes after connect, as in a real session; "" is what an MTA says of nobody. */
+    conn->auth = query->auth != NULL && query->auth[0] != '\0' ? query->auth : NULL;
 }
 
 static void run_recipients(const struct trace *trace, struct mail_facts *mail)

@@ -6,6 +6,7 @@
 
 #include "lib/base/replytext.h"
 #include "lib/net/smtp_class.h"
+#include "milter/reply.h"
 
 /* --- results ------------------------------------------------------------------- */
 
@@ -13,11 +14,14 @@
 static void put_verdict(json_t *object, const struct verdict *verdict)
 {
     bool refused = verdict->action != VERDICT_CONTINUE;
+    char text[REPLY_TEXT_MAX + 1];
 
+    if (refused)
+        reply_said(verdict, text);
     json_object_set_new(object, "verdict", json_string(verdict_action_name(verdict->action)));
     json_object_set_new(object, "code", refused ? json_integer(verdict->code) : json_null());
     json_object_set_new(object, "status", refused ? json_string(verdict->status) : json_null());
-    json_object_set_new(object, "text", refused ? json_string(verdict->text) : json_null());
+    json_object_set_new(object, "text", refused ? json_string(text) : json_null());
     json_object_set_new(object, "by", json_string(reason_rows[verdict->reason].by));
 }
 
