@@ -42,6 +42,16 @@ void signals_block_all(void)
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
+/* In the place of the C library's, for libmilter; see signals.h. The thread it
+ * runs in has all signals blocked. */
+int sigwait(const sigset_t *set, int *number_out)
+{
+    (void)set;
+    (void)number_out;
+    for (;;)
+        (void)pause();
+}
+
 bool signals_listen(struct err *err)
 {
     /* SA_NODEFER: a signal during its own handler must find this thread

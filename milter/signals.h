@@ -3,9 +3,11 @@
  *
  * libmilter takes HUP, TERM and INT as "stop". The main thread alone keeps
  * them unblocked, with handlers that only write to an eventfd; every other
- * thread, libmilter's included, is created with all signals blocked. Linux
- * offers a process signal to a willing main thread first, so reload and stop
- * stay ours, also while a reload is under way (style: no work in a handler).
+ * thread, libmilter's included, is created with all signals blocked. That
+ * leaves libmilter's signal thread, which is in sigwait(): Linux offers a
+ * signal to a willing main thread first, but not while another one is pending
+ * there and it is not running. So the program has a sigwait() of its own, which
+ * never returns; nobody but libmilter calls it.
  */
 #ifndef MILTER_SIGNALS_H
 #define MILTER_SIGNALS_H
