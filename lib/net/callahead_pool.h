@@ -4,6 +4,7 @@
  *
  *   callahead.c         asking: cache, single flight, where to ask, waiting
  *   callahead_server.c  one server: queue, number of connections, pauses
+ *   callahead_pace.c    how large batches should be
  *   callahead_conn.c    one connection: a thread that moves bytes
  *
  * Threads and locks. pool->lock guards the tables of servers and of questions
@@ -25,6 +26,7 @@
 #include <stdatomic.h>
 #include "lib/base/hash.h"
 #include "lib/net/callahead.h"
+#include "lib/net/callahead_pace.h"
 #include "lib/net/servers.h"
 #include "lib/net/smtp_dialog.h"
 #include "lib/state/cache.h"
@@ -119,8 +121,7 @@ struct server {
     mono_us small_batches_until; /* it cuts us off after too many refusals */
     mono_us plain_until;         /* it offers STARTTLS, but cannot do it */
     mono_us one_by_one_until;    /* it offers PIPELINING, but loses commands */
-    unsigned batch_max;          /* see server_batch_took() */
-    mono_us batch_fastest;
+    struct pace pace;
 };
 
 struct callahead {

@@ -3,15 +3,8 @@
  * connections work on that, and whether it deserves a pause. See
  * callahead_pool.h.
  *
- * How work is shared out. A connection is opened for a question that finds
- * neither an idle connection nor one being opened for it, up to the bound;
- * only then do batches grow. A connection takes its part of the queue, the
- * queue divided by the number of connections, and never all unless it is
- * alone: parts shrink as the queue does, so that all end at about the same
- * time, whether the server answers a batch at once or one by one. On top of
- * that batch_max keeps a batch from taking much longer than the quickest one
- * (BATCH_SLOW), which matters where a server works on each recipient in turn:
- * pipelining gains nothing there, and answers come out only with their batch.
+ * A connection is opened for a question that finds none that is about to look
+ * at the queue, up to the bound; only then do batches grow (callahead_pace.h).
  */
 #include "lib/net/callahead_pool.h"
 
@@ -19,8 +12,6 @@
 #include "lib/base/log.h"
 #include "lib/net/tls.h"
 
-#define BATCH_FIRST 4
-#define BATCH_SLOW MONO_MS(250)
 #define LIMIT_LEARNED MONO_SECONDS(60)
 #define UNTIL_LEAST MONO_SECONDS(1)
 
@@ -86,7 +77,7 @@ static struct server *server_new(struct callahead *pool, const struct link_setti
     server->link.name = strdup(link->name);
     server->link.mail_from = strdup(link->mail_from);
     server->link.interface = strdup(link->interface);
-    server->batch_max = BATCH_FIRST;
+    pace_init(&server->pace);
     question_list_init(&server->queue);
     snprintf(server->text, sizeof server->text, ip_is_v4(&link->ip) ? "%s:%u" : "[%s]:%u",
              ip_text(&link->ip, ip), link->port);
@@ -401,13 +392,11 @@ static bool wait_for_work_locked(struct server *server)
 
 static size_t part_of_queue(const struct server *server, unsigned room, mono_us now)
 {
-    size_t part = (server->queue.n + server->connections - 1) / server->connections;
-    size_t max = server->batch_max < room ? server->batch_max : room;
-    if (now < server->small_batches_until && server->limits.max_rejects < max)
-        max = server->limits.max_rejects;
-    if (part > max)
-        part = max;
-    return part > 0 ? part : 1;
+    size_t available = server->connections - server->busy;
+    size_t part = pace_part(&server->pace, server->queue.n, server->connections, available);
+    if (now < server->small_batches_until && part > server->limits.max_rejects)
+        part = server->limits.max_rejects;
+    return part < room ? part : room;
 }
 
 void server_take(struct server *server, unsigned room, struct question_list *batch_out)
@@ -470,15 +459,7 @@ struct server_limits server_limits_of(struct server *server)
 void server_batch_took(struct server *server, size_t n, mono_us took)
 {
     pthread_mutex_lock(&server->pool->lock);
-    if (server->batch_fastest == 0 || took < server->batch_fastest)
-        server->batch_fastest = took;
-    else /* follow a server that became slower */
-        server->batch_fastest += (took - server->batch_fastest) / 64;
-    if (took - server->batch_fastest > BATCH_SLOW)
-        server->batch_max = server->batch_max > 1 ? server->batch_max / 2 : 1;
-    else if (n >= server->batch_max)
-        server->batch_max =
-            server->batch_max < DIALOG_BATCH_MAX / 2 ? server->batch_max * 2 : DIALOG_BATCH_MAX;
+    pace_add(&server->pace, n, took);
     pthread_mutex_unlock(&server->pool->lock);
 }
 
