@@ -211,11 +211,13 @@ bool filter_open(struct house *shared, const char *socket, unsigned mode, struct
         .xxfi_close = on_close,
         .xxfi_negotiate = on_negotiate,
     };
-    char *connection = strdup(socket); /* kept by libmilter for ever */
+    char *connection = strdup(socket); /* libmilter takes no const, and copies */
 
     house = shared;
-    if (connection == NULL || smfi_setconn(connection) != MI_SUCCESS ||
-        smfi_register(description) != MI_SUCCESS)
+    bool taken = connection != NULL && smfi_setconn(connection) == MI_SUCCESS &&
+                 smfi_register(description) == MI_SUCCESS;
+    free(connection);
+    if (!taken)
         return err_set(err, ERR_MEMORY, "libmilter does not take \"%s\"", socket);
     (void)smfi_settimeout(FILTER_TIMEOUT);
     (void)smfi_setbacklog(FILTER_BACKLOG);

@@ -243,6 +243,11 @@ void session_eom(struct session *session, const char *queue_id, struct verdict *
 {
     struct gate gate = {.arena = session->message_arena};
 
+    /* libmilter lets it through at any time. */
+    if (!session->in_message) {
+        verdict_set(verdict_out, REASON_INTERNAL);
+        return;
+    }
     note_queue_id(session, queue_id);
     gate_eom(&gate, &session->conn, session->received, verdict_out);
     journal_eom(&session->conn, &session->mail, session->received, verdict_out);
