@@ -84,9 +84,11 @@ static void start_tls(struct conn *conn, mono_us deadline)
 {
     struct err err = {0};
     const struct link_settings *link = &conn->server->link;
-    if (sock_start_tls(conn->sock, link->tls_client, link->name, link->verify, deadline, &err))
+    if (!link->tls_client)
+        err_set(&err, ERR_TLS, "no TLS settings");
+    else if (sock_start_tls(conn->sock, link->tls_client, link->name, link->verify, deadline, &err))
         dialog_tls_started(conn->dialog);
-    else
+    if (err.kind != ERR_NONE)
         give_up(conn, &err, false);
     /* A reset in the handshake is as bad as a wrong word in it. */
     conn->tls_failed = err.kind != ERR_NONE && !conn->timed_out && !conn->stopped;

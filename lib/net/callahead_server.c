@@ -282,6 +282,7 @@ void server_elsewhere(struct callahead *pool, struct question_list *list,
          question = question_list_take(list)) {
         server_release(question);
         question->at++;
+        question->retried = false;
         server_ask(pool, question, failure);
     }
 }

@@ -54,9 +54,9 @@ static void sink_start(struct sink *sink, const char *program, const struct sett
     int in[2], out[2];
     char path[4096], ms[20], line[20];
     const char *slash = strrchr(program, '/');
-    char latency[] = "-l", serial[] = "-s", plain[] = "-n";
-    char *args[6] = {path, latency, ms};
-    size_t n = 3;
+    char watch[] = "-w", latency[] = "-l", serial[] = "-s", plain[] = "-n";
+    char *args[7] = {path, watch, latency, ms};
+    size_t n = 4;
     posix_spawn_file_actions_t actions;
     if (setting->serial)
         args[n++] = serial;

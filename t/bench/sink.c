@@ -1,13 +1,13 @@
 /*
  * sink.c - a scripted SMTP back end for benchmarks: one thread, epoll.
  *
- *     sink [-p PORT] [-l MILLISECONDS] [-s] [-n]
+ *     sink [-p PORT] [-l MILLISECONDS] [-s] [-n] [-w]
  *
  * Listens on 127.0.0.1 (a free port unless given) and writes the port as a
  * line. Known are all recipients but those that begin with "bad". -l: latency,
  * on the wire (every reply comes that much later, replies overlap), or with -s
  * in the server (each RCPT of a connection is worked on for so long, one after
- * another). -n: no PIPELINING. Ends with its standard input.
+ * another). -n: no PIPELINING. -w: ends with its standard input, a pipe.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -45,7 +45,7 @@ struct conn {
 static struct conn *conns[CONNS_MAX]; /* by descriptor */
 static int highest;
 static int64_t latency;
-static bool serial, pipelining = true;
+static bool serial, pipelining = true, watch_input;
 
 static int64_t now_ns(void)
 {
@@ -186,7 +186,7 @@ static void serve(int listener)
     if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) != 0)
         die("epoll");
     event.data.fd = 0;
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, 0, &event) != 0)
+    if (watch_input && epoll_ctl(epoll, EPOLL_CTL_ADD, 0, &event) != 0)
         die("standard input must be a pipe");
     for (;;) {
         int64_t next = write_all_due(now_ns()), left = next == NEVER ? 0 : next - now_ns();
@@ -228,7 +228,7 @@ static int listen_on(uint16_t port)
 int main(int argc, char **argv)
 {
     uint16_t port = 0;
-    for (int option; (option = getopt(argc, argv, "p:l:sn")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "p:l:snw")) != -1;) {
         if (option == 'p')
             port = (uint16_t)strtoul(optarg, NULL, 10);
         else if (option == 'l')
@@ -237,6 +237,8 @@ int main(int argc, char **argv)
             serial = true;
         else if (option == 'n')
             pipelining = false;
+        else if (option == 'w')
+            watch_input = true;
         else
             return 2;
     }

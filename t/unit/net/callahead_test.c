@@ -2,7 +2,6 @@
  * deadlines, connections. */
 #include "t/unit/net/peer.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #define KNOWN_AND_UNKNOWN "\"rcpt\": [[\"^bad\", \"550 5.1.1 no such user\"]]"
@@ -107,34 +106,6 @@ static void test_cache_life(void **state)
 
 /* --- several at once -------------------------------------------------------------------- */
 
-struct asker {
-    pthread_t thread;
-    struct client *client;
-    char address[64];
-    int ms;
-    struct callahead_answer answer;
-};
-
-static void *run_asker(void *arg)
-{
-    struct asker *asker = arg;
-    asker->answer = client_ask(asker->client, asker->address, asker->ms);
-    return NULL;
-}
-
-static void start_asker(struct asker *asker, struct client *client, const char *address, int ms)
-{
-    asker->client = client;
-    asker->ms = ms;
-    snprintf(asker->address, sizeof asker->address, "%s", address);
-    assert_int_equal(pthread_create(&asker->thread, NULL, run_asker, asker), 0);
-}
-
-static void join_asker(struct asker *asker)
-{
-    assert_int_equal(pthread_join(asker->thread, NULL), 0);
-}
-
 static void test_single_flight(void **state)
 {
     struct peer peer;
@@ -144,32 +115,15 @@ static void test_single_flight(void **state)
     peer_start(&peer, "{\"latency\": 0.1}");
     client_init(&client, peer.port, 0);
     for (size_t i = 0; i < ARRAY_LEN(askers); i++)
-        start_asker(&askers[i], &client, "same@example.com", 5000);
+        asker_start(&askers[i], &client, "same@example.com", 5000);
     for (size_t i = 0; i < ARRAY_LEN(askers); i++) {
-        join_asker(&askers[i]);
+        asker_join(&askers[i]);
         assert_int_equal(askers[i].answer.class, CALLAHEAD_VALID);
     }
     assert_int_equal(peer_count(&peer, "rcpt"), 1);
     assert_int_equal(client.waits, ARRAY_LEN(askers));
     client_done(&client);
     peer_stop(&peer);
-}
-
-static void ask_many(struct client *client, size_t n, const char *format)
-{
-    static struct asker askers[200];
-    assert_true(n <= ARRAY_LEN(askers));
-    for (size_t i = 0; i < n; i++) {
-        char address[64];
-        snprintf(address, sizeof address, "%s%zu@example.com", format, i);
-        start_asker(&askers[i], client, address, 10000);
-    }
-    for (size_t i = 0; i < n; i++) {
-        join_asker(&askers[i]);
-        enum callahead_class class = format[0] == 'b' ? CALLAHEAD_USER_UNKNOWN : CALLAHEAD_VALID;
-        if (askers[i].answer.class != class)
-            fail_msg("%s: %d %s", askers[i].address, askers[i].answer.code, askers[i].answer.text);
-    }
 }
 
 /* Five connections are opened before batches grow; then all go out together. */
@@ -181,7 +135,7 @@ static void test_connections_then_batches(void **state)
     peer_start(&peer, "{\"latency\": 0.05}");
     client_init(&client, peer.port, 0);
     mono_us began = mono_now();
-    ask_many(&client, 200, "good");
+    client_ask_many(&client, 200, "good");
     assert_true(elapsed_ms(began) < 2000); /* one by one it would be 10 s */
     assert_int_equal(peer_count(&peer, "connections"), 5);
     assert_int_equal(peer_count(&peer, "most_open"), 5);
@@ -198,7 +152,7 @@ static void test_one_connection_without_pipelining(void **state)
     peer_start(&peer, "{\"pipelining\": false}");
     client_init(&client, peer.port, 0);
     client.keys.max_connections_per_server = 1;
-    ask_many(&client, 50, "good");
+    client_ask_many(&client, 50, "good");
     assert_int_equal(peer_count(&peer, "connections"), 1);
     assert_int_equal(peer_count(&peer, "rcpt"), 50);
     client_done(&client);
@@ -213,7 +167,7 @@ static void test_transactions(void **state)
     peer_start(&peer, "{\"max_rcpts\": 10, \"latency\": 0.01}");
     client_init(&client, peer.port, 0);
     client.keys.max_connections_per_server = 2;
-    ask_many(&client, 100, "good");
+    client_ask_many(&client, 100, "good");
     assert_true(peer_count(&peer, "rset") >= 1);
     assert_int_equal(peer_count(&peer, "connections"), 2);
     client_done(&client);
@@ -259,7 +213,7 @@ static void test_server_with_error_limit(void **state)
     client.keys.max_rejects_per_session = 4;
     client.keys.max_connections_per_server = 1;
     client_expect(&client, "good@example.com", CALLAHEAD_VALID, 250);
-    ask_many(&client, 40, "bad");
+    client_ask_many(&client, 40, "bad");
     assert_true(peer_count(&peer, "connections") >= 8);
     client_done(&client);
     peer_stop(&peer);
@@ -328,162 +282,7 @@ static void test_timeout_is_a_bound(void **state)
     peer_stop(&peer);
 }
 
-/* --- servers that fail ------------------------------------------------------------------------ */
-
-static void test_pause(void **state)
-{
-    struct peer peer;
-    struct client client;
-    struct callahead_stats stats;
-    (void)state;
-    peer_start(&peer, "{\"banner\": \"554 5.3.2 not now\"}");
-    client_init(&client, peer.port, 0);
-    client_expect(&client, "a@example.com", CALLAHEAD_SERVER_ILL, 554);
-    assert_int_equal(client.waits, 1);
-    callahead_get_stats(client.pool, &stats);
-    assert_int_equal(stats.servers_paused, 1);
-    mono_us began = mono_now();
-    for (int i = 0; i < 100; i++) {
-        struct callahead_answer answer = client_asks(&client, "b@example.com");
-        assert_int_equal(answer.class, CALLAHEAD_SERVER_ILL);
-        assert_string_equal(answer.text, "server in pause");
-    }
-    assert_true(elapsed_ms(began) < 100);
-    assert_int_equal(client.waits, 1);
-    assert_int_equal(peer_count(&peer, "connections"), 1);
-    pause_ms(1000); /* the first pause is over, the next one is two seconds */
-    client_expect(&client, "a@example.com", CALLAHEAD_SERVER_ILL, 554);
-    pause_ms(1200);
-    assert_string_equal(client_asks(&client, "a@example.com").text, "server in pause");
-    peer_set(&peer, "{}");
-    pause_ms(1000);
-    client_expect(&client, "a@example.com", CALLAHEAD_VALID, 250);
-    client_expect(&client, "b@example.com", CALLAHEAD_VALID, 250);
-    callahead_get_stats(client.pool, &stats);
-    assert_int_equal(stats.servers_paused, 0);
-    client_done(&client);
-    peer_stop(&peer);
-}
-
-/* After a pause one question tries, the others do not wait for it. */
-static void test_trial(void **state)
-{
-    struct peer peer;
-    struct client client;
-    struct asker asker;
-    (void)state;
-    peer_start(&peer, "{\"banner\": \"then-close:554 no\"}");
-    client_init(&client, peer.port, 0);
-    client_expect(&client, "a@example.com", CALLAHEAD_SERVER_ILL, 554);
-    peer_set(&peer, "{\"banner\": \"hang\"}");
-    pause_ms(1050);
-    start_asker(&asker, &client, "a@example.com", 500);
-    pause_ms(100);
-    assert_string_equal(client_asks(&client, "b@example.com").text, "server in pause");
-    join_asker(&asker);
-    assert_string_equal(asker.answer.text, "no answer in time");
-    client_done(&client);
-    peer_stop(&peer);
-}
-
-static uint16_t free_port(void)
-{
-    struct peer peer;
-    peer_start(&peer, "{}");
-    peer_stop(&peer);
-    return peer.port;
-}
-
-static void test_failover(void **state)
-{
-    struct peer first, second;
-    struct client client;
-    (void)state;
-    peer_start(&second, "{" KNOWN_AND_UNKNOWN "}");
-    /* nobody listens at the first */
-    client_init(&client, free_port(), second.port);
-    client.hosts[1].priority = 1;
-    client_expect(&client, "good@example.com", CALLAHEAD_VALID, 250);
-    client_expect(&client, "bad@example.com", CALLAHEAD_USER_UNKNOWN, 550);
-    assert_int_equal(peer_count(&second, "rcpt"), 2);
-    client_done(&client);
-    /* the first greets with a refusal, hangs, hangs at RCPT, closes at RCPT */
-    static const char *const settings[] = {
-        "{\"banner\": \"421 4.3.2 not now\"}",
-        "{\"banner\": \"554 5.3.2 not now\"}",
-        "{\"banner\": \"hang\"}",
-        "{\"ehlo\": \"hang\"}",
-        "{\"rcpt_default\": \"hang\"}",
-        "{\"rcpt_default\": \"close\"}",
-        "{\"rcpt_default\": \"rst\"}",
-    };
-    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-        peer_start(&first, settings[i]);
-        client_init(&client, first.port, second.port);
-        client.hosts[1].priority = 1;
-        client.keys.timeout = 1000;
-        client_expect(&client, "good@example.com", CALLAHEAD_VALID, 250);
-        client_done(&client);
-        peer_stop(&first);
-    }
-    peer_stop(&second);
-}
-
-static void test_no_failover(void **state)
-{
-    struct peer first, second;
-    struct client client;
-    (void)state;
-    peer_start(&first, "{\"mail\": \"550 5.7.1 not you\"}");
-    peer_start(&second, "{}");
-    client_init(&client, first.port, second.port);
-    client.hosts[1].priority = 1;
-    struct callahead_answer answer = client_asks(&client, "a@example.com");
-    assert_int_equal(answer.class, CALLAHEAD_SERVER_ILL);
-    assert_int_equal(answer.stage, CALLAHEAD_AT_MAIL);
-    assert_int_equal(answer.code, 550);
-    assert_int_equal(peer_count(&second, "connections"), 0);
-    client_done(&client);
-    peer_stop(&first);
-    peer_stop(&second);
-}
-
-static void test_round_robin(void **state)
-{
-    struct peer first, second;
-    struct client client;
-    (void)state;
-    peer_start(&first, "{}");
-    peer_start(&second, "{}");
-    client_init(&client, first.port, second.port);
-    client.keys.type = CALLAHEAD_STATIC;
-    client.profile.servers = client.hosts;
-    client.profile.nservers = 2;
-    for (int i = 0; i < 6; i++) {
-        char address[40];
-        snprintf(address, sizeof address, "a%d@example.com", i);
-        client_expect(&client, address, CALLAHEAD_VALID, 250);
-        assert_int_equal(peer_count(&first, "rcpt"), (i + 2) / 2); /* from the first on */
-        assert_int_equal(peer_count(&second, "rcpt"), (i + 1) / 2);
-    }
-    client_done(&client);
-    peer_stop(&first);
-    peer_stop(&second);
-}
-
-/* The server bears two connections: the others are refused, nobody suffers. */
-static void test_server_with_connection_limit(void **state)
-{
-    struct peer peer;
-    struct client client;
-    (void)state;
-    peer_start(&peer, "{\"max_open\": 2, \"latency\": 0.02}");
-    client_init(&client, peer.port, 0);
-    client_expect(&client, "good@example.com", CALLAHEAD_VALID, 250);
-    ask_many(&client, 100, "good");
-    client_done(&client);
-    peer_stop(&peer);
-}
+/* --- the end -------------------------------------------------------------------------------- */
 
 static void test_end_wakes_askers(void **state)
 {
@@ -497,14 +296,14 @@ static void test_end_wakes_askers(void **state)
     for (size_t i = 0; i < ARRAY_LEN(askers); i++) {
         char address[40];
         snprintf(address, sizeof address, "hang%zu@example.com", i);
-        start_asker(&askers[i], &client, address, 10000);
+        asker_start(&askers[i], &client, address, 10000);
         pause_ms(50);
     }
     mono_us began = mono_now();
     client_done(&client);
     assert_true(elapsed_ms(began) < 500);
     for (size_t i = 0; i < ARRAY_LEN(askers); i++) {
-        join_asker(&askers[i]);
+        asker_join(&askers[i]);
         assert_int_equal(askers[i].answer.class, CALLAHEAD_SERVER_ILL);
     }
     peer_stop(&peer);
@@ -570,12 +369,6 @@ int main(void)
         cmocka_unit_test(test_idle),
         cmocka_unit_test(test_deadline_and_background),
         cmocka_unit_test(test_timeout_is_a_bound),
-        cmocka_unit_test(test_pause),
-        cmocka_unit_test(test_trial),
-        cmocka_unit_test(test_failover),
-        cmocka_unit_test(test_no_failover),
-        cmocka_unit_test(test_round_robin),
-        cmocka_unit_test(test_server_with_connection_limit),
         cmocka_unit_test(test_end_wakes_askers),
         cmocka_unit_test(test_reload_keeps_connections),
     };

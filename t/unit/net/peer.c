@@ -189,6 +189,43 @@ void client_expect(struct client *client, const char *address, enum callahead_cl
                  smtp_class_name(class), code, answer.text);
 }
 
+static void *run_asker(void *arg)
+{
+    struct asker *asker = arg;
+    asker->answer = client_ask(asker->client, asker->address, asker->ms);
+    return NULL;
+}
+
+void asker_start(struct asker *asker, struct client *client, const char *address, int ms)
+{
+    asker->client = client;
+    asker->ms = ms;
+    snprintf(asker->address, sizeof asker->address, "%s", address);
+    assert_int_equal(pthread_create(&asker->thread, NULL, run_asker, asker), 0);
+}
+
+void asker_join(struct asker *asker)
+{
+    assert_int_equal(pthread_join(asker->thread, NULL), 0);
+}
+
+void client_ask_many(struct client *client, size_t n, const char *name)
+{
+    static struct asker askers[200];
+    assert_true(n <= ARRAY_LEN(askers));
+    for (size_t i = 0; i < n; i++) {
+        char address[64];
+        snprintf(address, sizeof address, "%s%zu@example.com", name, i);
+        asker_start(&askers[i], client, address, 10000);
+    }
+    for (size_t i = 0; i < n; i++) {
+        asker_join(&askers[i]);
+        enum callahead_class class = name[0] == 'b' ? CALLAHEAD_USER_UNKNOWN : CALLAHEAD_VALID;
+        if (askers[i].answer.class != class)
+            fail_msg("%s: %d %s", askers[i].address, askers[i].answer.code, askers[i].answer.text);
+    }
+}
+
 mono_us elapsed_ms(mono_us since)
 {
     return (mono_now() - since) / 1000;

@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <pthread.h>
 #include <sys/types.h>
 #include <cmocka.h>
 #include "lib/net/callahead.h"
@@ -55,6 +56,21 @@ struct callahead_answer client_asks(struct client *client, const char *address);
 /* Asks and requires that class, stage and code. */
 void client_expect(struct client *client, const char *address, enum callahead_class class,
                    int code);
+
+/* Asks in a thread of its own. */
+struct asker {
+    pthread_t thread;
+    struct client *client;
+    char address[64];
+    int ms;
+    struct callahead_answer answer;
+};
+void asker_start(struct asker *asker, struct client *client, const char *address, int ms);
+void asker_join(struct asker *asker);
+
+/* NAME0@example.com ... all at once, at most 200; those that begin with "b"
+ * must be unknown, the others valid. */
+void client_ask_many(struct client *client, size_t n, const char *name);
 
 mono_us elapsed_ms(mono_us since);
 void pause_ms(int ms);
