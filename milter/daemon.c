@@ -18,11 +18,11 @@
 #include "milter/wake.h"
 
 #define TICK_MS 250 /* closed sessions are reaped this often: no wake-up for each */
-/* libmilter looks up from its poll every 5 s at the latest. */
-#define STOP_PATIENCE MONO_SECONDS(8)
+/* Beyond the deadline that every callback has. */
+#define STOP_PATIENCE MONO_SECONDS(3)
 /* Enough for the deepest callback, also under a sanitizer; libmilter's default
  * of 8 MiB would reserve gigabytes under load. */
-#define THREAD_STACK (512 * 1024)
+#define THREAD_STACK (1024 * 1024)
 
 struct daemon {
     const char *path;
@@ -167,8 +167,7 @@ static void *serve(void *arg)
     struct daemon *daemon = arg;
 
     signals_block_all();
-    if (!filter_run())
-        log_note(LOG_AT_ERROR, "stop", "libmilter failed");
+    filter_run();
     atomic_store(&daemon->filter_done, true);
     signals_poke();
     return NULL;
@@ -244,53 +243,50 @@ static void reload(struct daemon *daemon)
 
 /* --- stop ----------------------------------------------------------------------------- */
 
-/* smfi_stop() waits for a lock that libmilter's listener holds in its poll. */
-static void *stop_filter(void *arg)
-{
-    (void)arg;
-    signals_block_all();
-    filter_stop();
-    return NULL;
-}
-
-/* Running callbacks get their time; idle sessions get no further answer from
- * libmilter anyway, and the MTA tempfails them. */
+/* Running callbacks get their time; whatever begins now is tempfailed. */
 static bool wait_for_quiet(struct daemon *daemon)
 {
     mono_us patience = MONO_MS(daemon->settings.keys->command_deadline) + STOP_PATIENCE;
     mono_us deadline = mono_now() + patience;
-    struct err unused;
 
-    while (mono_now() < deadline) {
-        (void)!wake_listener(daemon->wake, &unused);
-        if (atomic_load(&daemon->filter_done) && atomic_load(&daemon->house.busy) == 0)
-            return true;
-        (void)poll(NULL, 0, 20);
+    atomic_store(&daemon->house.stopping, true);
+    while (atomic_load(&daemon->house.busy) > 0) {
+        if (mono_now() > deadline)
+            return false;
+        (void)poll(NULL, 0, 10);
         session_reap(&daemon->house);
     }
-    return false;
+    return true;
 }
 
+/* libmilter's threads go on until the process ends, see filter.h. */
 static void stop(struct daemon *daemon)
 {
-    pthread_t stopper;
-
     notify_state("STOPPING=1");
     log_note(LOG_AT_INFO, "stop", "stopping");
-    bool stopping = pthread_create(&stopper, NULL, stop_filter, NULL) == 0;
-    bool quiet = wait_for_quiet(daemon);
     socketfile_remove(&daemon->socket_file);
+    bool quiet = wait_for_quiet(daemon);
+    session_reap(&daemon->house);
     log_note(LOG_AT_INFO, "stop", "stopped with %u sessions open",
              atomic_load(&daemon->house.open));
-    if (!quiet || !stopping) {
-        log_stop_thread();
-        _exit(EXIT_SUCCESS); /* a callback still uses what we would free */
-    }
-    pthread_join(stopper, NULL);
-    pthread_join(daemon->filter, NULL);
-    session_reap(&daemon->house);
+    if (!quiet) /* a callback still uses the rest */
+        return;
     engine_free(daemon->house.engine);
     snapshot_store_done(&daemon->house.snapshots);
+    wake_free(daemon->wake);
+    conf_free(daemon->first);
+}
+
+/* Under a leak checker; otherwise there is no such function. */
+void __lsan_do_leak_check(void) __attribute__((weak));
+
+/* Not by exit(): libmilter's part of that destroys locks its threads hold. */
+static _Noreturn void end(int status)
+{
+    log_stop_thread();
+    if (__lsan_do_leak_check != NULL)
+        __lsan_do_leak_check();
+    _exit(status);
 }
 
 /* --- main loop -------------------------------------------------------------------------- */
@@ -301,7 +297,7 @@ static void drain(int fd)
     (void)!read(fd, &count, sizeof count);
 }
 
-static int serve_until_stopped(struct daemon *daemon)
+static _Noreturn void serve_until_stopped(struct daemon *daemon)
 {
     struct pollfd event = {.fd = signals_fd(), .events = POLLIN};
 
@@ -316,7 +312,7 @@ static int serve_until_stopped(struct daemon *daemon)
     if (!asked)
         log_note(LOG_AT_ERROR, "stop", "libmilter has ended by itself");
     stop(daemon);
-    return asked ? EXIT_SUCCESS : EXIT_FAILURE;
+    end(asked ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 static bool start(struct daemon *daemon)
@@ -334,7 +330,6 @@ static bool start(struct daemon *daemon)
 int daemon_main(const char *path, bool foreground)
 {
     static struct daemon daemon; /* libmilter keeps a pointer to its house */
-    int status = EXIT_FAILURE;
 
     daemon.path = path;
     daemon.foreground = foreground;
@@ -343,11 +338,11 @@ int daemon_main(const char *path, bool foreground)
                  daemon.settings.socket);
         daemonize_ready();
         notify_state("READY=1");
-        status = serve_until_stopped(&daemon);
+        serve_until_stopped(&daemon);
     }
-    socketfile_remove(&daemon.socket_file);
     log_stop_thread();
+    socketfile_remove(&daemon.socket_file);
     wake_free(daemon.wake);
     conf_free(daemon.first);
-    return status;
+    return EXIT_FAILURE;
 }

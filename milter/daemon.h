@@ -10,7 +10,8 @@
 
 #include "lib/base/base.h"
 
-/* Returns the exit status. path: the configuration file, absolute. */
+/* Returns an exit status when it could not start; else the process ends here.
+ * path: the configuration file, absolute. */
 int daemon_main(const char *path, bool foreground);
 
 #endif

@@ -134,37 +134,42 @@ static sfsistat serve_eom(SMFICTX *ctx, struct session *session)
 /* libmilter's own shapes. A session without private data is one whose connect
  * ran out of memory, or a peer that leaves the protocol's order: tempfail. */
 
+/* Between these two a callback may use what the daemon frees as it stops. The
+ * order matters: counted first, then looked. */
+static bool enter(void)
+{
+    atomic_fetch_add(&house->busy, 1);
+    return !atomic_load(&house->stopping);
+}
+
+static sfsistat leave(sfsistat status)
+{
+    atomic_fetch_sub(&house->busy, 1);
+    return status;
+}
+
 static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
     (void)name;
-    atomic_fetch_add(&house->busy, 1);
-    sfsistat status = smfi_getpriv(ctx) != NULL
-                          ? SMFIS_TEMPFAIL
-                          : serve_connect(ctx, (const struct sockaddr *)address);
-    atomic_fetch_sub(&house->busy, 1);
-    return status;
+    if (!enter() || smfi_getpriv(ctx) != NULL)
+        return leave(SMFIS_TEMPFAIL);
+    return leave(serve_connect(ctx, (const struct sockaddr *)address));
 }
 
 static sfsistat on_mail(SMFICTX *ctx, char **argv)
 {
     struct session *session = smfi_getpriv(ctx);
-    atomic_fetch_add(&house->busy, 1);
-    sfsistat status = session == NULL || argv == NULL || argv[0] == NULL
-                          ? SMFIS_TEMPFAIL
-                          : serve_mail(ctx, session, argv);
-    atomic_fetch_sub(&house->busy, 1);
-    return status;
+    if (!enter() || session == NULL || argv == NULL || argv[0] == NULL)
+        return leave(SMFIS_TEMPFAIL);
+    return leave(serve_mail(ctx, session, argv));
 }
 
 static sfsistat on_rcpt(SMFICTX *ctx, char **argv)
 {
     struct session *session = smfi_getpriv(ctx);
-    atomic_fetch_add(&house->busy, 1);
-    sfsistat status = session == NULL || argv == NULL || argv[0] == NULL
-                          ? SMFIS_TEMPFAIL
-                          : serve_rcpt(ctx, session, argv);
-    atomic_fetch_sub(&house->busy, 1);
-    return status;
+    if (!enter() || session == NULL || argv == NULL || argv[0] == NULL)
+        return leave(SMFIS_TEMPFAIL);
+    return leave(serve_rcpt(ctx, session, argv));
 }
 
 static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t size)
@@ -179,7 +184,9 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t size)
 static sfsistat on_eom(SMFICTX *ctx)
 {
     struct session *session = smfi_getpriv(ctx);
-    return session == NULL ? SMFIS_TEMPFAIL : serve_eom(ctx, session);
+    if (!enter() || session == NULL)
+        return leave(SMFIS_TEMPFAIL);
+    return leave(serve_eom(ctx, session));
 }
 
 /* May run under libmilter's pool lock, and without private data (self-connect). */
@@ -232,12 +239,8 @@ bool filter_open(struct house *shared, const char *socket, unsigned mode, struct
     return true;
 }
 
-bool filter_run(void)
+void filter_run(void)
 {
-    return smfi_main() == MI_SUCCESS;
-}
-
-void filter_stop(void)
-{
-    (void)smfi_stop();
+    if (smfi_main() != MI_SUCCESS)
+        log_note(LOG_AT_ERROR, "stop", "libmilter failed");
 }

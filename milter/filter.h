@@ -15,10 +15,10 @@
 /* Once a process, main thread. house is borrowed for ever. socket: libmilter
  * connection string. mode: of a unix socket. */
 NODISCARD bool filter_open(struct house *house, const char *socket, unsigned mode, struct err *err);
-/* Serve until filter_stop(); returns false when libmilter fails. Runs in a
- * thread with all signals blocked. */
-NODISCARD bool filter_run(void);
-/* Any thread. filter_run() returns soon, sooner after a self-connect. */
-void filter_stop(void);
+/* Serve for ever, in a thread with all signals blocked; returns when libmilter
+ * fails. There is no way to stop it: libmilter's own destroys locks that other
+ * threads of it still take. house->stopping makes every callback tempfail, and
+ * once house->busy is zero none uses the house any more: the process can end. */
+void filter_run(void);
 
 #endif

@@ -29,6 +29,7 @@ struct house {
     _Atomic(struct session *) closing; /* stack */
     atomic_uint open;                  /* sessions not yet reaped */
     atomic_uint busy;                  /* callbacks under way */
+    atomic_bool stopping;              /* callbacks that begin now only tempfail */
 };
 
 /* What the MTA says at connect. Strings borrowed for the call; NULL: not told. */
