@@ -255,6 +255,58 @@ def null_sender(site):
     tap.eq(line["verdict"], "accept", "... in the log")
 
 
+SPELLINGS = (
+    ("ALICE@Example.COM", "250"),
+    ('"alice"@example.com', "250"),
+    ("@a.example,@b.example:alice@example.com", "250"),
+    ("alice@example.com.", "250"),
+    ("alice+x@example.com", "550 5.1.1"),
+    ('"al ice"@example.com', "550 5.1.1"),
+    ("\u00e9@example.com", "550 5.1.1"),
+    ("alice@", "501"),
+    ("alice@example..com", "501"),
+)
+
+
+def spellings(site):
+    """One mailbox, many ways to write it; Postfix and Gatehouse read all of them alike."""
+    with site.client(OUTSIDE) as client:
+        starts(client.mail(parameters="SMTPUTF8"), "250", "SMTPUTF8")
+        for recipient, wanted in SPELLINGS:
+            starts(client.rcpt(recipient), wanted, f"recipient {recipient}")
+        starts(client.data("fifth word"), "250", "a message to all of them")
+    tap.eq(site.mailhost.wait_mail("alice@example.com", "fifth word").count("fifth"), 1, "... arrives")
+
+
+def pipelined(site):
+    with site.client(OUTSIDE) as client:
+        starts(
+            client.command("\r\n".join((
+                "MAIL FROM:<a@example.net>",
+                "RCPT TO:<alice@example.com>",
+                "RCPT TO:<who@example.com>",
+                "RCPT TO:<bob@example.com>",
+                "BDAT 26 LAST",
+                "Subject: x\r\n\r\nsixth word",
+            ))),
+            "250 2.1.0",
+            "commands in one packet: MAIL",
+        )
+        for wanted in ("250 2.1.5", "550 5.1.1", "250 2.1.5", "250 2.0.0"):
+            starts(client.reply(), wanted, f"... {wanted} in its turn")
+    tap.ok(site.mailhost.wait_mail("bob@example.com", "sixth word"), "... and BDAT's message arrives")
+
+
+def many_messages(site):
+    """max_messages_per_connection is 10."""
+    with site.client(OUTSIDE) as client:
+        for _ in range(10):
+            starts(client.mail(), "250", "one of ten messages")
+            client.command("RSET")
+        starts(client.mail(), "421 4.4.5 Too many messages", "the eleventh is one too many")
+        tap.eq(client.command("NOOP"), "", "... and the connection is closed")
+
+
 # --- refused clients ---------------------------------------------------------------------
 
 
@@ -450,6 +502,9 @@ PARTS = (
     recipients,
     throttled,
     null_sender,
+    spellings,
+    pipelined,
+    many_messages,
     rejected_at_connect,
     rejected_at_mail,
     rejected_at_rcpt,
