@@ -1,6 +1,7 @@
 /* logqueue.c - see logqueue.h. */
 #include "lib/base/logqueue.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -78,10 +79,11 @@ bool logqueue_start(void (*write)(int level, struct slice line, bool more), stru
     queue.writing = malloc(LOGQUEUE_ROOM);
     queue.write = write;
     queue.stopping = false;
-    int sys = queue.filling && queue.writing ? pthread_create(&queue.thread, NULL, run, NULL) : -1;
+    int sys =
+        queue.filling && queue.writing ? pthread_create(&queue.thread, NULL, run, NULL) : ENOMEM;
     if (sys != 0) {
         release();
-        return err_set(err, ERR_MEMORY, "cannot start the log's thread");
+        return err_system(err, sys, "cannot start the log's thread");
     }
     pthread_mutex_lock(&queue.mutex);
     queue.running = true;

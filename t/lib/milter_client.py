@@ -64,6 +64,14 @@ def c_string(text):
     return (text if isinstance(text, bytes) else text.encode("utf-8")) + b"\0"
 
 
+def connect_data(ip, host=None, port=40000):
+    """ip None: an unknown family, as for local submission."""
+    if ip is None:
+        return c_string(host or "localhost") + b"U"
+    family = b"6" if ":" in ip else b"4"
+    return c_string(host or f"[{ip}]") + family + struct.pack(">H", port) + c_string(ip)
+
+
 class Milter:
     def __init__(self, address, timeout=30):
         if isinstance(address, str):
@@ -165,13 +173,7 @@ class Milter:
         return None if self.steps & unanswered else self.answer()
 
     def connect(self, ip, host=None, port=40000):
-        """ip None: an unknown family, as for local submission."""
-        if ip is None:
-            data = c_string(host or "localhost") + b"U"
-        else:
-            data = c_string(host or f"[{ip}]")
-            data += (b"6" if ":" in ip else b"4") + struct.pack(">H", port) + c_string(ip)
-        return self.step(b"C", data, NO_CONNECT, NR_CONNECT)
+        return self.step(b"C", connect_data(ip, host, port), NO_CONNECT, NR_CONNECT)
 
     def helo(self, name):
         return self.step(b"H", c_string(name), NO_HELO, NR_HELO)
