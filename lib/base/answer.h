@@ -76,6 +76,24 @@ struct callahead_answer {
     uint32_t ms; /* waited by this caller */
 };
 
+/* --- what is said about a client (SPEC 3.1, look-up entries) ------------ */
+enum lookup_outcome {
+    LOOKUP_NOT_ASKED, /* not wanted, or there is no source to ask */
+    LOOKUP_FOUND,
+    LOOKUP_NONE,  /* the source has nothing about this client */
+    LOOKUP_FAILED /* cannot tell; counts as none and is logged as failed */
+};
+
+#define LOOKUP_ZONES_MAX 64
+
+struct lookup_answer {
+    enum lookup_outcome score, owner, country; /* the values mean something when FOUND */
+    double value;                              /* of the score: -10.0 ... 10.0 */
+    uint32_t owner_number;                     /* never 0 */
+    char country_code[3];                      /* "JP" */
+    bool listed[LOOKUP_ZONES_MAX];             /* in the order asked; a failure is no listing */
+};
+
 /* --- a directory (SPEC 9) ------------------------------------------------ */
 enum directory_class { DIRECTORY_MATCH, DIRECTORY_NO_MATCH, DIRECTORY_ERROR };
 

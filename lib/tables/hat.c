@@ -137,23 +137,41 @@ static uint32_t match_class(const struct hat *hat, const struct hat_client *clie
 
 /* --- asking and deciding -------------------------------------------------------------- */
 
-void hat_wants(const struct hat *hat, const struct hat_client *client, struct hat_wants *wants_out)
+/* Entries of this number and behind it cannot change the match any more. What
+ * matches statically beats all look-up entries of its own group, too; those of
+ * the group that the class leads to come before the class in $HATEntry. */
+static uint32_t decided_from(const struct hat *hat, const struct hat_client *client)
 {
+    uint32_t fixed_group = group_of(hat, match_static(hat, client));
     uint32_t class_group = match_class(hat, client);
-    uint32_t before = group_of(hat, match_static(hat, client));
-    /* The look-up entries of the group that the class leads to come before the
-     * class in $HATEntry, so they are asked. */
+    uint32_t from = match_lookup(hat, client);
+    if (fixed_group != HAT_NONE)
+        from = lower(from, hat->groups[fixed_group].first);
     if (class_group != HAT_NONE)
-        before = lower(before, class_group + 1);
+        from = lower(from, hat->groups[class_group + 1].first);
+    return from;
+}
+
+static void want_before(const struct hat *hat, uint32_t limit, struct hat_wants *wants_out)
+{
     memset(wants_out, 0, sizeof *wants_out);
-    wants_out->score = hat->first_score != HAT_NONE && group_of(hat, hat->first_score) < before;
-    wants_out->owner = hat->first_owner != HAT_NONE && group_of(hat, hat->first_owner) < before;
-    wants_out->country =
-        hat->first_country != HAT_NONE && group_of(hat, hat->first_country) < before;
+    wants_out->score = hat->first_score < limit;
+    wants_out->owner = hat->first_owner < limit;
+    wants_out->country = hat->first_country < limit;
     for (size_t i = 0; i < hat->nzones; i++) {
-        if (group_of(hat, hat->zones[i].first) < before)
+        if (hat->zones[i].first < limit)
             wants_out->zones[wants_out->nzones++] = hat->zones[i].name;
     }
+}
+
+void hat_wants(const struct hat *hat, const struct hat_client *client, struct hat_wants *wants_out)
+{
+    want_before(hat, decided_from(hat, client), wants_out);
+}
+
+void hat_asks(const struct hat *hat, struct hat_wants *asks_out)
+{
+    want_before(hat, HAT_NONE, asks_out);
 }
 
 static struct hat_match in_group(const struct hat *hat, uint32_t group, const char *entry)

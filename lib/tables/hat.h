@@ -64,16 +64,20 @@ struct hat_client {
     size_t nlisted;
 };
 
-/* What must be asked before hat_decide() can be right: only conditions of
- * groups ahead of the first statically matching, deciding group. zones
- * borrows from the table; at most HAT_ZONES_MAX of them exist in a table. */
-#define HAT_ZONES_MAX 64
+/* What must be asked before hat_decide() can be right: only conditions that
+ * stand ahead of everything that matches by what is known already, so that they
+ * could still change the match. A sort whose answer is known may be among them
+ * where it did not match. zones borrows from the table; at most HAT_ZONES_MAX of
+ * them exist in a table. */
+#define HAT_ZONES_MAX LOOKUP_ZONES_MAX
 struct hat_wants {
     bool score, owner, country;
     const char *zones[HAT_ZONES_MAX];
     size_t nzones;
 };
 void hat_wants(const struct hat *hat, const struct hat_client *client, struct hat_wants *wants_out);
+/* All that any client could make the table want. */
+void hat_asks(const struct hat *hat, struct hat_wants *asks_out);
 
 struct hat_match {
     const char *group;           /* NULL: bare entry or ALL ($Group is None) */

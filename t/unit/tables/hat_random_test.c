@@ -111,45 +111,60 @@ static bool same_wants(const struct hat_wants *a, const struct hat_wants *b)
     return same;
 }
 
-/* What a caller knows who asked only what the table wants. */
-static struct hat_client answered(const struct hat_client *client, const struct hat_wants *wants,
-                                  const char *listed[4])
+/* A choice of facts, as bits; zones one by one. */
+enum { SCORE = 1, OWNER = 2, COUNTRY = 4, FIRST_ZONE = 8, ALL_FACTS = 0xff };
+
+static unsigned chosen_by(const struct hat_wants *wants, const struct hat_client *client)
+{
+    unsigned facts =
+        (wants->score ? SCORE : 0U) | (wants->owner ? OWNER : 0U) | (wants->country ? COUNTRY : 0U);
+    for (size_t i = 0; i < client->nlisted; i++)
+        facts |= wants_zone(wants, client->listed[i]) ? (unsigned)FIRST_ZONE << i : 0U;
+    return facts;
+}
+
+/* The client as somebody sees it who knows only these facts. */
+static struct hat_client known(const struct hat_client *client, unsigned facts,
+                               const char *listed[4])
 {
     struct hat_client result = *client;
-    result.score_known = client->score_known && wants->score;
-    result.owner = wants->owner ? client->owner : 0;
-    if (!wants->country)
+    result.score_known = client->score_known && (facts & SCORE) != 0;
+    result.owner = (facts & OWNER) != 0 ? client->owner : 0;
+    if ((facts & COUNTRY) == 0)
         result.country[0] = '\0';
     result.listed = listed;
     result.nlisted = 0;
     for (size_t i = 0; i < client->nlisted; i++) {
-        if (wants_zone(wants, client->listed[i]))
+        if ((facts & (unsigned)FIRST_ZONE << i) != 0)
             listed[result.nlisted++] = client->listed[i];
     }
     return result;
 }
 
+/* Whatever was known before, asking what the table then wants is enough. */
 static void check_client(const struct hat *hat, const struct reference *table,
-                         const struct hat_client *client)
+                         const struct hat_client *client, unsigned given)
 {
     struct hat_match expected, found, after;
     struct hat_wants expected_wants, wants;
-    const char *listed[4];
+    const char *listed[4], *more[4];
+    struct hat_client before = known(client, given, listed);
     reference_decide(table, client, &expected);
     hat_decide(hat, client, &found);
-    reference_wants(table, client, &expected_wants);
-    hat_wants(hat, client, &wants);
-    struct hat_client asked = answered(client, &wants, listed);
+    reference_wants(table, &before, &expected_wants);
+    hat_wants(hat, &before, &wants);
+    struct hat_client asked = known(client, given | chosen_by(&wants, client), more);
     hat_decide(hat, &asked, &after);
     if (same_match(&expected, &found) && same_match(&expected, &after) &&
         same_wants(&expected_wants, &wants))
         return;
     explain(table, client);
-    fail_msg("expected %s %s, found %s %s, after asking %s %s; wants score %d owner %d country %d "
-             "zones %zu, expected %d %d %d %zu",
-             expected.group, expected.entry, found.group, found.entry, after.group, after.entry,
-             wants.score, wants.owner, wants.country, wants.nzones, expected_wants.score,
-             expected_wants.owner, expected_wants.country, expected_wants.nzones);
+    fail_msg("given %x: expected %s %s, found %s %s, after asking %s %s; wants score %d owner %d "
+             "country %d zones %zu, expected %d %d %d %zu",
+             given, expected.group, expected.entry, found.group, found.entry, after.group,
+             after.entry, wants.score, wants.owner, wants.country, wants.nzones,
+             expected_wants.score, expected_wants.owner, expected_wants.country,
+             expected_wants.nzones);
 }
 
 static void check_walk(const struct hat *hat, const struct reference *table)
@@ -187,7 +202,8 @@ static void test_random(void **state)
             struct reference_client client;
             struct hat_match match;
             reference_client(&dice, &client);
-            check_client(hat, &table, &client.client);
+            check_client(hat, &table, &client.client, 0);
+            check_client(hat, &table, &client.client, dice_below(&dice, ALL_FACTS + 1));
             hat_decide(hat, &client.client, &match);
             decided += match.group != NULL;
         }

@@ -519,7 +519,8 @@ void reference_wants(const struct reference *table, const struct hat_client *cli
             continue;
         if (first_match(group, client, false) != NULL)
             return;
-        for (size_t j = 0; j < group->n; j++) {
+        const struct reference_entry *known = first_match(group, client, true);
+        for (size_t j = 0; j < group->n && &group->entries[j] != known; j++) {
             const struct reference_entry *e = &group->entries[j];
             wants_out->score |= e->kind == REF_SCORE || e->kind == REF_NO_SCORE;
             wants_out->owner |= e->kind == REF_OWNER;
@@ -527,7 +528,7 @@ void reference_wants(const struct reference *table, const struct hat_client *cli
             if (e->kind == REF_ZONE)
                 want_zone(wants_out, e->name);
         }
-        if (takes_class(group, client))
+        if (known != NULL || takes_class(group, client))
             return;
     }
 }
