@@ -79,7 +79,9 @@ static bool take_fact(struct trace_options *options, int option, const char *val
                       struct arena *arena, struct err *err)
 {
     struct trace_query *query = &options->query;
+    const char *const *zones = NULL;
     uint64_t number = 0;
+    size_t n = 0;
 
     switch (option) {
     case 'i':
@@ -91,13 +93,17 @@ static bool take_fact(struct trace_options *options, int option, const char *val
     case 't':
         return split_list(value, arena, &query->to, &query->nto);
     case 'd':
-        return split_list(value, arena, &query->listed, &query->nlisted);
+        return split_list(value, arena, &zones, &n) &&
+               trace_parse_listed(zones, n, arena, query, err);
+    case 'c':
+        return trace_parse_country(value, query, err);
     case 's':
         query->size_known = true;
         return parse_number("size", value, UINT64_MAX, &query->size, err);
     case 'o':
         if (!parse_number("owner", value, UINT32_MAX, &number, err))
             return false;
+        query->owner_given = true;
         query->owner = (uint32_t)number;
         return true;
     case 'r':
@@ -129,9 +135,6 @@ static bool take_option(struct trace_options *options, int option, const char *v
     case 'a':
         query->auth = value;
         return true;
-    case 'c':
-        query->country = value;
-        return true;
     case 'S':
         query->tls = true;
         return true;
@@ -151,7 +154,7 @@ static bool parse_options(struct trace_options *options, int argc, char **argv, 
 {
     int option;
 
-    options->query = (struct trace_query){.helo = "", .country = ""};
+    options->query = (struct trace_query){.helo = ""};
     while ((option = getopt_long(argc, argv, "", known_options, NULL)) != -1) {
         if (option == '?' || !take_option(options, option, optarg, arena, err))
             return false;

@@ -305,6 +305,7 @@ static _Noreturn void serve_until_stopped(struct daemon *daemon)
         (void)poll(&event, 1, TICK_MS);
         drain(event.fd);
         session_reap(&daemon->house);
+        engine_tick(daemon->house.engine);
         if (signals_reload())
             reload(daemon);
     }

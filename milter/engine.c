@@ -5,14 +5,34 @@
 #include "lib/base/domain.h"
 #include "lib/gate/facts.h"
 #include "lib/net/host.h"
+#include "lib/net/lookups.h"
 #include "milter/plan.h"
 
 struct engine {
     struct dns *dns;
+    struct dnslists *dnslists;
     struct callahead *callahead;
     void (*about_to_wait)(void *arg);
     void *arg;
 };
+
+/* The DNS lists of all listeners are watched. */
+static bool watch_lists(struct engine *engine, const struct snapshot *snapshot, struct err *err)
+{
+    const struct listeners *listeners = &snapshot->listeners;
+    const char **zones = calloc(listeners->n * HAT_ZONES_MAX + 1, sizeof *zones);
+    size_t n = 0;
+
+    for (size_t i = 0; zones != NULL && i < listeners->n; i++) {
+        struct hat_wants asks;
+        hat_asks(listeners->v[i]->hat, &asks);
+        for (size_t k = 0; k < asks.nzones; k++)
+            zones[n++] = asks.zones[k];
+    }
+    bool good = zones != NULL && dnslists_watch(engine->dnslists, zones, n);
+    free(zones);
+    return good || err_set(err, ERR_MEMORY, "out of memory");
+}
 
 struct engine *engine_new(const struct snapshot *snapshot, void (*about_to_wait)(void *arg),
                           void *arg, struct err *err)
@@ -26,7 +46,9 @@ struct engine *engine_new(const struct snapshot *snapshot, void (*about_to_wait)
     engine->about_to_wait = about_to_wait;
     engine->arg = arg;
     engine->dns = dns_new(snapshot->dns, err);
-    if (engine->dns != NULL)
+    if (engine->dns != NULL && (engine->dnslists = dnslists_new(engine->dns)) == NULL)
+        err_set(err, ERR_MEMORY, "out of memory");
+    if (engine->dnslists != NULL && watch_lists(engine, snapshot, err))
         engine->callahead = callahead_new(engine->dns, snapshot->hostname, err);
     if (engine->callahead == NULL) {
         engine_free(engine);
@@ -40,13 +62,20 @@ void engine_free(struct engine *engine)
     if (engine == NULL)
         return;
     callahead_free(engine->callahead);
+    dnslists_free(engine->dnslists);
     dns_free(engine->dns);
     free(engine);
 }
 
 bool engine_reconfigure(struct engine *engine, const struct snapshot *snapshot, struct err *err)
 {
-    return dns_reconfigure(engine->dns, snapshot->dns, err);
+    bool good = dns_reconfigure(engine->dns, snapshot->dns, err);
+    return watch_lists(engine, snapshot, err) && good;
+}
+
+void engine_tick(struct engine *engine)
+{
+    dnslists_tick(engine->dnslists);
 }
 
 /* --- host names -------------------------------------------------------------- */
@@ -94,6 +123,27 @@ static void find_host(void *ctx, const struct conn_facts *conn, mono_us deadline
     }
 }
 
+/* --- score, owner, country, DNS lists ----------------------------------------- */
+
+static void find_lookups(void *ctx, const struct conn_facts *conn, const struct hat_wants *wants,
+                         mono_us deadline, struct lookup_answer *answer_out)
+{
+    const struct engine_view *view = ctx;
+    const struct engine *engine = view->engine;
+    struct lookups lookups = {.dns = engine->dns,
+                              .lists = engine->dnslists,
+                              .reputation = &view->snapshot->reputation,
+                              .about_to_wait = engine->about_to_wait,
+                              .arg = engine->arg};
+    struct lookups_wanted wanted = {.score = wants->score,
+                                    .owner = wants->owner,
+                                    .country = wants->country,
+                                    .zones = wants->zones,
+                                    .nzones = wants->nzones};
+
+    lookups_ask(&lookups, &conn->client, &wanted, deadline, answer_out);
+}
+
 /* --- call-ahead ---------------------------------------------------------------- */
 
 static void answer_without_asking(enum callahead_class class, const char *text,
@@ -128,5 +178,6 @@ static void ask_callahead(void *ctx, const struct callahead_plan *plan,
 
 struct services engine_services(struct engine_view *view)
 {
-    return (struct services){.ctx = view, .host = find_host, .callahead = ask_callahead};
+    return (struct services){
+        .ctx = view, .host = find_host, .lookups = find_lookups, .callahead = ask_callahead};
 }

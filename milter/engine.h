@@ -1,6 +1,6 @@
 /*
- * engine.h - what talks to the network and outlives reloads: the DNS engine
- * and the call-ahead pool. One for the process; gatehoused and gatehousectl
+ * engine.h - what talks to the network and outlives reloads: the DNS engine,
+ * the DNS lists' state and the call-ahead pool. One for the process; gatehoused and gatehousectl
  * (trace without --offline) both make one. engine_services() dresses it up as
  * the services the stages use. Any thread after engine_new().
  */
@@ -18,7 +18,12 @@ struct engine *engine_new(const struct snapshot *snapshot, void (*about_to_wait)
                           void *arg, struct err *err);
 void engine_free(struct engine *engine); /* takes NULL; nobody may be asking */
 
-/* Take over what a new configuration says of [dns]. */
+/* Main thread, several times a second: what must be done without being asked.
+ * Never blocks. */
+void engine_tick(struct engine *engine);
+
+/* Take over what a new configuration says of [dns], and the DNS lists its sender
+ * groups name. Main thread. */
 NODISCARD bool engine_reconfigure(struct engine *engine, const struct snapshot *snapshot,
                                   struct err *err);
 

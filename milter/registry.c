@@ -29,7 +29,7 @@ const struct conf_type *const registry[] = {
     TYPE("gatehouse", NULL, settings, 0, "The program as a whole: sockets, user, log, time."),
     TYPE("dns", NULL, dns, 0, "How names are looked up."),
     TYPE("tls", NULL, tls, 0, "Client TLS for call-ahead and LDAP."),
-    TYPE("reputation", NULL, reputation, KEY_LATER,
+    TYPE("reputation", NULL, reputation, 0,
          "Where reputation scores, network owners and countries of clients come from. Scores run "
          "from -10.0 to +10.0."),
     TYPE("policy", "NAME", policy, CONF_INHERITS,

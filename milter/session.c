@@ -70,7 +70,6 @@ static void note_connection(struct session *session, const struct session_told *
         .mta_name = keep(session->arena, told->client_name),
         .mta_resolve = keep(session->arena, told->client_resolve),
         .helo = "",
-        .country = "",
     };
     conn->arrival.daemon_name = keep(session->arena, told->daemon_name);
     conn->arrival.has_local_ip =

@@ -15,6 +15,7 @@ static void free_listeners(struct snapshot *snapshot)
 static void snapshot_free(struct snapshot *snapshot)
 {
     free_listeners(snapshot);
+    snapshot_free_reputation(snapshot);
     routes_free(snapshot->routes);
     tls_client_drop(snapshot->tls);
     conf_free(snapshot->conf);
@@ -43,6 +44,7 @@ static void build_parts(struct snapshot *snapshot, struct problems *problems)
         settings_hostname(&snapshot->settings, snapshot->hostname, sizeof snapshot->hostname);
     snapshot_build_policies(snapshot, problems);
     snapshot_build_routes(snapshot, problems);
+    snapshot_build_reputation(snapshot, problems);
     snapshot_build_listeners(snapshot, problems);
 }
 

@@ -19,6 +19,7 @@
 #include "lib/gate/listener.h"
 #include "lib/net/callahead.h"
 #include "lib/net/dns.h"
+#include "lib/net/reputation.h"
 #include "lib/net/tls.h"
 #include "lib/tables/routes.h"
 #include "milter/settings.h"
@@ -28,6 +29,7 @@ struct snapshot {
     struct conf *conf; /* owned; its arena holds what follows but the tables */
     struct settings settings;
     const struct dns_keys *dns;
+    struct reputation reputation;    /* its files and databases owned */
     struct tls_client *tls;          /* counted; NULL where no profile uses TLS */
     char hostname[DOMAIN_MAX];       /* [gatehouse] hostname or the system's */
     const struct policies *policies; /* of public listeners */

@@ -254,6 +254,8 @@ static void build_listener(struct snapshot *snapshot, const struct conf_section 
     if (keys->rat[0] != '\0')
         listener->rat = rat_load(keys->rat, conf_place(section, "rat"), problems);
     listener->callahead = snapshot_callahead(snapshot, section, problems);
+    if (listener->hat != NULL)
+        snapshot_check_lookups(snapshot, section, listener, problems);
     check_private(section, keys, problems);
     check_public(section, keys, listener->rat, problems);
 }

@@ -9,7 +9,12 @@
 
 void snapshot_build_policies(struct snapshot *snapshot, struct problems *problems);
 void snapshot_build_routes(struct snapshot *snapshot, struct problems *problems);
-/* After policies and routes. */
+void snapshot_build_reputation(struct snapshot *snapshot, struct problems *problems);
+void snapshot_free_reputation(struct snapshot *snapshot);
+/* Warns of sender entries that can never match. After snapshot_build_reputation(). */
+void snapshot_check_lookups(const struct snapshot *snapshot, const struct conf_section *section,
+                            const struct listener *listener, struct problems *problems);
+/* After policies, routes and reputation. */
 void snapshot_build_listeners(struct snapshot *snapshot, struct problems *problems);
 /* The rules of a listener's profile; NULL: none, or wrong. */
 const struct callahead_rules *snapshot_callahead(struct snapshot *snapshot,

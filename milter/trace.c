@@ -26,6 +26,22 @@ static void trace_host(void *ctx, const struct conn_facts *conn, mono_us deadlin
         *answer_out = (struct host_answer){.class = HOST_UNKNOWN};
 }
 
+/* What the facts leave open. Offline a source that exists has nothing. */
+static void trace_lookups(void *ctx, const struct conn_facts *conn, const struct hat_wants *wants,
+                          mono_us deadline, struct lookup_answer *answer_out)
+{
+    const struct trace_world *world = ctx;
+    const struct reputation *reputation = &world->view.snapshot->reputation;
+
+    if (world->view.engine != NULL) {
+        world->real.lookups(world->real.ctx, conn, wants, deadline, answer_out);
+        return;
+    }
+    *answer_out = (struct lookup_answer){.score = LOOKUP_NOT_ASKED};
+    if (wants->score && reputation->score.kind != REPUTATION_NOWHERE)
+        answer_out->score = LOOKUP_NONE;
+}
+
 /* The usual reply of a server that means this class. */
 static struct callahead_answer given_answer(enum callahead_class class)
 {
@@ -123,11 +139,14 @@ static void run_connect(const struct trace *trace, const struct listener *named)
         .score_known = query->score_known,
         .score_none = query->score_none,
         .score = query->score,
+        .owner_known = query->owner_given,
         .owner = query->owner,
-        .country = query->country,
+        .country_known = query->country_given,
+        .lists_known = query->listed != NULL,
         .listed = query->listed,
         .nlisted = query->nlisted,
     };
+    memcpy(conn->country, query->country, sizeof conn->country);
     set_arrival(conn, &listeners);
     gate_connect(&gate, &listeners, conn, &trace->result->connect);
     /* Comes after connect, as in a real session; "" is what an MTA says of nobody. */
@@ -197,7 +216,10 @@ bool trace_run(const struct trace_query *query, const struct snapshot *snapshot,
     struct trace trace = {
         .query = query,
         .snapshot = snapshot,
-        .services = {.ctx = &world, .host = trace_host, .callahead = trace_callahead},
+        .services = {.ctx = &world,
+                     .host = trace_host,
+                     .lookups = trace_lookups,
+                     .callahead = trace_callahead},
         .arena = arena,
         .skip_callahead = engine == NULL && !query->callahead_given,
         .result = result_out,
@@ -255,4 +277,35 @@ bool trace_parse_score(const char *text, struct trace_query *query, struct err *
     if (end == text || *end != '\0' || !(query->score >= -10.0 && query->score <= 10.0))
         return err_set(err, ERR_RANGE, "score \"%s\"; allowed: -10.0 to 10.0, or none", text);
     return true;
+}
+
+bool trace_parse_country(const char *text, struct trace_query *query, struct err *err)
+{
+    query->country_given = true;
+    query->country[0] = '\0';
+    if (strcmp(text, "none") == 0)
+        return true;
+    if (strlen(text) != 2 || !ascii_is_alpha(text[0]) || !ascii_is_alpha(text[1]))
+        return err_set(err, ERR_SYNTAX, "country \"%s\"; allowed: two letters as JP, or none",
+                       text);
+    for (size_t i = 0; i < 2; i++)
+        query->country[i] = (char)(text[i] & ~0x20);
+    return true;
+}
+
+bool trace_parse_listed(const char *const *zones, size_t n, struct arena *arena,
+                        struct trace_query *query, struct err *err)
+{
+    const char **list = arena_alloc(arena, (n + 1) * sizeof *list);
+    char canonical[DOMAIN_MAX];
+
+    for (size_t i = 0; list != NULL && i < n; i++) {
+        if (!domain_canon(slice_of(zones[i]), canonical))
+            return err_set(err, ERR_SYNTAX, "listed \"%s\" is no name of a DNS zone", zones[i]);
+        if ((list[i] = arena_dup(arena, canonical)) == NULL)
+            list = NULL;
+    }
+    query->listed = list;
+    query->nlisted = n;
+    return list != NULL || err_set(err, ERR_MEMORY, "out of memory");
 }

@@ -22,9 +22,11 @@ struct trace_query {
     const char *auth; /* NULL none */
     bool score_known, score_none;
     double score;
+    bool owner_given;
     uint32_t owner;
-    const char *country; /* "" none */
-    const char *const *listed;
+    bool country_given;
+    char country[3];
+    const char *const *listed; /* canonical; NULL: not given */
     size_t nlisted;
     bool callahead_given;
     enum callahead_class callahead;
@@ -54,6 +56,11 @@ NODISCARD bool trace_run(const struct trace_query *query, const struct snapshot 
 NODISCARD bool trace_parse_host(const char *text, struct host_answer *host_out, struct err *err);
 /* "none" or -10.0...10.0 */
 NODISCARD bool trace_parse_score(const char *text, struct trace_query *query, struct err *err);
+/* "JP" or "jp"; "none" */
+NODISCARD bool trace_parse_country(const char *text, struct trace_query *query, struct err *err);
+/* n names of zones; given, they are all that list the client */
+NODISCARD bool trace_parse_listed(const char *const *zones, size_t n, struct arena *arena,
+                                  struct trace_query *query, struct err *err);
 
 /* --- trace_json.c ------------------------------------------------------------ */
 

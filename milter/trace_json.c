@@ -194,18 +194,23 @@ static bool read_owner(const struct reading *r, const char *key, const json_t *v
     if (!json_is_integer(value) || json_integer_value(value) < 0 ||
         json_integer_value(value) > UINT32_MAX)
         return err_set(r->err, ERR_SYNTAX, "%s: must be a number", key);
+    r->query->owner_given = true;
     r->query->owner = (uint32_t)json_integer_value(value);
     return true;
 }
 
 static bool read_country(const struct reading *r, const char *key, const json_t *value)
 {
-    return (r->query->country = text_of(r, key, value)) != NULL;
+    const char *text = text_of(r, key, value);
+    return text != NULL && trace_parse_country(text, r->query, r->err);
 }
 
 static bool read_listed(const struct reading *r, const char *key, const json_t *value)
 {
-    return read_list(r, key, value, &r->query->listed, &r->query->nlisted);
+    const char *const *zones = NULL;
+    size_t n = 0;
+    return read_list(r, key, value, &zones, &n) &&
+           trace_parse_listed(zones, n, r->arena, r->query, r->err);
 }
 
 static bool read_callahead(const struct reading *r, const char *key, const json_t *value)
@@ -269,7 +274,7 @@ bool trace_from_json(const char *line, struct arena *arena, struct trace_query *
     json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &wrong);
     struct reading reading = {.arena = arena, .query = query_out, .err = err};
 
-    *query_out = (struct trace_query){.helo = "", .country = ""};
+    *query_out = (struct trace_query){.helo = ""};
     if (object == NULL)
         return err_set(err, ERR_SYNTAX, "no JSON: %s", wrong.text);
     bool good = read_object(&reading, object);

@@ -188,6 +188,23 @@ bool ip_is_special(const struct ip *ip)
     return b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
 }
 
+bool ip_is_local(const struct ip *ip)
+{
+    static const struct {
+        uint32_t network;
+        unsigned bits;
+    } shared[] = {
+        {0x0a000000, 8}, {0xac100000, 12}, {0xc0a80000, 16}, {0x64400000, 10}, {0xa9fe0000, 16}};
+
+    if (ip_is_special(ip) || (!ip_is_v4(ip) && (ip->b[0] & 0xfe) == 0xfc))
+        return true;
+    for (size_t i = 0; ip_is_v4(ip) && i < ARRAY_LEN(shared); i++) {
+        if (ip_v4(ip) >> (32 - shared[i].bits) == shared[i].network >> (32 - shared[i].bits))
+            return true;
+    }
+    return false;
+}
+
 static size_t reverse_nibbles(const struct ip *ip, char out[65])
 {
     static const char hex[] = "0123456789abcdef";

@@ -38,6 +38,11 @@ struct ip ip_last(const struct ip *ip, unsigned bits);
  * multicast, broadcast, IPv4-compatible and -mapped forms of these? (SPEC 8) */
 bool ip_is_special(const struct ip *ip);
 
+/* Does the address belong to no network of the Internet at large, so that no
+ * public list can know it: loopback, unspecified, private and shared use
+ * (RFC 1918, 6598, 4193), link-local, multicast? */
+bool ip_is_local(const struct ip *ip);
+
 /* "7.2.0.192.in-addr.arpa" / nibbles + "ip6.arpa", or with another zone for
  * DNS lists. Returns length or 0 when it does not fit. */
 size_t ip_reverse_name(const struct ip *ip, const char *zone4, const char *zone6, char *out,

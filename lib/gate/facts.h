@@ -25,12 +25,19 @@ struct conn_facts {
     bool tls;                /* the client's connection is encrypted */
     bool monitor;     /* [gatehouse] mode: the caller speaks no refusal, the log says would= */
     const char *auth; /* authenticated user; NULL: none */
+
+    /* told, or found by gate_connect() where it had to ask; what is told is not
+     * asked */
     bool score_known, score_none;
     double score;
-    uint32_t owner;            /* 0: none */
-    const char *country;       /* "" none */
+    bool owner_known;
+    uint32_t owner; /* 0: none */
+    bool country_known;
+    char country[3];           /* "JP"; "" none */
+    bool lists_known;          /* told: listed is all there is */
     const char *const *listed; /* DNS list zones that list the client */
     size_t nlisted;
+    bool score_failed, owner_failed, country_failed; /* asked in vain; counts as none */
 
     /* found by gate_connect() */
     const struct listener *listener; /* NULL: none matches */

@@ -76,6 +76,16 @@ static const struct variable *variable_at(const char *at)
     return NULL;
 }
 
+bool hatvars_needs_owner(const char *text)
+{
+    for (const char *at = strchr(text, '$'); at != NULL; at = strchr(at + 1, '$')) {
+        const struct variable *variable = variable_at(at + 1);
+        if (variable != NULL && variable->value == value_orgid)
+            return true;
+    }
+    return false;
+}
+
 static void expand_into(struct strbuf *out, const char *text, const struct conn_facts *conn)
 {
     for (const char *at = text; *at != '\0'; at++) {

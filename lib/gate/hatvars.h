@@ -12,4 +12,7 @@
  * (escape_reply); NULL when out of memory. text itself without variables. */
 const char *hatvars_expand(const char *text, const struct conn_facts *conn, struct arena *arena);
 
+/* Does the text name $OrgID, so that it needs the client's network owner? */
+bool hatvars_needs_owner(const char *text);
+
 #endif

@@ -68,6 +68,17 @@ static void put_client(struct logline *line, const struct conn_facts *conn)
     log_word(line, "verified", conn->host.class == HOST_VERIFIED ? "yes" : "no");
 }
 
+/* A look-up without an answer counts as none, and is told apart here. */
+static void put_failed(struct logline *line, const struct conn_facts *conn)
+{
+    char failed[32];
+
+    snprintf(failed, sizeof failed, "%s%s%s", conn->score_failed ? ",score" : "",
+             conn->owner_failed ? ",owner" : "", conn->country_failed ? ",country" : "");
+    if (failed[0] != '\0')
+        log_word(line, "failed", failed + 1);
+}
+
 static void put_class(struct logline *line, const struct conn_facts *conn)
 {
     char score[16] = "none";
@@ -80,6 +91,13 @@ static void put_class(struct logline *line, const struct conn_facts *conn)
     log_text(line, "policy", slice_of(conn->policy->name));
     log_word(line, "access", policy_access_name((enum policy_access)conn->policy->keys.access));
     log_word(line, "score", score);
+    if (conn->owner_known && conn->owner != 0)
+        log_uint(line, "owner", conn->owner);
+    else if (conn->owner_known)
+        log_word(line, "owner", "none");
+    if (conn->country_known)
+        log_word(line, "country", conn->country[0] != '\0' ? conn->country : "none");
+    put_failed(line, conn);
 }
 
 void journal_connect(const struct conn_facts *conn, const struct verdict *verdict)

@@ -64,3 +64,16 @@ const struct listener *listener_named(const struct listeners *listeners, const c
     }
     return NULL;
 }
+
+bool listener_uses_reputation(const struct listener *listener)
+{
+    switch ((enum listener_reputation)listener->keys->use_reputation) {
+    case REPUTATION_AUTO:
+        return listener->keys->type == LISTENER_PUBLIC;
+    case REPUTATION_YES:
+        return true;
+    case REPUTATION_NO:
+        return false;
+    }
+    return false;
+}

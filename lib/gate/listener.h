@@ -58,6 +58,10 @@ struct arrival {
     uint16_t local_port; /* 0 not known */
 };
 
+/* Are score and owner looked up for classification, and do entries with them
+ * match ([listener] use_reputation)? */
+bool listener_uses_reputation(const struct listener *listener);
+
 /* The listener all of whose criteria match, most criteria first, then file
  * order (SPEC 4, step 1). NULL: none and no fallback. */
 const struct listener *listener_for(const struct listeners *listeners,

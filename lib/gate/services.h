@@ -13,6 +13,7 @@
 #include "lib/base/answer.h"
 #include "lib/base/ip.h"
 #include "lib/base/mailaddr.h"
+#include "lib/tables/hat.h"
 
 struct callahead_plan;
 struct conn_facts;
@@ -23,6 +24,11 @@ struct services {
     /* The client's host name. conn: for what the MTA already found out. */
     void (*host)(void *ctx, const struct conn_facts *conn, mono_us deadline,
                  struct host_answer *answer_out);
+
+    /* Everything the table wants to know of the client, asked at once. listed in
+     * the order of wants->zones, which live as long as the listener. */
+    void (*lookups)(void *ctx, const struct conn_facts *conn, const struct hat_wants *wants,
+                    mono_us deadline, struct lookup_answer *answer_out);
 
     /* literal_named: a RAT entry names the recipient's address literal, so
      * asking there is the administrator's wish. */

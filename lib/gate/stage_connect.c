@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "lib/gate/hatvars.h"
+
 static bool choose_listener(struct stage *stage)
 {
     stage->conn->listener = listener_for(stage->listeners, &stage->conn->arrival);
@@ -16,24 +18,119 @@ static bool find_host_name(struct stage *stage)
     return false;
 }
 
-static bool classify(struct stage *stage)
+/* --- look-ups ------------------------------------------------------------------------ */
+
+static struct hat_client client_of(const struct conn_facts *conn)
 {
-    struct conn_facts *conn = stage->conn;
+    bool reputation = listener_uses_reputation(conn->listener);
     struct hat_client client = {
         .ip = conn->client,
         .host = conn->host.class == HOST_UNKNOWN ? NULL : &conn->host,
-        .score_known = conn->score_known,
+        .score_known = conn->score_known && reputation,
         .score_none = conn->score_none,
         .score = conn->score,
-        .owner = conn->owner,
+        .owner = reputation ? conn->owner : 0,
         .listed = conn->listed,
         .nlisted = conn->nlisted,
     };
 
-    snprintf(client.country, sizeof client.country, "%s", conn->country);
+    memcpy(client.country, conn->country, sizeof client.country);
+    return client;
+}
+
+/* Takes out what is known, or not to be asked on this listener; is any left? */
+static bool still_wanted(const struct conn_facts *conn, struct hat_wants *wants)
+{
+    bool reputation = listener_uses_reputation(conn->listener);
+
+    wants->score = wants->score && reputation && !conn->score_known;
+    wants->owner = wants->owner && reputation && !conn->owner_known;
+    wants->country = wants->country && !conn->country_known;
+    if (conn->lists_known)
+        wants->nzones = 0;
+    return wants->score || wants->owner || wants->country || wants->nzones > 0;
+}
+
+/* A failure is as good as nothing known; nothing asked changes nothing. */
+static void keep_reputation(struct conn_facts *conn, const struct lookup_answer *answer)
+{
+    if (answer->score != LOOKUP_NOT_ASKED) {
+        conn->score_known = true;
+        conn->score_none = answer->score != LOOKUP_FOUND;
+        conn->score = answer->value;
+    }
+    if (answer->owner != LOOKUP_NOT_ASKED) {
+        conn->owner_known = true;
+        conn->owner = answer->owner == LOOKUP_FOUND ? answer->owner_number : 0;
+    }
+    if (answer->country != LOOKUP_NOT_ASKED) {
+        conn->country_known = true;
+        if (answer->country == LOOKUP_FOUND)
+            memcpy(conn->country, answer->country_code, sizeof conn->country);
+    }
+    conn->score_failed |= answer->score == LOOKUP_FAILED;
+    conn->owner_failed |= answer->owner == LOOKUP_FAILED;
+    conn->country_failed |= answer->country == LOOKUP_FAILED;
+}
+
+/* Without memory no list has the client: better than refusing it for that. */
+static void keep_listed(struct stage *stage, const struct hat_wants *wants,
+                        const struct lookup_answer *answer)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < wants->nzones; i++)
+        n += answer->listed[i];
+    const char **listed = n > 0 ? arena_alloc(stage->gate->arena, n * sizeof *listed) : NULL;
+    if (listed == NULL)
+        return;
+    stage->conn->listed = listed;
+    for (size_t i = 0; i < wants->nzones; i++) {
+        if (answer->listed[i])
+            listed[stage->conn->nlisted++] = wants->zones[i];
+    }
+}
+
+static void ask(struct stage *stage, struct hat_wants *wants)
+{
+    const struct services *services = stage->gate->services;
+    struct lookup_answer answer;
+
+    if (!still_wanted(stage->conn, wants))
+        return;
+    services->lookups(services->ctx, stage->conn, wants, stage->gate->deadline, &answer);
+    keep_reputation(stage->conn, &answer);
+    keep_listed(stage, wants, &answer);
+}
+
+static bool look_up(struct stage *stage)
+{
+    struct hat_client client = client_of(stage->conn);
+    struct hat_wants wants;
+
+    hat_wants(stage->conn->listener->hat, &client, &wants);
+    ask(stage, &wants);
+    return false;
+}
+
+/* --- classification -------------------------------------------------------------------- */
+
+static bool classify(struct stage *stage)
+{
+    struct conn_facts *conn = stage->conn;
+    struct hat_client client = client_of(conn);
+
     hat_decide(conn->listener->hat, &client, &conn->match);
     conn->policy = conn->match.policy;
     return false;
+}
+
+/* $OrgID in the text, but no entry had to know the owner. */
+static void find_owner_for(struct stage *stage, const char *text)
+{
+    struct hat_wants wants = {.owner = true};
+
+    if (hatvars_needs_owner(text))
+        ask(stage, &wants);
 }
 
 /* A refusal is made here in any case; reject_at only says when it is spoken. */
@@ -52,6 +149,7 @@ static bool act(struct stage *stage)
     const struct policy_keys *keys = &stage->conn->policy->keys;
     switch ((enum policy_access)keys->access) {
     case POLICY_REJECT:
+        find_owner_for(stage, keys->reject_text);
         stage_refuse_with(stage, REASON_HAT_REJECTED, keys->reject_code, keys->reject_text);
         return keep_refusal(stage);
     case POLICY_TCPREFUSE:
@@ -68,7 +166,7 @@ static bool act(struct stage *stage)
 void gate_connect(const struct gate *gate, const struct listeners *listeners,
                   struct conn_facts *conn, struct verdict *verdict_out)
 {
-    static stage_step *const steps[] = {choose_listener, find_host_name, classify, act};
+    static stage_step *const steps[] = {choose_listener, find_host_name, look_up, classify, act};
     struct stage stage = {
         .gate = gate, .listeners = listeners, .conn = conn, .verdict = verdict_out};
 

@@ -155,6 +155,16 @@ static mono_us life_of(const struct dns *dns, const struct dns_verdict *verdict)
 
 /* --- flights -------------------------------------------------------------- */
 
+static size_t write_key(char key[KEY_MAX + 1], enum dns_type type, const char *name)
+{
+    size_t n = 0;
+    key[n++] = (char)type;
+    for (const char *p = name; *p != '\0' && n < KEY_MAX; p++)
+        key[n++] = ascii_lower(*p);
+    key[n] = '\0';
+    return n;
+}
+
 static struct flight *flight_new(struct dns *dns, enum dns_type type, const char *name)
 {
     struct flight *flight = calloc(1, sizeof *flight);
@@ -169,10 +179,7 @@ static struct flight *flight_new(struct dns *dns, enum dns_type type, const char
     flight->type = type;
     flight->dns = dns;
     flight->started = mono_now();
-    flight->key[0] = (char)type;
-    flight->key_size = 1;
-    for (const char *p = name; *p != '\0' && flight->key_size < KEY_MAX; p++)
-        flight->key[flight->key_size++] = ascii_lower(*p);
+    flight->key_size = write_key(flight->key, type, name);
     flight->job.name = flight->key + 1;
     flight->job.rrtype = dns_message_rrtype(type);
     return flight;
@@ -429,7 +436,35 @@ bool dns_reconfigure(struct dns *dns, const struct dns_keys *keys, struct err *e
     return true;
 }
 
+/* --- forgetting ------------------------------------------------------------ */
+
 void dns_cache_clear(struct dns *dns)
 {
     cache_clear(dns->cache);
+}
+
+void dns_forget(struct dns *dns, enum dns_type type, const char *name)
+{
+    char key[KEY_MAX + 1];
+    (void)cache_remove(dns->cache, (struct slice){key, write_key(key, type, name)});
+}
+
+/* Remove? A key is a type and a name. */
+static bool is_below(struct slice key, const void *value, size_t size, mono_us expires, void *arg)
+{
+    const char *zone = arg;
+    size_t n = strlen(zone);
+    (void)value;
+    (void)size;
+    (void)expires;
+    if (key.n < 1 + n || memcmp(key.p + key.n - n, zone, n) != 0)
+        return false;
+    return key.n == 1 + n || key.p[key.n - n - 1] == '.';
+}
+
+void dns_forget_below(struct dns *dns, const char *zone)
+{
+    char key[KEY_MAX + 1];
+    (void)write_key(key, DNS_A, zone);
+    cache_each(dns->cache, mono_now(), is_below, key + 1);
 }

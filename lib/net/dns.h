@@ -102,5 +102,9 @@ void dns_drop(struct dns_query *query); /* takes NULL */
 struct dns_query *dns_ask_ptr(struct dns *dns, const struct ip *ip, mono_us deadline);
 
 void dns_cache_clear(struct dns *dns);
+/* Forget one answer, so that the next question goes out. */
+void dns_forget(struct dns *dns, enum dns_type type, const char *name);
+/* Forget all answers about zone and names below it; goes through the cache. */
+void dns_forget_below(struct dns *dns, const char *zone);
 
 #endif

@@ -15,7 +15,11 @@
  *                                    ptr_tempfail, ptr_mismatch, unknown
  *     client [tls|notls] [auth=U|noauth] [score=N|score=none] [owner=N] [country=CC]
  *            [listed=ZONE] [monitor]
+ *     lookups [score=N|none|failed] [owner=N|none|failed] [country=CC|none|failed]
+ *            [listed=ZONE]... [ms=N] what the sources will say when they are asked
  *     connect IP [daemon=NAME] [local=IP] [port=N]
+ *     wanted [score] [owner] [country] [ZONE]...
+ *                                    what was asked at connect; "|" between two times
  *     size N                         SIZE= of the next MAIL
  *     mail TEXT                      the client's words after "MAIL FROM:"
  *     callahead CLASS [code=N] [status=S] [text=T] [server=S] [cached] [ms=N]

@@ -10,6 +10,7 @@
 #include "lib/gate/journal.h"
 #include "lib/gate/stage.h"
 #include "lib/net/smtp_class.h"
+#include "t/unit/gate/stage_lookups.h"
 
 #define LISTED_MAX 4
 #define BUDGET MONO_SECONDS(25)
@@ -57,6 +58,7 @@ struct run {
 
     struct host_answer host;
     uint32_t host_ms;
+    struct stage_lookups lookups;
     struct callahead_answer answer;
     bool scripted; /* answer waits to be fetched */
     bool answer_takes_memory;
@@ -122,6 +124,16 @@ static void give_host(void *ctx, const struct conn_facts *conn, mono_us deadline
     *answer_out = run->host;
 }
 
+static void give_lookups(void *ctx, const struct conn_facts *conn, const struct hat_wants *wants,
+                         mono_us deadline, struct lookup_answer *answer_out)
+{
+    struct run *run = ctx;
+    assert_ptr_equal(conn, &run->conn);
+    run->until = deadline;
+    now += MONO_MS(run->lookups.ms);
+    stage_lookups_give(&run->lookups, wants, answer_out);
+}
+
 static void give_answer(void *ctx, const struct callahead_plan *plan,
                         const struct mailaddr *recipient, bool literal_named, mono_us deadline,
                         struct callahead_answer *answer_out)
@@ -172,12 +184,25 @@ static void set_score(struct run *run, const char *value)
     run->conn.score = run->conn.score_none ? 0 : strtod(value, NULL);
 }
 
+static void set_owner(struct run *run, const char *value)
+{
+    run->conn.owner_known = true;
+    run->conn.owner = (uint32_t)number(run, value);
+}
+
+static void set_country(struct run *run, const char *value)
+{
+    run->conn.country_known = true;
+    snprintf(run->conn.country, sizeof run->conn.country, "%s", value);
+}
+
 static void add_listed(struct run *run, const char *zone)
 {
     if (run->conn.nlisted == LISTED_MAX)
         wrong(run, "too many zones");
     run->listed[run->conn.nlisted++] = arena_dup(run->conn_arena, zone);
     run->conn.listed = run->listed;
+    run->conn.lists_known = true;
 }
 
 static void step_client(struct run *run, char *rest)
@@ -195,13 +220,23 @@ static void step_client(struct run *run, char *rest)
         else if ((value = case_value(word, "score")) != NULL)
             set_score(run, value);
         else if ((value = case_value(word, "owner")) != NULL)
-            run->conn.owner = (uint32_t)number(run, value);
+            set_owner(run, value);
         else if ((value = case_value(word, "listed")) != NULL)
             add_listed(run, value);
         else if ((value = case_value(word, "country")) != NULL)
-            run->conn.country = arena_dup(run->conn_arena, value);
+            set_country(run, value);
         else
             wrong(run, "no such fact: %s", word);
+    }
+}
+
+static void step_lookups(struct run *run, char *rest)
+{
+    const char *word;
+    run->lookups = (struct stage_lookups){.nlisting = 0};
+    while ((word = case_word(&rest)) != NULL) {
+        if (!stage_lookups_set(&run->lookups, word))
+            wrong(run, "no such look-up: %s", word);
     }
 }
 
@@ -332,6 +367,7 @@ static void step_connect(struct run *run, char *rest)
         else
             wrong(run, "no such fact: %s", word);
     }
+    run->lookups.wanted[0] = '\0';
     struct gate gate = begin_command(run, run->conn_arena);
     gate_connect(&gate, &run->in_force->listeners, &run->conn, &run->verdict);
     end_command(run);
@@ -429,6 +465,11 @@ static void step_log(struct run *run, char *rest)
     must_be(run, "log", run->log, rest);
 }
 
+static void step_wanted(struct run *run, char *rest)
+{
+    must_be(run, "wanted", run->lookups.wanted, rest);
+}
+
 static void step_asked(struct run *run, char *rest)
 {
     must_be(run, "asked", run->asked, rest);
@@ -448,6 +489,8 @@ static const struct {
     {"callahead", step_callahead},
     {"rcpt", step_rcpt},
     {"asked", step_asked},
+    {"lookups", step_lookups},
+    {"wanted", step_wanted},
     {"eom", step_eom},
     {"close", step_close},
     {"queue-id", step_queue_id},
@@ -494,8 +537,7 @@ static void begin_run(struct run *run, const struct stage_test *test)
                  .arrival = {.daemon_name = ""},
                  .mta_name = "",
                  .mta_resolve = "",
-                 .helo = "",
-                 .country = ""},
+                 .helo = ""},
         .mail = {.queue_id = ""},
         .in_force = world_find(test->world, ""),
         .conn_arena = arena_new(0),
@@ -503,7 +545,8 @@ static void begin_run(struct run *run, const struct stage_test *test)
         .tight_arena = arena_new(0),
         .host = {.class = HOST_UNKNOWN},
     };
-    run->services = (struct services){.ctx = run, .host = give_host, .callahead = give_answer};
+    run->services = (struct services){
+        .ctx = run, .host = give_host, .lookups = give_lookups, .callahead = give_answer};
     assert_non_null(run->conn_arena);
     assert_non_null(run->mail_arena);
     assert_non_null(run->tight_arena);

@@ -1,0 +1,73 @@
+/*
+ * dnslist.h - the DNS lists in use: asked for clients, watched by their test
+ * points, left out while they are not fit to be believed (SPEC 3.1, RFC 5782).
+ *
+ * A list is believed only while its last check was good. Checks: when it is
+ * first asked, every 10 minutes, and soon after DNSLIST_RUN_MAX clients in a row
+ * were listed, so that a list that begins to list everybody is caught by its
+ * first few answers. A list that fails its check or does not answer
+ * DNSLIST_FAILURES_MAX questions in a row is suspended: it lists nobody, is not
+ * asked, and is checked every 30 s until it is good again. Its cached answers are
+ * forgotten then. Suspending and resuming are logged once each; answers that are
+ * neither yes nor no at most once a minute for each list.
+ *
+ * Answers are kept by the DNS cache; dnslists_forget() empties it of a list's.
+ *
+ * One mutex, a leaf, held for a few reads and writes of counters; never around
+ * a question, the log or a wait. Lists stay known until dnslists_free().
+ */
+#ifndef LIB_NET_DNSLIST_H
+#define LIB_NET_DNSLIST_H
+
+#include "lib/net/dnslist_read.h"
+
+#define DNSLIST_CHECK_EVERY MONO_SECONDS(600)
+#define DNSLIST_RECHECK_EVERY MONO_SECONDS(30) /* while suspended */
+#define DNSLIST_FAILURES_MAX 5
+#define DNSLIST_RUN_MAX 10
+#define DNSLIST_RUN_PAUSE MONO_SECONDS(10) /* between checks because of such a run */
+
+struct dnslists;
+
+struct dnslists *dnslists_new(struct dns *dns); /* dns borrowed; NULL: out of memory */
+/* No dnslist_ask() may run or follow, queries must be dropped. Takes NULL. */
+void dnslists_free(struct dnslists *lists);
+
+/* --- one thread (the daemon's main), never blocks ------------------------------- */
+
+/* These lists and no others are checked from now on. false: out of memory, some
+ * are not; they are still checked when they are asked. */
+NODISCARD bool dnslists_watch(struct dnslists *lists, const char *const *zones, size_t n);
+/* Begin checks that are due, end those whose answers are there. Several times a
+ * second. */
+void dnslists_tick(struct dnslists *lists);
+
+/* --- any thread ------------------------------------------------------------------ */
+
+/* One question; the caller's storage. */
+struct dnslist_query {
+    struct dnslists *lists;
+    struct dnslist *list; /* NULL: not asked */
+    struct dns_query *client;
+    struct dns_query *points[DNSLIST_POINTS]; /* the list is not checked yet */
+    bool checks;
+    bool patient; /* a time-out is the list's fault */
+};
+
+/* Never blocks. zone: canonical. A local address (ip_is_local) and one whose name
+ * would be too long are not asked about, nor is a suspended list. patient: the
+ * deadline leaves the list all the time it may have. */
+void dnslist_ask(struct dnslists *lists, const char *zone, const struct ip *ip, mono_us deadline,
+                 bool patient, struct dnslist_query *query_out);
+bool dnslist_ready(const struct dnslist_query *query); /* dnslist_wait() does not block */
+/* Blocks until the answer or the deadline given at dnslist_ask(). */
+enum dnslist_class dnslist_wait(struct dnslist_query *query);
+void dnslist_drop(struct dnslist_query *query);
+
+/* What is known of a list now. */
+enum dnslist_health dnslists_health(struct dnslists *lists, const char *zone);
+
+/* Forget what a list has answered; NULL: all lists. */
+void dnslists_forget(struct dnslists *lists, const char *zone);
+
+#endif

@@ -1,0 +1,78 @@
+/* stage_lookups.c - see stage_lookups.h. */
+#include "t/unit/gate/stage_lookups.h"
+
+#include <string.h>
+
+#include "t/unit/gate/stage_case.h"
+
+static void note(struct stage_lookups *lookups, const char *word)
+{
+    size_t n = strlen(lookups->wanted);
+    snprintf(lookups->wanted + n, sizeof lookups->wanted - n, "%s%s", n > 0 ? " " : "", word);
+}
+
+/* none, failed, or a value: LOOKUP_FOUND. */
+static enum lookup_outcome outcome_of(const char *value)
+{
+    if (strcmp(value, "failed") == 0)
+        return LOOKUP_FAILED;
+    return strcmp(value, "none") == 0 ? LOOKUP_NONE : LOOKUP_FOUND;
+}
+
+bool stage_lookups_set(struct stage_lookups *lookups, const char *word)
+{
+    struct lookup_answer *known = &lookups->known;
+    const char *value;
+
+    if ((value = case_value(word, "score")) != NULL) {
+        known->score = outcome_of(value);
+        known->value = strtod(value, NULL);
+    } else if ((value = case_value(word, "owner")) != NULL) {
+        known->owner = outcome_of(value);
+        known->owner_number = (uint32_t)strtoul(value, NULL, 10);
+    } else if ((value = case_value(word, "country")) != NULL) {
+        known->country = outcome_of(value);
+        snprintf(known->country_code, sizeof known->country_code, "%.2s", value);
+    } else if ((value = case_value(word, "listed")) != NULL &&
+               lookups->nlisting < STAGE_LISTING_MAX) {
+        lookups->listing[lookups->nlisting++] = value;
+    } else if ((value = case_value(word, "ms")) != NULL) {
+        lookups->ms = (uint32_t)strtoul(value, NULL, 10);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool lists(const struct stage_lookups *lookups, const char *zone)
+{
+    size_t i = 0;
+    while (i < lookups->nlisting && strcmp(lookups->listing[i], zone) != 0)
+        i++;
+    return i < lookups->nlisting;
+}
+
+/* Answers to what was not wanted are there too: nobody may look at them. */
+void stage_lookups_give(struct stage_lookups *lookups, const struct hat_wants *wants,
+                        struct lookup_answer *answer_out)
+{
+    if (lookups->wanted[0] != '\0')
+        note(lookups, "|");
+    *answer_out = lookups->known;
+    if (wants->score)
+        note(lookups, "score");
+    else
+        answer_out->score = LOOKUP_NOT_ASKED;
+    if (wants->owner)
+        note(lookups, "owner");
+    else
+        answer_out->owner = LOOKUP_NOT_ASKED;
+    if (wants->country)
+        note(lookups, "country");
+    else
+        answer_out->country = LOOKUP_NOT_ASKED;
+    for (size_t i = 0; i < wants->nzones; i++) {
+        note(lookups, wants->zones[i]);
+        answer_out->listed[i] = lists(lookups, wants->zones[i]);
+    }
+}

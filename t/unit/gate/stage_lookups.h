@@ -1,0 +1,26 @@
+/*
+ * stage_lookups.h - what score, owner, country and DNS lists say in a stage case,
+ * and a record of what was wanted. Tests only.
+ */
+#ifndef T_UNIT_GATE_STAGE_LOOKUPS_H
+#define T_UNIT_GATE_STAGE_LOOKUPS_H
+
+#include "lib/tables/hat.h"
+
+#define STAGE_LISTING_MAX 4
+
+struct stage_lookups {
+    struct lookup_answer known;
+    const char *listing[STAGE_LISTING_MAX]; /* zones that will say they have the client */
+    size_t nlisting;
+    uint32_t ms;
+    char wanted[400]; /* "score bl.example", " | " between two calls */
+};
+
+/* One word of the step `lookups`; false: it is none. Borrows the word. */
+bool stage_lookups_set(struct stage_lookups *lookups, const char *word);
+/* Notes what is wanted and answers. */
+void stage_lookups_give(struct stage_lookups *lookups, const struct hat_wants *wants,
+                        struct lookup_answer *answer_out);
+
+#endif
