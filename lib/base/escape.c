@@ -22,7 +22,7 @@ static bool put_hex(struct out *out, const char *before, char byte)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char u = (unsigned char)byte;
-    char piece[4];
+    char piece[ESCAPE_JSON_WORST];
     size_t n = strlen(before);
     memcpy(piece, before, n);
     piece[n] = digits[u >> 4];
@@ -106,6 +106,36 @@ size_t escape_reply(struct slice in, char *out, size_t room)
         if (blank && i > 0 && ascii_is_space(in.p[i - 1]))
             continue;
         if (!put(&to, blank ? " " : n ? in.p + i : "?", used))
+            break;
+    }
+    out[to.n] = '\0';
+    return to.n;
+}
+
+/* U+0080...U+009F are two bytes, of which the second says which. */
+static bool put_json(struct out *out, struct slice s, size_t *used)
+{
+    bool high = s.n > 1 && (unsigned char)s.p[0] == 0xc2 && (unsigned char)s.p[1] < 0xa0 &&
+                str_utf8_length(s) == 2;
+    size_t n = shown(s);
+    *used = n ? n : high ? 2 : 1;
+    if (n == 1 && strchr("\\\"", s.p[0]))
+        return put(out, (const char[]){'\\', s.p[0]}, 2);
+    if (n > 0)
+        return put(out, s.p, n);
+    if (!high && (unsigned char)s.p[0] >= 128)
+        return put(out, "\xef\xbf\xbd", 3);
+    return put_hex(out, "\\u00", s.p[high]);
+}
+
+size_t escape_json(struct slice in, char *out, size_t room)
+{
+    struct out to = {out, 0, room};
+    size_t used = 1;
+    if (room == 0)
+        return 0;
+    for (size_t i = 0; i < in.n; i += used) {
+        if (!put_json(&to, rest_of(in, i), &used))
             break;
     }
     out[to.n] = '\0';

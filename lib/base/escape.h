@@ -12,7 +12,8 @@
 #include "lib/base/base.h"
 #include "lib/base/str.h"
 
-#define ESCAPE_WORST 4 /* output bytes for one byte of input, at most */
+#define ESCAPE_WORST 4      /* output bytes for one byte of input, at most */
+#define ESCAPE_JSON_WORST 6 /* the same of escape_json() */
 
 /* logfmt value without the surrounding quotes: control bytes, 127, and bytes
  * that are no well-formed UTF-8 become \xNN, and so do U+0080...U+009F, which
@@ -31,6 +32,10 @@ size_t escape_line(struct slice in, char *out, size_t room);
  * no UTF-8 become '?'; runs of blanks and tabs become one blank. '%' is left alone:
  * milter/reply.c doubles it. */
 size_t escape_reply(struct slice in, char *out, size_t room);
+
+/* JSON string without its quotes (RFC 8259 section 7), in UTF-8; what terminals
+ * obey becomes \u00NN, a byte that is no UTF-8 becomes U+FFFD. */
+size_t escape_json(struct slice in, char *out, size_t room);
 
 /* LDAP filter value, RFC 4515 section 3: * ( ) \ NUL and bytes above 127. */
 size_t escape_ldap(struct slice in, char *out, size_t room);

@@ -33,15 +33,27 @@ int64_t mono_wall_seconds(void)
     return read_clock(CLOCK_REALTIME) / MONO_SECONDS(1);
 }
 
+static size_t put_utc(int64_t at, char text[MONO_WALL_TEXT_MAX])
+{
+    time_t seconds = (time_t)at;
+    struct tm tm = {0};
+    gmtime_r(&seconds, &tm);
+    return strftime(text, MONO_WALL_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+}
+
 const char *mono_wall_text(char text[MONO_WALL_TEXT_MAX])
 {
     mono_us now = read_clock(CLOCK_REALTIME);
-    time_t seconds = (time_t)(now / MONO_SECONDS(1));
     int ms = (int)(now % MONO_SECONDS(1) / MONO_MS(1));
-    struct tm tm = {0};
-    gmtime_r(&seconds, &tm);
-    size_t n = strftime(text, MONO_WALL_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+    size_t n = put_utc(now / MONO_SECONDS(1), text);
     snprintf(text + n, MONO_WALL_TEXT_MAX - n, ".%03dZ", ms);
+    return text;
+}
+
+const char *mono_wall_at(int64_t seconds, char text[MONO_WALL_TEXT_MAX])
+{
+    size_t n = put_utc(seconds, text);
+    snprintf(text + n, MONO_WALL_TEXT_MAX - n, "Z");
     return text;
 }
 

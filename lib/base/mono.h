@@ -26,6 +26,8 @@ int64_t mono_wall_seconds(void);
  * text. */
 #define MONO_WALL_TEXT_MAX 32
 const char *mono_wall_text(char text[MONO_WALL_TEXT_MAX]);
+/* The same of a moment in wall-clock seconds, "2026-01-02T03:04:05Z". */
+const char *mono_wall_at(int64_t seconds, char text[MONO_WALL_TEXT_MAX]);
 
 /* Milliseconds until deadline for poll(2): 0 when passed, -1 for MONO_NEVER,
  * rounded up so that a caller does not spin in the last millisecond. */

@@ -36,6 +36,17 @@ static void check_log(struct slice in, struct slice out)
         CHECK(out.n <= in.n && memcmp(out.p, in.p, out.n) == 0);
 }
 
+static void check_json(struct slice out)
+{
+    for (size_t i = 0; i < out.n; i++) {
+        CHECK(out.p[i] != '"');
+        if (out.p[i] == '\\') {
+            i++;
+            CHECK(i < out.n && strchr("\\\"u", out.p[i]));
+        }
+    }
+}
+
 static void check_ldap(struct slice out)
 {
     for (size_t i = 0; i < out.n; i++)
@@ -52,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(out);
     check_log(in, run(escape_log, in, out, room));
     run(escape_line, in, out, room);
+    check_json(run(escape_json, in, out, room));
     struct slice reply = run(escape_reply, in, out, room);
     CHECK(!memmem(reply.p, reply.n, "  ", 2));
     size_t n = escape_ldap(in, out, room);

@@ -67,6 +67,22 @@ static void reply_texts(void **state)
     check(escape_reply, samples, ARRAY_LEN(samples));
 }
 
+static void json_strings(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        {S(""), ""},
+        {S("a b=c/d"), "a b=c/d"},
+        {S("say \"a\\b\""), "say \\\"a\\\\b\\\""},
+        {S("\r\n\t\0\x7f"), "\\u000d\\u000a\\u0009\\u0000\\u007f"},
+        {S("\xc3\xa4\xe2\x82\xac"), "\xc3\xa4\xe2\x82\xac"},
+        {S("\xc2\x9b\xc2\xa0"), "\\u009b\xc2\xa0"},
+        {S("\xff-\xc2"), "\xef\xbf\xbd-\xef\xbf\xbd"},
+        {S("\xed\xa0\x80"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+    };
+    check(escape_json, samples, ARRAY_LEN(samples));
+}
+
 static void ldap_filters(void **state)
 {
     (void)state;
@@ -133,9 +149,13 @@ static void quotes_where_logfmt_needs_them(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(log_values),          cmocka_unit_test(lines_for_people),
-        cmocka_unit_test(reply_texts),         cmocka_unit_test(ldap_filters),
-        cmocka_unit_test(cuts_between_pieces), cmocka_unit_test(quotes_where_logfmt_needs_them),
+        cmocka_unit_test(log_values),
+        cmocka_unit_test(lines_for_people),
+        cmocka_unit_test(json_strings),
+        cmocka_unit_test(reply_texts),
+        cmocka_unit_test(ldap_filters),
+        cmocka_unit_test(cuts_between_pieces),
+        cmocka_unit_test(quotes_where_logfmt_needs_them),
     };
     return cmocka_run_group_tests_name("base/escape", tests, NULL, NULL);
 }
