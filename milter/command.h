@@ -28,6 +28,10 @@ int command_check(const struct command *command, const char *conf, int argc, cha
 int command_config(const struct command *command, const char *conf, int argc, char **argv);
 int command_trace(const struct command *command, const char *conf, int argc, char **argv);
 int command_maps(const struct command *command, const char *conf, int argc, char **argv);
+int command_reload(const struct command *command, const char *conf, int argc, char **argv);
+int command_status(const struct command *command, const char *conf, int argc, char **argv);
+int command_stats(const struct command *command, const char *conf, int argc, char **argv);
+int command_cache(const struct command *command, const char *conf, int argc, char **argv);
 int command_mta_config(const struct command *command, const char *conf, int argc, char **argv);
 
 /* Print how the command is used, after a line saying what is wrong (NULL:

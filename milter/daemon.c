@@ -15,6 +15,8 @@
 #include "milter/registry.h"
 #include "milter/signals.h"
 #include "milter/socketfile.h"
+#include "milter/tally.h"
+#include "milter/verbs.h"
 #include "milter/wake.h"
 
 #define TICK_MS 250 /* closed sessions are reaped this often: no wake-up for each */
@@ -33,6 +35,10 @@ struct daemon {
     struct socketfile socket_file;
     struct wake *wake;
     struct house house;
+    struct running running;
+    struct verbs_world world;
+    struct control *control;    /* NULL: there is none */
+    struct err control_trouble; /* why */
     pthread_t filter;
     atomic_bool filter_done;
 };
@@ -85,7 +91,33 @@ static bool is_in_use(const struct daemon *daemon, struct err *err)
            !err_set(err, ERR_SYSTEM, "another program is listening on %s", daemon->settings.socket);
 }
 
-static bool open_socket(struct daemon *daemon)
+/* A socket at the place of the default is a convenience: many a host has no
+ * such folder. One that was asked for must be there. */
+static bool open_control(struct daemon *daemon)
+{
+    const struct settings_keys *keys = daemon->settings.keys;
+    struct control_setup setup = {
+        .path = keys->control_socket,
+        .rules = {.user = daemon->identity.uid, .has_group = keys->control_group[0] != '\0'},
+        .verbs = verbs,
+        .nverbs = verbs_count,
+        .ctx = &daemon->world,
+        .poke = signals_poke,
+    };
+    struct err err = {0};
+
+    if (!privilege_find_group(keys->control_group, &daemon->identity, &setup.group, &err))
+        return complain(daemon, "control_group", &err);
+    setup.rules.group = setup.group;
+    daemon->control = control_open(&setup, &err);
+    if (daemon->control == NULL &&
+        conf_is_set(conf_find(daemon->first, "gatehouse", ""), "control_socket"))
+        return complain(daemon, "control_socket", &err);
+    daemon->control_trouble = err;
+    return true;
+}
+
+static bool open_sockets(struct daemon *daemon)
 {
     const struct settings *settings = &daemon->settings;
     struct err err = {0};
@@ -101,6 +133,8 @@ static bool open_socket(struct daemon *daemon)
         !socketfile_own(&daemon->socket_file, settings->socket_path, daemon->identity.uid,
                         daemon->identity.socket_gid, &err))
         return complain(daemon, "socket", &err);
+    if (!open_control(daemon))
+        return false;
     if (!privilege_drop(&daemon->identity, &err))
         return complain(daemon, "user", &err);
     return true;
@@ -115,6 +149,9 @@ static bool open_log(struct daemon *daemon)
     if (!log_open(target, settings->log_path, settings->log_facility, settings->log_level,
                   "gatehoused", &err))
         return complain(daemon, "log", &err);
+    if (daemon->control == NULL)
+        log_note(LOG_AT_WARNING, "control", "there is no control socket: %s",
+                 daemon->control_trouble.text);
     return true;
 }
 
@@ -150,16 +187,17 @@ static bool read_tables(struct daemon *daemon)
 
     problems_init(&problems);
     struct snapshot *snapshot = snapshot_build(daemon->path, &problems);
-    if (snapshot == NULL)
-        problems_print(&problems, stderr);
-    else
+    if (snapshot != NULL) {
         log_problems(&problems);
+        snapshot_store_init(&daemon->house.snapshots, snapshot);
+        running_init(&daemon->running, daemon->path, &daemon->house, !daemon->foreground,
+                     &problems);
+        raise_descriptors(snapshot);
+    } else {
+        problems_print(&problems, stderr);
+    }
     problems_done(&problems);
-    if (snapshot == NULL)
-        return false;
-    snapshot_store_init(&daemon->house.snapshots, snapshot);
-    raise_descriptors(snapshot);
-    return true;
+    return snapshot != NULL;
 }
 
 static void *serve(void *arg)
@@ -191,7 +229,9 @@ static bool start_threads(struct daemon *daemon)
         engine_new(daemon->house.snapshots.current, wake_before_wait, daemon->wake, &err);
     if (daemon->house.engine == NULL)
         return complain(daemon, NULL, &err);
-    if (!signals_listen(&err))
+    daemon->house.tally = tally_new();
+    daemon->world = (struct verbs_world){.house = &daemon->house, .running = &daemon->running};
+    if (!signals_listen(&err) || (daemon->control != NULL && !control_start(daemon->control, &err)))
         return complain(daemon, NULL, &err);
 
     int sys = pthread_create(&daemon->filter, NULL, serve, daemon);
@@ -202,46 +242,13 @@ static bool start_threads(struct daemon *daemon)
     return true;
 }
 
-/* --- reload ------------------------------------------------------------------------- */
-
-static void log_change(const char *line, bool restart, void *arg)
-{
-    (void)arg;
-    log_note(LOG_AT_INFO, "reload", "%s%s", line, restart ? " (after a restart)" : "");
-}
-
-static void take_over(struct daemon *daemon, struct snapshot *next)
-{
-    struct err err = {0};
-
-    conf_compare(daemon->house.snapshots.current->conf, next->conf, log_change, NULL);
-    if (!engine_reconfigure(daemon->house.engine, next, &err))
-        log_note(LOG_AT_ERROR, "reload", "[dns]: %s; the old settings stay", err.text);
-    log_set_level(next->settings.log_level);
-    snapshot_publish(&daemon->house.snapshots, next);
-    log_note(LOG_AT_INFO, "reload", "the new configuration is in force");
-}
-
-static void reload(struct daemon *daemon)
-{
-    struct problems problems;
-    struct err err = {0};
-
-    notify_state("RELOADING=1");
-    if (!daemon->foreground && !log_reopen(&err))
-        log_note(LOG_AT_ERROR, "reload", "%s; the old log file stays open", err.text);
-    problems_init(&problems);
-    struct snapshot *next = snapshot_build(daemon->path, &problems);
-    log_problems(&problems);
-    problems_done(&problems);
-    if (next != NULL)
-        take_over(daemon, next);
-    else
-        log_note(LOG_AT_ERROR, "reload", "the running configuration stays");
-    notify_state("READY=1");
-}
-
 /* --- stop ----------------------------------------------------------------------------- */
+
+static void close_control(struct daemon *daemon)
+{
+    control_close(daemon->control);
+    daemon->control = NULL;
+}
 
 /* Running callbacks get their time; whatever begins now is tempfailed. */
 static bool wait_for_quiet(struct daemon *daemon)
@@ -264,6 +271,7 @@ static void stop(struct daemon *daemon)
 {
     notify_state("STOPPING=1");
     log_note(LOG_AT_INFO, "stop", "stopping");
+    close_control(daemon);
     socketfile_remove(&daemon->socket_file);
     bool quiet = wait_for_quiet(daemon);
     session_reap(&daemon->house);
@@ -273,6 +281,8 @@ static void stop(struct daemon *daemon)
         return;
     engine_free(daemon->house.engine);
     snapshot_store_done(&daemon->house.snapshots);
+    running_done(&daemon->running);
+    stats_free(daemon->house.tally);
     wake_free(daemon->wake);
     conf_free(daemon->first);
 }
@@ -297,6 +307,15 @@ static void drain(int fd)
     (void)!read(fd, &count, sizeof count);
 }
 
+static void reload(struct daemon *daemon)
+{
+    struct strbuf report; /* the log has it all */
+
+    strbuf_init(&report);
+    (void)running_reload(&daemon->running, &report);
+    strbuf_done(&report);
+}
+
 static _Noreturn void serve_until_stopped(struct daemon *daemon)
 {
     struct pollfd event = {.fd = signals_fd(), .events = POLLIN};
@@ -308,6 +327,8 @@ static _Noreturn void serve_until_stopped(struct daemon *daemon)
         engine_tick(daemon->house.engine);
         if (signals_reload())
             reload(daemon);
+        if (daemon->control != NULL)
+            control_serve(daemon->control);
     }
     bool asked = signals_stop();
     if (!asked)
@@ -325,7 +346,7 @@ static bool start(struct daemon *daemon)
         return false;
     if (!daemon->foreground && !daemonize_begin(&err))
         return complain(daemon, NULL, &err);
-    return open_socket(daemon) && open_log(daemon) && read_tables(daemon) && start_threads(daemon);
+    return open_sockets(daemon) && open_log(daemon) && read_tables(daemon) && start_threads(daemon);
 }
 
 int daemon_main(const char *path, bool foreground)
@@ -341,6 +362,7 @@ int daemon_main(const char *path, bool foreground)
         notify_state("READY=1");
         serve_until_stopped(&daemon);
     }
+    close_control(&daemon);
     log_stop_thread();
     socketfile_remove(&daemon.socket_file);
     wake_free(daemon.wake);

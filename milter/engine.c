@@ -78,6 +78,11 @@ void engine_tick(struct engine *engine)
     dnslists_tick(engine->dnslists);
 }
 
+struct callahead *engine_callahead(const struct engine *engine)
+{
+    return engine->callahead;
+}
+
 /* --- host names -------------------------------------------------------------- */
 
 /* {client_resolve}: what the MTA found out itself. */

@@ -27,6 +27,9 @@ void engine_tick(struct engine *engine);
 NODISCARD bool engine_reconfigure(struct engine *engine, const struct snapshot *snapshot,
                                   struct err *err);
 
+/* The call-ahead pool, for status and cache. */
+struct callahead *engine_callahead(const struct engine *engine);
+
 /* Services that ask for real, by the rules of snapshot (borrowed). */
 struct engine_view {
     struct engine *engine;

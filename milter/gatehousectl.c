@@ -21,6 +21,10 @@ static const struct command commands[] = {
     {"maps", "--mta postfix --output DIR [--check] [--force] [--no-compile] [--compiler PATH]",
      command_maps},
     {"mta-config", "--mta postfix [--output DIR] [--queue-directory DIR]", command_mta_config},
+    {"reload", "", command_reload},
+    {"status", "[--json]", command_status},
+    {"stats", "[--prometheus]", command_stats},
+    {"cache", "list [--json] | flush ADDRESS|@DOMAIN|--negative|--all", command_cache},
 };
 
 int command_usage(const struct command *command, const char *wrong)

@@ -49,7 +49,14 @@ bool privilege_find(const char *user, const char *socket_group, struct identity 
     if (identity_out->needed && !find_user(user, identity_out, err))
         return false;
     identity_out->socket_gid = identity_out->gid;
-    return socket_group[0] == '\0' || find_group(socket_group, &identity_out->socket_gid, err);
+    return privilege_find_group(socket_group, identity_out, &identity_out->socket_gid, err);
+}
+
+bool privilege_find_group(const char *name, const struct identity *identity, gid_t *gid_out,
+                          struct err *err)
+{
+    *gid_out = identity->gid;
+    return name[0] == '\0' || find_group(name, gid_out, err);
 }
 
 bool privilege_drop(const struct identity *identity, struct err *err)

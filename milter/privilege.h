@@ -24,6 +24,10 @@ struct identity {
 NODISCARD bool privilege_find(const char *user, const char *socket_group,
                               struct identity *identity_out, struct err *err);
 
+/* The group called name; identity's own when it is "". */
+NODISCARD bool privilege_find_group(const char *name, const struct identity *identity,
+                                    gid_t *gid_out, struct err *err);
+
 /* Become identity, for good; checked. */
 NODISCARD bool privilege_drop(const struct identity *identity, struct err *err);
 

@@ -5,6 +5,7 @@
 #include "lib/base/log.h"
 #include "lib/gate/journal.h"
 #include "lib/gate/stage.h"
+#include "milter/tally.h"
 
 #define CONNECTION_ARENA 1024
 #define MESSAGE_ARENA 2048
@@ -45,6 +46,13 @@ static struct gate gate_of(const struct session *session, const struct services 
         .arena = arena,
         .deadline = mono_now() + MONO_MS(settings->command_deadline),
     };
+}
+
+static void count(const struct session *session, enum tally_stage stage,
+                  const struct verdict *verdict)
+{
+    if (session->house->tally != NULL)
+        tally_count(session->house->tally, stage, verdict);
 }
 
 /* --- connect ------------------------------------------------------------------ */
@@ -119,6 +127,7 @@ struct session *session_open(struct house *house, const struct session_told *tol
     note_connection(session, told);
     gate_connect(&gate, &session->snapshot->listeners, &session->conn, verdict_out);
     journal_connect(&session->conn, verdict_out);
+    count(session, TALLY_CONNECT, verdict_out);
     return session;
 }
 
@@ -178,6 +187,7 @@ void session_mail(struct session *session, const struct session_mail_told *told,
     session->in_message = verdict_out->action == VERDICT_CONTINUE || session->conn.monitor;
     session->totals.messages += session->in_message;
     journal_mail(&session->conn, &session->mail, verdict_out);
+    count(session, TALLY_MAIL, verdict_out);
 }
 
 /* --- RCPT and the message ---------------------------------------------------------- */
@@ -226,6 +236,7 @@ void session_rcpt(struct session *session, const char *recipient, const char *qu
     else
         session->totals.refused++;
     journal_rcpt(&session->conn, &session->mail, &rcpt, verdict_out);
+    count(session, TALLY_RCPT, verdict_out);
 }
 
 bool session_monitors(const struct session *session)
@@ -250,6 +261,7 @@ void session_eom(struct session *session, const char *queue_id, struct verdict *
     note_queue_id(session, queue_id);
     gate_eom(&gate, &session->conn, session->received, verdict_out);
     journal_eom(&session->conn, &session->mail, session->received, verdict_out);
+    count(session, TALLY_EOM, verdict_out);
     session->in_message = false;
 }
 

@@ -24,6 +24,7 @@ struct session;
 struct house {
     struct snapshot_store snapshots;
     struct engine *engine;
+    struct stats *tally;  /* of decisions (tally.h); NULL: not counted */
     void (*closed)(void); /* called by session_close(): wake the reaper */
     atomic_uint_fast64_t icid, mid;
     _Atomic(struct session *) closing; /* stack */

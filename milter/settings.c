@@ -143,8 +143,13 @@ static void check_names(const struct building *b)
 static void check_paths(const struct building *b)
 {
     const struct settings_keys *keys = b->settings->keys;
+    size_t longest = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
     if (!keys->control_socket[0])
         conf_error(b->problems, b->section, "control_socket", "is empty; allowed: a file name");
+    if (strlen(keys->control_socket) > longest)
+        conf_error(b->problems, b->section, "control_socket",
+                   "the path has %zu bytes; allowed: at most %zu", strlen(keys->control_socket),
+                   longest);
     if (!keys->state_dir[0])
         conf_error(b->problems, b->section, "state_dir", "is empty; allowed: a file name");
 }

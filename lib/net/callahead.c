@@ -101,14 +101,6 @@ static struct callahead_memory *memory_get(struct callahead *pool,
     return memory;
 }
 
-struct remembered {
-    enum callahead_class class;
-    int code;
-    char status[12];
-    char server[SERVER_TEXT_MAX];
-    char text[ANSWER_TEXT_MAX];
-};
-
 static bool recall(struct callahead_memory *memory, struct slice key,
                    struct callahead_answer *answer_out)
 {

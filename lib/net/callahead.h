@@ -92,6 +92,28 @@ void callahead_ask(struct callahead *pool, const struct callahead_profile *profi
                    mono_us deadline, void (*about_to_wait)(void *arg), void *arg,
                    struct callahead_answer *answer_out);
 
+/* --- what is remembered --------------------------------------------------- */
+enum callahead_flush {
+    CALLAHEAD_FLUSH_ADDRESS, /* text: a recipient, canonical and in lower case (mailaddr.h: key) */
+    CALLAHEAD_FLUSH_DOMAIN,  /* text: a canonical domain */
+    CALLAHEAD_FLUSH_NEGATIVE,
+    CALLAHEAD_FLUSH_ALL
+};
+/* Forget answers, of all profiles; returns how many. */
+size_t callahead_flush(struct callahead *pool, enum callahead_flush what, const char *text);
+
+struct callahead_entry {
+    const char *profile;
+    struct slice recipient;
+    enum callahead_class class; /* VALID or USER_UNKNOWN */
+    const char *server;         /* who said so */
+    int64_t left;               /* seconds until it is asked again */
+};
+/* Visit every answer. A lock of the cache is held meanwhile: visit must be
+ * quick and call nothing of this header. */
+void callahead_list(struct callahead *pool,
+                    void (*visit)(const struct callahead_entry *entry, void *arg), void *arg);
+
 /* Counts for status lines. */
 struct callahead_stats {
     uint64_t asked, cached, joined, valid, unknown, failed;

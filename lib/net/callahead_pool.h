@@ -49,6 +49,15 @@ struct callahead_memory {
     atomic_uint turn; /* round robin over equal servers */
 };
 
+/* A value in it; text is kept only as far as it goes. */
+struct remembered {
+    enum callahead_class class;
+    int code;
+    char status[12];
+    char server[SERVER_TEXT_MAX];
+    char text[ANSWER_TEXT_MAX];
+};
+
 struct question {
     atomic_uint refs;
     struct callahead_profile profile;

@@ -6,7 +6,7 @@
         house.wait_log(event="close")
     # leaving it stops the daemon; a bad exit or a sanitizer's report raises
 
-[gatehouse] is written here: socket, user and what `gatehouse={...}` says. Files
+[gatehouse] is written here: sockets, user and what `gatehouse={...}` says. Files
 are relative to the folder. Started as root the daemon becomes USER.
 
 GATEHOUSE_BUILD says where the programs are.
@@ -81,7 +81,11 @@ class House:
         self.lines = []
         self.changed = threading.Condition()
         self.reader = None
-        self.settings = {"socket": self.choose_socket(at), **({"user": USER} if AS_ROOT else {})}
+        self.settings = {
+            "socket": self.choose_socket(at),
+            **({"user": USER} if AS_ROOT else {}),
+            "control_socket": "run/control.sock",
+        }
         self.settings.update(gatehouse or {})
         self.make_folder()
         for name, text in (files or {}).items():

@@ -1,0 +1,173 @@
+#include "milter/verbs.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "milter/form.h"
+#include "milter/tally.h"
+
+enum wire_status verbs_usage(struct strbuf *reply)
+{
+    strbuf_puts(reply, "the running daemon does not know this request\n");
+    return WIRE_USAGE;
+}
+
+bool verbs_only_word(const char *const *arguments, size_t n, const char *word, bool *given_out)
+{
+    *given_out = n == 1 && strcmp(arguments[0], word) == 0;
+    return n == 0 || *given_out;
+}
+
+/* --- reload ------------------------------------------------------------------------- */
+
+static enum wire_status reload(void *ctx, const char *const *arguments, size_t n,
+                               struct strbuf *reply)
+{
+    const struct verbs_world *world = ctx;
+
+    (void)arguments;
+    (void)n;
+    return running_reload(world->running, reply) ? WIRE_YES : WIRE_NO;
+}
+
+/* --- status ------------------------------------------------------------------------- */
+
+static void put_uptime(struct form *form, int64_t seconds)
+{
+    char text[48];
+
+    if (form->json) {
+        form_number(form, "uptime", (uint64_t)seconds);
+        return;
+    }
+    snprintf(text, sizeof text, "%lldd %02lldh %02lldm %02llds", (long long)(seconds / 86400),
+             (long long)(seconds / 3600 % 24), (long long)(seconds / 60 % 60),
+             (long long)(seconds % 60));
+    form_text(form, "uptime", text);
+}
+
+static void put_listeners(struct form *form, const struct snapshot *snapshot)
+{
+    struct strbuf names;
+
+    strbuf_init(&names);
+    for (size_t i = 0; i < snapshot->listeners.n; i++)
+        strbuf_printf(&names, "%s\n", snapshot->listeners.v[i]->name);
+    form_lines(form, "listeners", strbuf_text(&names));
+    strbuf_done(&names);
+}
+
+static void put_callahead(struct form *form, const struct house *house)
+{
+    struct callahead_stats stats;
+
+    callahead_get_stats(engine_callahead(house->engine), &stats);
+    form_number(form, "callahead_asked", stats.asked);
+    form_number(form, "callahead_cached", stats.cached);
+    form_number(form, "callahead_joined", stats.joined);
+    form_number(form, "callahead_valid", stats.valid);
+    form_number(form, "callahead_unknown", stats.unknown);
+    form_number(form, "callahead_failed", stats.failed);
+    form_number(form, "callahead_connections", stats.connections);
+    form_number(form, "callahead_servers_paused", stats.servers_paused);
+}
+
+static enum wire_status status(void *ctx, const char *const *arguments, size_t n,
+                               struct strbuf *reply)
+{
+    const struct verbs_world *world = ctx;
+    struct running_state state;
+    struct form form;
+    bool json;
+
+    if (!verbs_only_word(arguments, n, "json", &json))
+        return verbs_usage(reply);
+    struct snapshot *snapshot = snapshot_current(&world->house->snapshots);
+    running_copy(world->running, &state);
+    form_begin(&form, json, reply);
+    form_text(&form, "version", PACKAGE_VERSION);
+    form_number(&form, "pid", (uint64_t)getpid());
+    put_uptime(&form, mono_wall_seconds() - state.started);
+    form_text(&form, "configuration", world->running->path);
+    form_moment(&form, "loaded", state.loaded);
+    form_number(&form, "generation", state.generation);
+    form_text(&form, "mode",
+              snapshot->settings.keys->mode == SETTINGS_MONITOR ? "monitor" : "enforce");
+    put_listeners(&form, snapshot);
+    form_number(&form, "sessions", atomic_load(&world->house->open));
+    put_callahead(&form, world->house);
+    form_lines(&form, "warnings", state.warnings);
+    form_moment(&form, "reload_refused", state.refused);
+    form_lines(&form, "reload_errors", state.refusal);
+    form_end(&form);
+    running_state_done(&state);
+    snapshot_drop(snapshot);
+    return WIRE_YES;
+}
+
+/* --- stats -------------------------------------------------------------------------- */
+
+static void put_sample(struct strbuf *out, const char *name, const char *type, const char *help,
+                       uint64_t value)
+{
+    strbuf_printf(out, "# HELP gatehouse_%s %s\n# TYPE gatehouse_%s %s\ngatehouse_%s %llu\n", name,
+                  help, name, type, name, (unsigned long long)value);
+}
+
+static void put_samples(const struct verbs_world *world, struct strbuf *out)
+{
+    struct running_state state;
+    struct callahead_stats stats;
+
+    running_copy(world->running, &state);
+    callahead_get_stats(engine_callahead(world->house->engine), &stats);
+    put_sample(out, "start_time_seconds", "gauge", "When the daemon started.",
+               (uint64_t)state.started);
+    put_sample(out, "config_load_time_seconds", "gauge",
+               "When the configuration in force was loaded.", (uint64_t)state.loaded);
+    put_sample(out, "config_generation", "gauge", "How many configurations were loaded.",
+               state.generation);
+    put_sample(out, "config_reload_refused", "gauge", "Whether the last reload was refused.",
+               state.refused != 0);
+    put_sample(out, "sessions_open", "gauge", "Milter sessions open now.",
+               atomic_load(&world->house->open));
+    put_sample(out, "callahead_asked_total", "counter", "Recipients asked for.", stats.asked);
+    put_sample(out, "callahead_cached_total", "counter", "Of these, answered from the cache.",
+               stats.cached);
+    put_sample(out, "callahead_joined_total", "counter",
+               "Of these, answered by a question already under way.", stats.joined);
+    put_sample(out, "callahead_valid_total", "counter", "Answers: the recipient exists.",
+               stats.valid);
+    put_sample(out, "callahead_unknown_total", "counter", "Answers: no such user.", stats.unknown);
+    put_sample(out, "callahead_failed_total", "counter", "Questions without a verdict.",
+               stats.failed);
+    put_sample(out, "callahead_connections", "gauge", "Connections to mailbox hosts.",
+               stats.connections);
+    put_sample(out, "callahead_servers_paused", "gauge", "Mailbox hosts left alone after failures.",
+               stats.servers_paused);
+    running_state_done(&state);
+}
+
+static enum wire_status statistics(void *ctx, const char *const *arguments, size_t n,
+                                   struct strbuf *reply)
+{
+    const struct verbs_world *world = ctx;
+    bool prometheus;
+
+    if (!verbs_only_word(arguments, n, "prometheus", &prometheus))
+        return verbs_usage(reply);
+    tally_print(world->house->tally, prometheus, reply);
+    if (prometheus)
+        put_samples(world, reply);
+    return WIRE_YES;
+}
+
+const struct control_verb verbs[] = {
+    {.name = "reload", .most = 0, .in_main = true, .run = reload},
+    {.name = "status", .most = 1, .run = status},
+    {.name = "stats", .most = 1, .run = statistics},
+    {.name = "cache-list", .most = 1, .run = verbs_cache_list},
+    {.name = "cache-flush", .least = 1, .most = 1, .run = verbs_cache_flush},
+};
+
+const size_t verbs_count = ARRAY_LEN(verbs);

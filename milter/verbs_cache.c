@@ -1,0 +1,109 @@
+/* Verbs about what call-ahead remembers. */
+#include "milter/verbs.h"
+
+#include <string.h>
+
+#include "lib/base/domain.h"
+#include "milter/form.h"
+
+/* --- list --------------------------------------------------------------------------- */
+
+struct list {
+    struct strbuf *reply;
+    bool json;
+};
+
+static const char *class_name(enum callahead_class class)
+{
+    return class == CALLAHEAD_VALID ? "valid" : "user_unknown";
+}
+
+static void put_entry(const struct callahead_entry *entry, void *arg)
+{
+    const struct list *list = arg;
+    struct form form;
+
+    if (!list->json) {
+        strbuf_add(list->reply, entry->recipient.p, entry->recipient.n);
+        strbuf_printf(list->reply, " %s %s %s %llds\n", class_name(entry->class), entry->profile,
+                      entry->server, (long long)entry->left);
+        return;
+    }
+    form_begin(&form, true, list->reply);
+    form_slice(&form, "address", entry->recipient);
+    form_text(&form, "class", class_name(entry->class));
+    form_text(&form, "profile", entry->profile);
+    form_text(&form, "server", entry->server);
+    form_number(&form, "left", (uint64_t)entry->left);
+    form_end(&form);
+}
+
+enum wire_status verbs_cache_list(void *ctx, const char *const *arguments, size_t n,
+                                  struct strbuf *reply)
+{
+    const struct verbs_world *world = ctx;
+    struct list list = {.reply = reply};
+
+    if (!verbs_only_word(arguments, n, "json", &list.json))
+        return verbs_usage(reply);
+    callahead_list(engine_callahead(world->house->engine), put_entry, &list);
+    return WIRE_YES;
+}
+
+/* --- flush -------------------------------------------------------------------------- */
+
+struct target {
+    enum callahead_flush what;
+    const char *text;
+    char domain[DOMAIN_MAX];
+};
+
+static bool parse_address(const char *text, struct arena *arena, struct target *target,
+                          struct err *err)
+{
+    struct mailaddr address;
+
+    if (!mailaddr_parse(slice_of(text), MAILADDR_STRICT, false, arena, &address, err))
+        return false;
+    target->what = CALLAHEAD_FLUSH_ADDRESS;
+    target->text = address.key;
+    return true;
+}
+
+static bool parse_target(const char *text, struct arena *arena, struct target *target,
+                         struct err *err)
+{
+    *target = (struct target){.text = ""};
+    if (strcmp(text, "--all") == 0 || strcmp(text, "--negative") == 0) {
+        target->what = strcmp(text, "--all") == 0 ? CALLAHEAD_FLUSH_ALL : CALLAHEAD_FLUSH_NEGATIVE;
+        return true;
+    }
+    if (text[0] != '@')
+        return parse_address(text, arena, target, err);
+    target->what = CALLAHEAD_FLUSH_DOMAIN;
+    target->text = target->domain;
+    return domain_canon(slice_of(text + 1), target->domain) ||
+           err_set(err, ERR_SYNTAX, "\"%.80s\" is no domain; allowed: @example.com", text);
+}
+
+enum wire_status verbs_cache_flush(void *ctx, const char *const *arguments, size_t n,
+                                   struct strbuf *reply)
+{
+    const struct verbs_world *world = ctx;
+    struct arena *arena = arena_new(0);
+    struct target target;
+    struct err err = {.text = "out of memory"};
+
+    (void)n;
+    if (arena == NULL || !parse_target(arguments[0], arena, &target, &err)) {
+        strbuf_printf(reply, "%s\n", err.text);
+        arena_free(arena);
+        return WIRE_USAGE;
+    }
+    size_t count =
+        callahead_flush(engine_callahead(world->house->engine), target.what, target.text);
+    strbuf_printf(reply, "%zu forgotten\n", count);
+    arena_free(arena);
+    bool any = target.what == CALLAHEAD_FLUSH_ALL || target.what == CALLAHEAD_FLUSH_NEGATIVE;
+    return count > 0 || any ? WIRE_YES : WIRE_NO;
+}
