@@ -85,6 +85,7 @@ struct smtp_dialog {
     /* ... and as answered. */
     unsigned accepted; /* recipients of it */
     bool began;        /* some MAIL was accepted in this session */
+    bool served;       /* a batch before the present one was answered */
 
     bool cut_off;
     struct dialog_answer failure;
@@ -142,7 +143,8 @@ static void fail(struct smtp_dialog *dialog, const char *why)
 }
 
 /* Nobody knows any more which reply belongs to which command: no answer of
- * this batch is worth anything. */
+ * this batch is worth anything. Where it may all be due to the batch before,
+ * they deserve a second try. */
 static void fail_protocol(struct smtp_dialog *dialog, const char *why)
 {
     char text[ANSWER_TEXT_MAX];
@@ -150,6 +152,7 @@ static void fail_protocol(struct smtp_dialog *dialog, const char *why)
         dialog->slots[i].given = false;
     snprintf(text, sizeof text, "protocol error: %s", why);
     fail(dialog, text);
+    dialog->cut_off = dialog->served;
 }
 
 void dialog_give_up(struct smtp_dialog *dialog, bool cut_off, const char *why)
@@ -270,6 +273,7 @@ void dialog_batch(struct smtp_dialog *dialog, const char *const *recipients, con
 {
     CHECK(dialog->state == STATE_IDLE || dialog->state == STATE_DONE);
     CHECK(n > 0 && n <= DIALOG_BATCH_MAX);
+    dialog->served = dialog->state == STATE_DONE;
     dialog->n = 0;
     if (!make_slots(dialog, n)) {
         fail(dialog, "out of memory");

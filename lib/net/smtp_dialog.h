@@ -82,9 +82,10 @@ const struct dialog_answer *dialog_answer(const struct smtp_dialog *dialog, size
 
 /* Why the dialogue broke: class, stage, code, text for all who wait. */
 const struct dialog_answer *dialog_failure(const struct smtp_dialog *dialog);
-/* Did a session that had begun well end by the server's 421, a close, or a
- * refusal of a later transaction? Who has no answer then may ask once more on
- * a fresh connection. */
+/* Did a session that had begun well end by the server's 421, a close, a
+ * refusal of a later transaction or, after the first batch, a surplus or
+ * malformed reply? Who has no answer then may ask once more on a fresh
+ * connection. */
 bool dialog_cut_off(const struct smtp_dialog *dialog);
 /* The driver gives up waiting, or cannot read or write any more: answers that
  * came count, the rest fails with these words. */

@@ -77,12 +77,12 @@ static void meet(const struct hostile *hostile)
     mono_us took = elapsed_ms(began);
     unsigned asked = peer_asked(&peer, "user@example.com");
     if (answer.class != hostile->class || answer.code != hostile->code ||
-        (hostile->asked != ANY && asked != hostile->asked) || took > TIMEOUT_MS + 100)
+        (hostile->asked != ANY && asked != hostile->asked) || took > TIMEOUT_MS + 500)
         fail_msg("%s: %s %d \"%s\", asked %u, %d ms", hostile->what, smtp_class_name(answer.class),
                  answer.code, answer.text, asked, (int)took);
     began = mono_now();
     client_done(&client);
-    assert_true(elapsed_ms(began) < 500);
+    assert_true(elapsed_ms(began) < 1500);
     peer_stop(&peer);
 }
 
@@ -100,12 +100,12 @@ static void test_late_reply(void **state)
     struct peer peer;
     struct client client;
     (void)state;
-    peer_start(&peer, "{\"rcpt\": [[\"^late\", \"delay:0.5:550 5.1.1 no\"]]}");
+    peer_start(&peer, "{\"rcpt\": [[\"^late\", \"delay:1:550 5.1.1 no\"]]}");
     client_init(&client, peer.port, 0);
-    client.keys.timeout = 300;
+    client.keys.timeout = 600;
     client_expect(&client, "good@example.com", CALLAHEAD_VALID, 250);
     client_expect(&client, "late@example.com", CALLAHEAD_SERVER_ILL, 0);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 25; i++) {
         pause_ms(100);
         struct callahead_answer answer = client_asks(&client, "next@example.com");
         if (answer.class != CALLAHEAD_VALID)
@@ -130,7 +130,7 @@ static void test_idle_surprises(void **state)
         peer_start(&peer, settings[i]);
         client_init(&client, peer.port, 0);
         client_expect(&client, "first@example.com", CALLAHEAD_VALID, 250);
-        pause_ms(100);
+        pause_ms(500);
         client_expect(&client, "second@example.com", CALLAHEAD_VALID, 250);
         assert_int_equal(peer_count(&peer, "connections"), 2);
         assert_int_equal(peer_asked(&peer, "second@example.com"), 1);
@@ -154,7 +154,7 @@ static void test_others_unaffected(void **state)
     assert_int_equal(client_ask(&to_dead, "a@example.com", 100).class, CALLAHEAD_SERVER_ILL);
     mono_us began = mono_now();
     assert_int_equal(client_ask(&to_alive, "b@example.com", 1000).class, CALLAHEAD_VALID);
-    assert_true(elapsed_ms(began) < 500);
+    assert_true(elapsed_ms(began) < 1500);
     arena_free(to_dead.arena);
     client_done(&to_alive);
     peer_stop(&dead);
