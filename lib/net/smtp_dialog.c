@@ -11,6 +11,7 @@
 #include <string.h>
 #include "lib/base/escape.h"
 #include "lib/net/smtp_class.h"
+#include "lib/net/smtp_offers.h"
 
 enum state {
     STATE_GREETING, /* up to the end of EHLO, HELO or STARTTLS */
@@ -51,8 +52,6 @@ struct expected {
 /* RSET and MAIL before each recipient of a batch, and QUIT. */
 #define EXPECTED_MAX (3 * DIALOG_BATCH_MAX + 1)
 #define RCPT_BYTES_MAX 1000 /* of one address */
-
-enum { OFFERS_PIPELINING = 1, OFFERS_STARTTLS = 2, OFFERS_SMTPUTF8 = 4 };
 
 struct slot {
     bool given;
@@ -251,7 +250,7 @@ static const char *refuse_recipient(const struct smtp_dialog *dialog, const char
         if ((unsigned char)recipient[i] >= 128 && !utf8)
             return "an address with 8-bit bytes needs SMTPUTF8";
     }
-    if (utf8 && !(dialog->offers & OFFERS_SMTPUTF8))
+    if (utf8 && !(dialog->offers & SMTP_OFFERS_SMTPUTF8))
         return "the server does not offer SMTPUTF8";
     return NULL;
 }
@@ -359,34 +358,10 @@ static void on_greeting(struct smtp_dialog *dialog)
         fail_reply(dialog, COMMAND_CONNECT, false);
 }
 
-static unsigned offers_in(struct slice text)
-{
-    static const struct {
-        const char *keyword;
-        unsigned offer;
-    } known[] = {{"PIPELINING", OFFERS_PIPELINING},
-                 {"STARTTLS", OFFERS_STARTTLS},
-                 {"SMTPUTF8", OFFERS_SMTPUTF8}};
-    unsigned offers = 0;
-    bool first_line = true;
-    while (text.n > 0) {
-        const char *end = memchr(text.p, '\n', text.n);
-        size_t n = end ? (size_t)(end - text.p) : text.n;
-        for (size_t i = 0; i < ARRAY_LEN(known) && !first_line; i++) {
-            if (slice_is_nocase(slice_trim((struct slice){text.p, n}), known[i].keyword))
-                offers |= known[i].offer;
-        }
-        first_line = false;
-        n += end != NULL;
-        text = (struct slice){text.p + n, text.n - n};
-    }
-    return offers;
-}
-
 static void on_hello_done(struct smtp_dialog *dialog)
 {
     bool wanted = dialog->settings.tls != DIALOG_TLS_OFF && !dialog->tls_done;
-    if (wanted && (dialog->offers & OFFERS_STARTTLS)) {
+    if (wanted && (dialog->offers & SMTP_OFFERS_STARTTLS)) {
         strbuf_puts(&dialog->out, "STARTTLS\r\n");
         put(dialog, COMMAND_STARTTLS, 0);
     } else if (wanted && dialog->settings.tls == DIALOG_TLS_REQUIRE) {
@@ -402,7 +377,7 @@ static void on_ehlo(struct smtp_dialog *dialog)
     const struct smtp_reply *reply = &dialog->parser.reply;
     dialog->offers = 0;
     if (is_success(dialog)) {
-        dialog->offers = offers_in(smtp_reply_text(reply));
+        dialog->offers = smtp_offers(smtp_reply_text(reply));
         on_hello_done(dialog);
     } else if (reply->code / 100 == 5 && !dialog->settings.lmtp && !dialog->tls_done) {
         strbuf_printf(&dialog->out, "HELO %s\r\n", dialog->settings.hostname);
@@ -584,7 +559,7 @@ bool dialog_cut_off(const struct smtp_dialog *dialog)
 
 bool dialog_has_pipelining(const struct smtp_dialog *dialog)
 {
-    return (dialog->offers & OFFERS_PIPELINING) && !dialog->settings.no_pipelining;
+    return (dialog->offers & SMTP_OFFERS_PIPELINING) && !dialog->settings.no_pipelining;
 }
 
 unsigned dialog_rejected(const struct smtp_dialog *dialog)
