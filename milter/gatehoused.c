@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "milter/daemon.h"
 
@@ -18,11 +18,16 @@ static int usage(FILE *out, int status)
     return status;
 }
 
-/* The daemon leaves its folder; the file is read again at every reload. */
+/* The daemon leaves its folder, and reads the file again at every reload. Links
+ * in its name are not resolved: where they lead may be another place by then. */
 static const char *absolute(const char *file, char room[PATH_MAX])
 {
-    const char *path = realpath(file, room);
-    return path != NULL ? path : file; /* opening it will say what is wrong */
+    char folder[PATH_MAX];
+
+    if (file[0] == '/' || getcwd(folder, sizeof folder) == NULL)
+        return file;
+    int n = snprintf(room, PATH_MAX, "%s/%s", folder, file);
+    return n > 0 && n < PATH_MAX ? room : file; /* opening it will say what is wrong */
 }
 
 int main(int argc, char **argv)

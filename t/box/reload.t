@@ -8,7 +8,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import smtpserver
-from house import House
+from house import DAEMON, House
 from milter_client import Closed
 from tap import Tap
 
@@ -98,6 +98,40 @@ def bad_configurations():
         log = it.reload()
         tap.ok(any("after a restart" in line for line in log), "a new socket waits for a restart, and the log says so", log)
         tap.eq(sees(it, "<u@b.example>"), ["continue"] * 3, "... and the old one is served")
+
+
+def point(link, target):
+    os.symlink(target, link + ".new")
+    os.rename(link + ".new", link)
+
+
+@tap.part
+def links():
+    """A configuration that is a link: paths start where it is named, and a new target is seen."""
+    with House(CONF, {"rat": ACCEPT_A}, start=False) as it:
+        for version in ("v1", "v2"):
+            os.mkdir(os.path.join(it.folder, version))
+        os.rename(it.path, os.path.join(it.folder, "v1", "conf"))
+        it.configure(CONF.replace("rat = rat", "rat = v2/rat"))
+        os.rename(it.path, os.path.join(it.folder, "v2", "conf"))
+        it.write("v2/rat", ACCEPT_B)
+        point(it.path, "v1/conf")
+        tap.eq(it.ctl("check")[0], 0, "check follows the link")
+        it.start()
+        tap.eq(sees(it, "<u@a.example>"), ["continue"] * 3, "the daemon does, and finds the RAT where check did")
+        point(it.path, "v2/conf")
+        it.reload()
+        tap.eq(sees(it, "<u@b.example>"), ["continue"] * 3, "a reload follows it to its new target")
+
+
+@tap.part
+def relative_name():
+    with House(CONF, {"rat": ACCEPT_A}, start=False) as it:
+        it.command = lambda *more: [DAEMON, "-c", "gatehouse.conf", *more]
+        it.start(cwd=it.folder)
+        it.write("rat", ACCEPT_B)
+        it.reload()
+        tap.eq(sees(it, "<u@b.example>"), ["continue"] * 3, "a relative name of the configuration")
 
 
 @tap.part

@@ -149,15 +149,15 @@ class House:
     def command(self, *more):
         return [DAEMON, "-c", self.path, *more]
 
-    def start(self):
-        """Starts the daemon in the foreground and waits until it serves."""
+    def start(self, **more):
+        """Starts the daemon in the foreground and waits until it serves. more: of subprocess.Popen."""
         self.lines = []
         self.process = subprocess.Popen(
             self.command("-f"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            cwd="/",
+            **{"cwd": "/", **more},
         )
         self.reader = threading.Thread(target=self.read_log, args=(self.process.stderr,), daemon=True)
         self.reader.start()
