@@ -13,8 +13,10 @@ The script is text, one line each, '#' begins a comment:
     example.com TXT "one string" "and another"
     many.example A 10.0.0.1-100         a hundred records
     9.2.0.192.in-addr.arpa PTR mail.example.com
+    *.example.net A 192.0.2.3           every name below that stands nowhere else
     bad.example !servfail               how to answer any question for the name
     bad.example/AAAA !drop              ... a question for one type
+    *.bad.example !drop                 ... and about names below
     slow.example !nxdomain soa=5        several words
 
     !nxdomain !nodata !servfail !refused    that answer
@@ -122,18 +124,30 @@ class Zone:
             target = words[0].lower().rstrip(".") if rrtype == "CNAME" else None
             self.records.setdefault(name, []).append((rrtype, ttl, pack_data(rrtype, words), target))
 
+    def owner_of(self, name, known):
+        """The name in `known` that speaks for it: its own, or the next wildcard."""
+        rest = name
+        while rest and name not in known:
+            _, _, rest = rest.partition(".")
+            if "*." + rest in known:
+                return "*." + rest
+        return name
+
     def tricks_for(self, name, rrtype):
+        name = self.owner_of(name, {key[0] for key in self.tricks})
         return {**self.tricks.get((name, None), {}), **self.tricks.get((name, rrtype), {})}
 
     def exists(self, name):
-        names = list(self.records) + [key[0] for key in self.tricks]
-        return any(other == name or other.endswith("." + name) for other in names)
+        names = {*self.records, *(key[0] for key in self.tricks)}
+        if self.owner_of(name, names) in names:
+            return True
+        return any(other.endswith("." + name) for other in names)
 
     def find(self, name, rrtype):
         """Answer records, packed, and whether the last name exists."""
         answers = []
         for _ in range(ALIASES_MAX):
-            here = self.records.get(name, [])
+            here = self.records.get(self.owner_of(name, self.records), [])
             found = [r for r in here if r[0] == rrtype]
             aliases = [r for r in here if r[0] == "CNAME" and rrtype != "CNAME"]
             for kind, ttl, data, _target in found or aliases:

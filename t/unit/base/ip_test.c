@@ -222,6 +222,57 @@ static void test_special(void **state)
     }
 }
 
+static void test_local(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool local;
+    } rows[] = {
+        {"9.255.255.255", false},
+        {"10.0.0.0", true},
+        {"10.255.255.255", true},
+        {"11.0.0.0", false},
+        {"100.63.255.255", false},
+        {"100.64.0.0", true},
+        {"100.127.255.255", true},
+        {"100.128.0.0", false},
+        {"169.253.255.255", false},
+        {"169.254.0.0", true},
+        {"169.254.255.255", true},
+        {"169.255.0.0", false},
+        {"172.15.255.255", false},
+        {"172.16.0.0", true},
+        {"172.31.255.255", true},
+        {"172.32.0.0", false},
+        {"192.167.255.255", false},
+        {"192.168.0.0", true},
+        {"192.168.255.255", true},
+        {"192.169.0.0", false},
+        {"192.0.2.1", false},
+        {"127.0.0.1", true},
+        {"0.0.0.0", true},
+        {"224.0.0.1", true},
+        {"255.255.255.255", true},
+        {"::ffff:10.0.0.1", true},
+        {"::1", true},
+        {"::", true},
+        {"fbff::1", false},
+        {"fc00::1", true},
+        {"fdff::1", true},
+        {"fe00::1", false},
+        {"fe80::1", true},
+        {"ff02::1", true},
+        {"2001:db8::1", false},
+        {"2001:4860:4860::8888", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct ip ip = parse(rows[i].text);
+        if (ip_is_local(&ip) != rows[i].local)
+            fail_msg("%s: expected %d", rows[i].text, rows[i].local);
+    }
+}
+
 static void test_reverse_name(void **state)
 {
     (void)state;
@@ -247,7 +298,7 @@ int main(void)
         cmocka_unit_test(test_parse_and_print), cmocka_unit_test(test_parse_refuses),
         cmocka_unit_test(test_v4_and_order),    cmocka_unit_test(test_sockaddr),
         cmocka_unit_test(test_networks),        cmocka_unit_test(test_special),
-        cmocka_unit_test(test_reverse_name),
+        cmocka_unit_test(test_local),           cmocka_unit_test(test_reverse_name),
     };
     return cmocka_run_group_tests_name("ip", tests, NULL, NULL);
 }

@@ -174,6 +174,16 @@ static void long_values_are_cut_at_whole_characters(void **state)
     }
 }
 
+static void only_orgid_needs_the_owner(void **state)
+{
+    (void)state;
+    assert_true(hatvars_needs_owner("$OrgID"));
+    assert_true(hatvars_needs_owner("5.7.1 $group of $oRgId, go"));
+    assert_true(hatvars_needs_owner("$$orgid"));
+    assert_false(hatvars_needs_owner(""));
+    assert_false(hatvars_needs_owner("OrgID $OrgIDs $Org $HATEntry $"));
+}
+
 static void out_of_memory_is_told(void **state)
 {
     struct conn_facts conn = suspect();
@@ -198,6 +208,7 @@ int main(void)
         cmocka_unit_test(what_is_not_known_is_none),
         cmocka_unit_test(foreign_bytes_become_harmless),
         cmocka_unit_test(long_values_are_cut_at_whole_characters),
+        cmocka_unit_test(only_orgid_needs_the_owner),
         cmocka_unit_test(out_of_memory_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

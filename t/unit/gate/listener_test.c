@@ -186,6 +186,24 @@ static void words_mean_their_enum(void **state)
     }
 }
 
+static void auto_reputation_is_for_public_listeners(void **state)
+{
+    (void)state;
+    static const struct {
+        int type, word;
+        bool used;
+    } rows[] = {
+        {LISTENER_PUBLIC, REPUTATION_AUTO, true}, {LISTENER_PUBLIC, REPUTATION_YES, true},
+        {LISTENER_PUBLIC, REPUTATION_NO, false},  {LISTENER_PRIVATE, REPUTATION_AUTO, false},
+        {LISTENER_PRIVATE, REPUTATION_YES, true}, {LISTENER_PRIVATE, REPUTATION_NO, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct listener_keys keys = {.type = rows[i].type, .use_reputation = rows[i].word};
+        struct listener listener = {.keys = &keys};
+        assert_int_equal(listener_uses_reputation(&listener), rows[i].used);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -193,6 +211,7 @@ int main(void)
         cmocka_unit_test(names_are_found_exactly),
         cmocka_unit_test(defaults_are_those_of_the_manual),
         cmocka_unit_test(words_mean_their_enum),
+        cmocka_unit_test(auto_reputation_is_for_public_listeners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -431,6 +431,37 @@ static void test_threads(void **state)
     dns_free(dns);
 }
 
+static void test_forgetting(void **state)
+{
+    (void)state;
+    struct dns *dns = start("bl.example A 127.0.0.2\na.bl.example A 127.0.0.2\n"
+                            "xbl.example A 127.0.0.2\na.bl.example TXT x\n");
+    static const struct {
+        enum dns_type type;
+        const char *name;
+    } questions[] = {{DNS_A, "bl.example"},
+                     {DNS_A, "a.bl.example"},
+                     {DNS_TXT, "a.bl.example"},
+                     {DNS_A, "xbl.example"}};
+    static const bool left[][4] = {{false, true, true, true},    /* bl.example, A */
+                                   {false, false, false, true}}; /* all of bl.example */
+    for (size_t round = 0; round < ARRAY_LEN(left); round++) {
+        for (size_t i = 0; i < ARRAY_LEN(questions); i++)
+            (void)ask(dns, questions[i].type, questions[i].name);
+        if (round == 0)
+            dns_forget(dns, DNS_A, "BL.example");
+        else
+            dns_forget_below(dns, "BL.example");
+        for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
+            struct dns_query *query = dns_ask(dns, questions[i].type, questions[i].name, soon());
+            assert_int_equal(dns_wait(query, MONO_NEVER)->cached, left[round][i]);
+            dns_drop(query);
+        }
+    }
+    dns_forget(dns, DNS_A, "never.asked.example");
+    dns_free(dns);
+}
+
 static void test_server_syntax(void **state)
 {
     (void)state;
@@ -521,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_second_server_and_reconfigure),
         cmocka_unit_test(test_end_with_questions_under_way),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_forgetting),
         cmocka_unit_test(test_server_syntax),
         cmocka_unit_test(test_check_names_every_mistake),
     };

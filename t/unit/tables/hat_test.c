@@ -250,6 +250,48 @@ static void test_wants(void **state)
     end(&scene);
 }
 
+static void test_asks(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct hat_wants found;
+    begin(&scene, groups, ARRAY_LEN(groups));
+    hat_asks(scene.hat, &found);
+    assert_true(found.score && found.owner && found.country);
+    assert_int_equal(found.nzones, 1);
+    assert_string_equal(found.zones[0], "bl.example");
+    end(&scene);
+    /* Groups that are passed over ask for nothing. */
+    begin(&scene, &groups[1], 1);
+    hat_asks(scene.hat, &found);
+    assert_false(found.score || found.owner || found.country);
+    assert_int_equal(found.nzones, 0);
+    end(&scene);
+}
+
+/* What is known already decides as much as a static entry. */
+static void test_wants_by_what_is_known(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct hat_wants found;
+    begin(&scene, groups, ARRAY_LEN(groups));
+    struct hat_client client = {.ip = ip_from_v4(0x01010101), .owner = 64500};
+    hat_wants(scene.hat, &client, &found); /* the first look-up entry there is */
+    assert_false(found.score || found.owner || found.country);
+    assert_int_equal(found.nzones, 0);
+    client = (struct hat_client){.ip = client.ip, .score_known = true, .score = -2};
+    hat_wants(scene.hat, &client, &found); /* of SUSPECT: only ALLOWED's owner comes before */
+    assert_true(found.owner);
+    assert_false(found.score || found.country);
+    assert_int_equal(found.nzones, 0);
+    client.score = 5; /* matches nothing, leaves all to ask */
+    hat_wants(scene.hat, &client, &found);
+    assert_true(found.owner && found.country);
+    assert_int_equal(found.nzones, 1);
+    end(&scene);
+}
+
 /* --- problems and limits ---------------------------------------------------------------------- */
 
 static void test_problems(void **state)
@@ -384,6 +426,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_wins), cmocka_unit_test(test_places),
         cmocka_unit_test(test_walk),     cmocka_unit_test(test_wants),
+        cmocka_unit_test(test_asks),     cmocka_unit_test(test_wants_by_what_is_known),
         cmocka_unit_test(test_problems), cmocka_unit_test(test_warning_is_no_error),
         cmocka_unit_test(test_zones),    cmocka_unit_test(test_senders_file),
         cmocka_unit_test(test_empty),    cmocka_unit_test(test_wrong_file),

@@ -1,0 +1,332 @@
+/* lookups_test.c - score, owner, country and DNS lists, asked together. */
+#include "lib/net/lookups.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+#include "lib/base/log.h"
+#include "lib/net/scores.h"
+#include "t/unit/net/nameserver.h"
+#include "t/unit/tables/table_file.h"
+
+#define POINTS(zone) "2.0.0.127." zone " A 127.0.0.2\n"
+
+static struct nameserver server;
+
+struct scene {
+    struct dns *dns;
+    struct dnslists *lists;
+    struct reputation reputation;
+    struct lookups lookups;
+    struct lookup_answer answer;
+    unsigned waits;
+};
+
+static void count_wait(void *arg)
+{
+    unsigned *waits = arg;
+    (*waits)++;
+}
+
+static void begin(struct scene *scene, const char *score, const char *owner, const char *script)
+{
+    struct err err;
+    struct dns_keys keys = nameserver_keys(&server);
+    memset(scene, 0, sizeof *scene);
+    nameserver_script(&server, script);
+    scene->dns = dns_new(&keys, &err);
+    assert_non_null(scene->dns);
+    scene->lists = dnslists_new(scene->dns);
+    assert_non_null(scene->lists);
+    assert_true(
+        reputation_parse_source(score, 1U << REPUTATION_FROM_DNS, &scene->reputation.score, &err));
+    assert_true(
+        reputation_parse_source(owner, 1U << REPUTATION_FROM_DNS, &scene->reputation.owner, &err));
+    assert_true(reputation_parse_map("127.0.4.0-100 -> -10..10", &scene->reputation.map, &err));
+    scene->reputation.timeout = MONO_SECONDS(5);
+    scene->lookups = (struct lookups){.dns = scene->dns,
+                                      .lists = scene->lists,
+                                      .reputation = &scene->reputation,
+                                      .about_to_wait = count_wait,
+                                      .arg = &scene->waits};
+}
+
+static void end(struct scene *scene)
+{
+    dnslists_free(scene->lists);
+    dns_free(scene->dns);
+}
+
+static void ask(struct scene *scene, const char *address, const struct lookups_wanted *wanted,
+                mono_us deadline)
+{
+    struct ip ip;
+    assert_true(ip_parse(slice_of(address), &ip));
+    memset(&scene->answer, 0x5a, sizeof scene->answer);
+    lookups_ask(&scene->lookups, &ip, wanted, deadline, &scene->answer);
+}
+
+static unsigned all_questions(void)
+{
+    return nameserver_count(&server, "udp", "", "");
+}
+
+/* --- answers ------------------------------------------------------------------------- */
+
+static void test_scores(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ip;
+        enum lookup_outcome outcome;
+        double score;
+    } rows[] = {
+        {"192.0.2.1", LOOKUP_FOUND, -10}, {"192.0.2.2", LOOKUP_FOUND, 5},
+        {"192.0.2.3", LOOKUP_NONE, 0},    {"192.0.2.4", LOOKUP_NONE, 0},
+        {"192.0.2.5", LOOKUP_FAILED, 0},  {"192.0.2.6", LOOKUP_FAILED, 0},
+        {"192.0.2.7", LOOKUP_FAILED, 0},  {"192.0.2.8", LOOKUP_FAILED, 0},
+        {"192.0.2.9", LOOKUP_FOUND, 10},  {"2001:db8::1", LOOKUP_FOUND, 0},
+        {"192.168.0.1", LOOKUP_NONE, 0},
+    };
+    struct scene scene;
+    begin(&scene, "dns:score.example", "none",
+          "1.2.0.192.score.example A 127.0.4.0\n"
+          "2.2.0.192.score.example A 127.0.4.75\n"
+          "3.2.0.192.score.example A 127.0.5.75\n"
+          "5.2.0.192.score.example !servfail\n"
+          "6.2.0.192.score.example !drop\n"
+          "7.2.0.192.score.example A 127.255.255.254\n"
+          "8.2.0.192.score.example A 203.0.113.50\n"
+          "9.2.0.192.score.example A 127.0.0.2\n"
+          "9.2.0.192.score.example A 127.0.4.100\n"
+          "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.score.example"
+          " A 127.0.4.50\n"
+          "1.0.168.192.score.example A 127.0.4.50\n");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct lookups_wanted wanted = {.score = true};
+        ask(&scene, rows[i].ip, &wanted, mono_now() + MONO_SECONDS(5));
+        if (scene.answer.score != rows[i].outcome)
+            fail_msg("%s: outcome %d", rows[i].ip, (int)scene.answer.score);
+        if (rows[i].outcome == LOOKUP_FOUND)
+            assert_true(scene.answer.value - rows[i].score < 1e-9 &&
+                        rows[i].score - scene.answer.value < 1e-9);
+        assert_int_equal(scene.answer.owner, LOOKUP_NOT_ASKED);
+        assert_int_equal(scene.answer.country, LOOKUP_NOT_ASKED);
+    }
+    end(&scene);
+}
+
+static void test_owners(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *ip;
+        enum lookup_outcome outcome;
+        uint32_t owner;
+    } rows[] = {
+        {"192.0.2.1", LOOKUP_FOUND, 64500}, {"192.0.2.2", LOOKUP_NONE, 0},
+        {"192.0.2.3", LOOKUP_FAILED, 0},    {"192.0.2.4", LOOKUP_NONE, 0},
+        {"192.0.2.5", LOOKUP_FOUND, 64505}, {"10.0.0.1", LOOKUP_NONE, 0},
+    };
+    struct scene scene;
+    begin(&scene, "none", "dns:origin.example",
+          "1.2.0.192.origin.example TXT \"64500 | 192.0.2.0/24 | US\"\n"
+          "2.2.0.192.origin.example TXT \"nobody\"\n"
+          "3.2.0.192.origin.example !servfail\n"
+          "5.2.0.192.origin.example TXT \"nobody\"\n"
+          "5.2.0.192.origin.example TXT \"AS64505\"\n");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct lookups_wanted wanted = {.owner = true, .score = true};
+        ask(&scene, rows[i].ip, &wanted, mono_now() + MONO_SECONDS(5));
+        assert_int_equal(scene.answer.owner, rows[i].outcome);
+        if (rows[i].outcome == LOOKUP_FOUND)
+            assert_int_equal(scene.answer.owner_number, rows[i].owner);
+        assert_int_equal(scene.answer.score, LOOKUP_NOT_ASKED); /* there is no source */
+    }
+    end(&scene);
+}
+
+static void test_score_file(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct table_file file;
+    table_file_new(&file, slice_of("10.0.0.0/8 2.5\n"));
+    begin(&scene, "none", "none", "");
+    scene.reputation.score.kind = REPUTATION_FROM_FILE;
+    struct scores *scores = scores_load(file.path, table_file_named(), &file.problems);
+    scene.reputation.scores = scores;
+    struct lookups_wanted wanted = {.score = true};
+    ask(&scene, "10.0.0.1", &wanted, mono_now() + MONO_SECONDS(5)); /* also a local address */
+    assert_int_equal(scene.answer.score, LOOKUP_FOUND);
+    assert_true(scene.answer.value == 2.5);
+    ask(&scene, "192.0.2.1", &wanted, mono_now() + MONO_SECONDS(5));
+    assert_int_equal(scene.answer.score, LOOKUP_NONE);
+    assert_int_equal(scene.waits, 0);
+    scores_free(scores);
+    table_file_done(&file);
+    end(&scene);
+}
+
+/* A database that is missing is nobody's failure in every single connection. */
+static void test_missing_database(void **state)
+{
+    (void)state;
+    struct scene scene;
+    begin(&scene, "none", "none", "");
+    scene.reputation.owner.kind = REPUTATION_FROM_MMDB;
+    scene.reputation.country.kind = REPUTATION_FROM_MMDB;
+    struct lookups_wanted wanted = {.owner = true, .country = true};
+    ask(&scene, "192.0.2.1", &wanted, mono_now() + MONO_SECONDS(5));
+    assert_int_equal(scene.answer.owner, LOOKUP_NOT_ASKED);
+    assert_int_equal(scene.answer.country, LOOKUP_NOT_ASKED);
+    end(&scene);
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    static const char *const zones[] = {"a.example", "b.example", "mad.example", "c.example"};
+    struct lookups_wanted wanted = {.zones = zones, .nzones = ARRAY_LEN(zones)};
+    struct scene scene;
+    begin(&scene, "none", "none",
+          POINTS("a.example") POINTS("b.example")
+              POINTS("c.example") "*.mad.example A 127.0.0.2\n"
+                                  "1.2.0.192.b.example A 127.0.0.9\n"
+                                  "1.2.0.192.a.example A 127.255.255.254\n"
+                                  "1.2.0.192.c.example A 127.0.0.3\n");
+    ask(&scene, "192.0.2.1", &wanted, mono_now() + MONO_SECONDS(5));
+    assert_false(scene.answer.listed[0]);
+    assert_true(scene.answer.listed[1]);
+    assert_false(scene.answer.listed[2]);
+    assert_true(scene.answer.listed[3]);
+    ask(&scene, "192.0.2.2", &wanted, mono_now() + MONO_SECONDS(5));
+    for (size_t i = 0; i < ARRAY_LEN(zones); i++)
+        assert_false(scene.answer.listed[i]);
+    end(&scene);
+}
+
+/* --- what is asked, and how long it takes -------------------------------------------------- */
+
+static void test_only_what_is_wanted_is_asked(void **state)
+{
+    (void)state;
+    static const char *const zones[] = {"a.example", "b.example"};
+    struct scene scene;
+    begin(&scene, "dns:score.example", "dns:origin.example",
+          POINTS("a.example") POINTS("b.example") "*.2.0.192.a.example A 127.0.0.4\n"
+                                                  "*.2.0.192.b.example A 127.0.0.4\n");
+    static const struct {
+        struct lookups_wanted wanted;
+        unsigned questions;
+    } rows[] = {
+        {{.score = false}, 0},
+        {{.country = true}, 0},
+        {{.score = true}, 1},
+        {{.owner = true}, 1},
+        {{.score = true, .owner = true, .country = true}, 2},
+        {{.zones = zones, .nzones = 1}, 1 + DNSLIST_POINTS}, /* it checks the list, too */
+        {{.zones = zones, .nzones = 1}, 1},
+        {{.zones = zones, .nzones = 2}, 2 + DNSLIST_POINTS},
+        {{.zones = zones, .nzones = 2}, 2},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char address[IP_TEXT_MAX];
+        unsigned before = all_questions();
+        snprintf(address, sizeof address, "192.0.2.%u", (unsigned)i);
+        dns_cache_clear(scene.dns);
+        ask(&scene, address, &rows[i].wanted, mono_now() + MONO_SECONDS(5));
+        if (all_questions() - before != rows[i].questions)
+            fail_msg("row %zu: %u questions", i, all_questions() - before);
+    }
+    end(&scene);
+}
+
+static void test_all_at_once_and_announced_once(void **state)
+{
+    (void)state;
+    static const char *const zones[] = {"a.example", "b.example", "c.example"};
+    struct lookups_wanted wanted = {
+        .score = true, .owner = true, .zones = zones, .nzones = ARRAY_LEN(zones)};
+    struct scene scene;
+    begin(&scene, "dns:score.example", "dns:origin.example",
+          POINTS("a.example") POINTS("b.example")
+              POINTS("c.example") "1.2.0.192.score.example A 127.0.4.50\n"
+                                  "1.2.0.192.origin.example TXT 64500\n"
+                                  "1.2.0.192.b.example A 127.0.0.9\n"
+                                  "1.2.0.192.score.example !delay=200\n"
+                                  "1.2.0.192.origin.example !delay=200\n"
+                                  "1.2.0.192.a.example !delay=200\n"
+                                  "1.2.0.192.b.example !delay=200\n"
+                                  "1.2.0.192.c.example !delay=200\n");
+    mono_us began = mono_now();
+    ask(&scene, "192.0.2.1", &wanted, began + MONO_SECONDS(5));
+    assert_in_range(mono_now() - began, MONO_MS(200), MONO_MS(800)); /* one after the other: 1 s */
+    assert_int_equal(scene.answer.score, LOOKUP_FOUND);
+    assert_int_equal(scene.answer.owner_number, 64500);
+    assert_true(scene.answer.listed[1]);
+    assert_int_equal(scene.waits, 1);
+    ask(&scene, "192.0.2.1", &wanted, mono_now() + MONO_SECONDS(5));
+    assert_int_equal(scene.waits, 1); /* all of it was in the cache */
+    assert_true(scene.answer.listed[1]);
+    end(&scene);
+}
+
+/* Whichever comes first, the callback's deadline or [reputation] timeout. */
+static void test_deadlines(void **state)
+{
+    (void)state;
+    static const char *const zones[] = {"a.example"};
+    struct lookups_wanted wanted = {.score = true, .owner = true, .zones = zones, .nzones = 1};
+    for (int own = 0; own < 2; own++) {
+        struct scene scene;
+        begin(&scene, "dns:score.example", "dns:origin.example",
+              "*.score.example !drop\n*.origin.example !drop\n*.a.example !drop\n");
+        mono_us began = mono_now();
+        scene.reputation.timeout = own ? MONO_MS(100) : MONO_SECONDS(5);
+        ask(&scene, "192.0.2.1", &wanted, began + (own ? MONO_SECONDS(5) : MONO_MS(100)));
+        assert_in_range(mono_now() - began, MONO_MS(100), MONO_SECONDS(2));
+        assert_int_equal(scene.answer.score, LOOKUP_FAILED);
+        assert_int_equal(scene.answer.owner, LOOKUP_FAILED);
+        assert_false(scene.answer.listed[0]);
+        end(&scene);
+    }
+}
+
+static void hush(const char *line, void *arg)
+{
+    (void)line;
+    (void)arg;
+}
+
+static int start_server(void **state)
+{
+    (void)state;
+    nameserver_start(&server);
+    log_capture(hush, NULL);
+    return 0;
+}
+
+static int stop_server(void **state)
+{
+    (void)state;
+    log_capture(NULL, NULL);
+    nameserver_stop(&server);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_owners),
+        cmocka_unit_test(test_score_file),
+        cmocka_unit_test(test_missing_database),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_only_what_is_wanted_is_asked),
+        cmocka_unit_test(test_all_at_once_and_announced_once),
+        cmocka_unit_test(test_deadlines),
+    };
+    return cmocka_run_group_tests(tests, start_server, stop_server);
+}
