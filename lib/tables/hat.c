@@ -1,6 +1,6 @@
 /*
  * hat.c - the Host Access Table: matching and walking. Building is
- * hat_build.c.
+ * hat_builder.c.
  *
  * Three numbers decide: the group of the first static match, of the first
  * look-up match, and the first group that takes the client's unverified class.
@@ -36,9 +36,17 @@ static uint32_t group_of(const struct hat *hat, uint32_t entry)
     return (uint32_t)low;
 }
 
-static const char *entry_text(const struct hat *hat, uint32_t entry)
+const char *hat_entry_text(const struct hat *hat, uint32_t entry)
 {
-    return hat->pool + hat->texts[entry];
+    const char *text = hat->pool + hat->texts[entry / HAT_TEXT_STEP];
+    for (uint32_t i = entry % HAT_TEXT_STEP; i > 0; i--)
+        text += strlen(text) + 1;
+    return text;
+}
+
+const char *hat_word(const struct hat *hat, uint32_t word)
+{
+    return word != HAT_NONE ? hat->words + word : NULL;
 }
 
 /* --- the three numbers ------------------------------------------------------------- */
@@ -178,7 +186,10 @@ static struct hat_match in_group(const struct hat *hat, uint32_t group, const ch
 {
     const struct hat_row *row = &hat->groups[group];
     return (struct hat_match){
-        .group = row->name, .entry = entry, .at = row->at, .policy = row->policy};
+        .group = hat_word(hat, row->name),
+        .entry = entry,
+        .at = {.file = row->line > 0 ? hat->file : NULL, .line = row->line},
+        .policy = hat->targets[row->policy].policy};
 }
 
 static bool is_owner_entry(const char *text)
@@ -195,9 +206,9 @@ void hat_decide(const struct hat *hat, const struct hat_client *client, struct h
     if (first == HAT_NONE) {
         *match_out = in_group(hat, (uint32_t)hat->ngroups - 1, "ALL");
     } else if (first == fixed_group) {
-        *match_out = in_group(hat, first, entry_text(hat, fixed));
+        *match_out = in_group(hat, first, hat_entry_text(hat, fixed));
     } else if (first == lookup_group) {
-        *match_out = in_group(hat, first, entry_text(hat, lookup));
+        *match_out = in_group(hat, first, hat_entry_text(hat, lookup));
         match_out->by_owner = is_owner_entry(match_out->entry);
     } else {
         const char *word = hat_class_word((enum hat_unverified)(1u << class_of(client)));
@@ -216,7 +227,7 @@ void hat_entry_get(const struct hat *hat, size_t index, struct hat_entry *entry_
 {
     struct hat_form form;
     CHECK(index < hat->nentries);
-    const char *text = entry_text(hat, (uint32_t)index);
+    const char *text = hat_entry_text(hat, (uint32_t)index);
     /* It parsed when the table was built. */
     CHECK(hat_form_parse(slice_of(text), &form, NULL));
     *entry_out = (struct hat_entry){
@@ -238,6 +249,12 @@ void hat_group_get(const struct hat *hat, size_t index, struct hat_match *group_
     *group_out = in_group(hat, (uint32_t)index, index + 1 == hat->ngroups ? "ALL" : NULL);
 }
 
+const char *hat_group_comment(const struct hat *hat, size_t index)
+{
+    CHECK(index < hat->ngroups);
+    return hat_word(hat, hat->groups[index].comment);
+}
+
 unsigned hat_group_classes(const struct hat *hat, size_t index)
 {
     unsigned classes = 0;
@@ -250,8 +267,9 @@ unsigned hat_group_classes(const struct hat *hat, size_t index)
 
 size_t hat_bytes(const struct hat *hat)
 {
-    return sizeof *hat + arena_used(hat->arena) + hat->pool_room +
-           hat->texts_room * sizeof *hat->texts + hat->ngroups * sizeof *hat->groups +
+    return sizeof *hat + arena_used(hat->arena) + hat->pool_room + hat->words_room +
+           hat->texts_room * sizeof *hat->texts + hat->groups_room * sizeof *hat->groups +
+           hat->targets_room * sizeof *hat->targets +
            ipmap_bytes(hat->addresses) + strmap_bytes(hat->names) + strmap_bytes(hat->lookups) +
            (hat->scores != NULL ? HAT_SCORE_SLOTS * sizeof *hat->scores : 0);
 }
@@ -266,6 +284,8 @@ void hat_free(struct hat *hat)
     strmap_free(hat->lookups);
     free(hat->pool);
     free(hat->texts);
+    free(hat->words);
+    free(hat->targets);
     free(hat->groups);
     free(hat->scores);
     free(hat);

@@ -31,8 +31,8 @@ enum hat_unverified {                       /* bits of [group] unverified */
 /* One group as written, for building. All borrowed for the call only, but
  * policy, which must outlive the table. */
 struct hat_group {
-    const char *name; /* NULL: a bare entry of a HAT text file */
-    struct place at;
+    const char *name; /* NULL: bare entries */
+    struct place at;  /* in the same file as all groups of the table */
     const struct policy *policy; /* access POLICY_CONTINUE: the group is passed over */
     struct key_list senders;
     const char *senders_file; /* absolute path, "" none: entries after `senders` */
@@ -44,7 +44,8 @@ struct hat_group {
 struct hat;
 
 /* Every wrong entry becomes a problem at its place; the return value is NULL
- * when there was any error. fallback: the ALL entry (never POLICY_CONTINUE). */
+ * when there was any error. fallback: the ALL entry (never POLICY_CONTINUE).
+ * From a HAT text file: hat_text.h. */
 struct hat *hat_build(const struct hat_group *groups, size_t n, const struct policy *fallback,
                       struct problems *problems);
 void hat_free(struct hat *hat);
@@ -110,6 +111,7 @@ void hat_entry_get(const struct hat *hat, size_t index, struct hat_entry *entry_
 size_t hat_groups(const struct hat *hat);
 /* Name (NULL bare), policy, place of a group; the last group is ALL. */
 void hat_group_get(const struct hat *hat, size_t index, struct hat_match *group_out);
+const char *hat_group_comment(const struct hat *hat, size_t index); /* NULL none */
 /* enum hat_unverified bits: the classes this group is the first to take. */
 unsigned hat_group_classes(const struct hat *hat, size_t index);
 

@@ -1,6 +1,6 @@
 /*
- * hat_table.h - what hat.c and hat_build.c share: the table itself. Nobody
- * else includes this.
+ * hat_table.h - what hat.c, hat_builder.c and hat_export.c share: the table
+ * itself. Nobody else includes this.
  *
  * Entries are numbered in written order over all groups, so that "the first
  * match" is the lowest number whatever index it comes from, and the group of
@@ -24,11 +24,24 @@
 /* Room for a key of hat->lookups: "zone:" and a name. */
 #define HAT_LOOKUP_KEY_MAX (DOMAIN_MAX + 8)
 
-struct hat_row { /* one group */
-    const char *name;
-    struct place at;
-    const struct policy *policy;
-    uint32_t first; /* its entries begin here */
+/* Where every so many entries' texts begin is kept; those between follow each
+ * other. */
+#define HAT_TEXT_STEP 16
+
+/* One group. A HAT text file may be a million bare entries, each a group of its
+ * own, so this counts. */
+struct hat_row {
+    uint32_t name, comment; /* in hat->words; HAT_NONE: none */
+    uint32_t policy;        /* in hat->targets */
+    uint32_t first;         /* its entries begin here */
+    uint32_t line;          /* in hat->file; 0: not written */
+    uint32_t classes;       /* [group] unverified */
+};
+
+/* What a group can lead to. */
+struct hat_target {
+    const struct policy *policy;        /* arena, or the configuration's */
+    const struct hat_settings *written; /* arena; NULL: not a policy of a HAT text file */
 };
 
 struct hat_zone {
@@ -37,14 +50,19 @@ struct hat_zone {
 };
 
 struct hat {
-    struct arena *arena; /* names of groups, files and zones */
+    struct arena *arena; /* name of the file, zones, policies of a HAT text file */
 
     /* As written. */
-    char *pool;      /* owned: the texts of all entries, each with its NUL */
-    uint32_t *texts; /* owned: where each begins */
+    const char *file; /* arena; where the groups stand */
+    char *pool;       /* owned: the texts of all entries, each with its NUL */
+    uint32_t *texts;  /* owned: where every HAT_TEXT_STEPth begins */
     size_t pool_n, pool_room, nentries, texts_room;
+    char *words; /* owned: names and comments, each with its NUL */
+    size_t words_n, words_room;
+    struct hat_target *targets; /* owned */
+    size_t ntargets, targets_room;
     struct hat_row *groups; /* owned; the last is ALL with the fallback policy */
-    size_t ngroups;
+    size_t ngroups, groups_room;
 
     /* Static entries -> number. */
     struct ipmap *addresses;
@@ -60,5 +78,10 @@ struct hat {
 
     uint32_t class_group[HAT_CLASSES]; /* first group that takes it; by bit */
 };
+
+/* The text of an entry as written. */
+const char *hat_entry_text(const struct hat *hat, uint32_t entry);
+/* A name or comment of a row; NULL for HAT_NONE. */
+const char *hat_word(const struct hat *hat, uint32_t word);
 
 #endif
