@@ -80,6 +80,10 @@ static void fill_group(const struct conf_section *section, const char *name,
         .unverified = keys->unverified,
         .comment = keys->comment,
     };
+    if (slice_is_nocase(slice_of(name), "ALL"))
+        conf_error(problems, section, NULL,
+                   "ALL is what comes after all groups; its policy is default_policy of the "
+                   "listener");
     if (group->policy != NULL)
         return;
     conf_error(problems, section, "policy",
@@ -89,13 +93,13 @@ static void fill_group(const struct conf_section *section, const char *name,
     group->policy = stand_in(policies);
 }
 
-/* The default lists, for a listener without `groups`. */
+/* The default lists, for a listener without `groups` and `hat`. */
 static struct key_list listed_groups(const struct listener_keys *keys, struct place at,
                                      struct key_item items[ARRAY_LEN(predefined_groups)])
 {
     size_t n = 0;
 
-    if (keys->groups.n > 0)
+    if (keys->groups.n > 0 || keys->hat[0] != '\0')
         return keys->groups;
     for (size_t i = 0; i < ARRAY_LEN(predefined_groups); i++) {
         if (predefined_groups[i].type == (enum listener_type)keys->type)
@@ -128,13 +132,12 @@ static const struct policy *fallback_policy(struct snapshot *snapshot,
     return stand_in(policies);
 }
 
-struct hat *snapshot_hat(struct snapshot *snapshot, const struct conf_section *listener,
-                         struct problems *problems)
+static struct hat *listed_hat(struct snapshot *snapshot, const struct conf_section *listener,
+                              const struct policies *policies, const struct policy *fallback,
+                              struct problems *problems)
 {
     struct key_item items[ARRAY_LEN(predefined_groups)];
     struct key_list list = listed_groups(listener->values, listener->at, items);
-    const struct policies *policies = policies_for(snapshot, listener->values);
-    const struct policy *fallback = fallback_policy(snapshot, listener, problems);
     struct hat_group *groups =
         arena_alloc(conf_arena(snapshot->conf), (list.n + 1) * sizeof *groups);
     size_t n = 0;
@@ -153,6 +156,18 @@ struct hat *snapshot_hat(struct snapshot *snapshot, const struct conf_section *l
                           listener->name, name);
     }
     return hat_build(groups, n, fallback, problems);
+}
+
+struct hat *snapshot_hat(struct snapshot *snapshot, const struct conf_section *listener,
+                         struct problems *problems)
+{
+    const struct listener_keys *keys = listener->values;
+    const struct policies *policies = policies_for(snapshot, keys);
+    const struct policy *fallback = fallback_policy(snapshot, listener, problems);
+
+    return keys->hat[0] != '\0'
+               ? snapshot_hat_text(snapshot, listener, policies, fallback, problems)
+               : listed_hat(snapshot, listener, policies, fallback, problems);
 }
 
 static bool is_used(const struct snapshot *snapshot, const struct conf_section *group)

@@ -22,6 +22,10 @@ const struct callahead_rules *snapshot_callahead(struct snapshot *snapshot,
                                                  struct problems *problems);
 /* All profiles, used or not. */
 void snapshot_check_callahead(struct snapshot *snapshot, struct problems *problems);
+/* The table of a listener whose `hat` names a file; NULL when wrong. */
+struct hat *snapshot_hat_text(struct snapshot *snapshot, const struct conf_section *listener,
+                              const struct policies *policies, const struct policy *fallback,
+                              struct problems *problems);
 /* Sender groups of a listener, in order, as one table; NULL when wrong. */
 struct hat *snapshot_hat(struct snapshot *snapshot, const struct conf_section *listener,
                          struct problems *problems);

@@ -185,11 +185,10 @@ void hat_asks(const struct hat *hat, struct hat_wants *asks_out)
 static struct hat_match in_group(const struct hat *hat, uint32_t group, const char *entry)
 {
     const struct hat_row *row = &hat->groups[group];
-    return (struct hat_match){
-        .group = hat_word(hat, row->name),
-        .entry = entry,
-        .at = {.file = row->line > 0 ? hat->file : NULL, .line = row->line},
-        .policy = hat->targets[row->policy].policy};
+    return (struct hat_match){.group = hat_word(hat, row->name),
+                              .entry = entry,
+                              .at = {.file = row->line > 0 ? hat->file : NULL, .line = row->line},
+                              .policy = hat->targets[row->policy].policy};
 }
 
 static bool is_owner_entry(const char *text)
@@ -249,6 +248,18 @@ void hat_group_get(const struct hat *hat, size_t index, struct hat_match *group_
     *group_out = in_group(hat, (uint32_t)index, index + 1 == hat->ngroups ? "ALL" : NULL);
 }
 
+size_t hat_policies(const struct hat *hat)
+{
+    return hat->ntargets;
+}
+
+const struct policy *hat_policy_get(const struct hat *hat, size_t index, bool *own_out)
+{
+    CHECK(index < hat->ntargets);
+    *own_out = hat->targets[index].written != NULL;
+    return hat->targets[index].policy;
+}
+
 const char *hat_group_comment(const struct hat *hat, size_t index)
 {
     CHECK(index < hat->ngroups);
@@ -269,8 +280,8 @@ size_t hat_bytes(const struct hat *hat)
 {
     return sizeof *hat + arena_used(hat->arena) + hat->pool_room + hat->words_room +
            hat->texts_room * sizeof *hat->texts + hat->groups_room * sizeof *hat->groups +
-           hat->targets_room * sizeof *hat->targets +
-           ipmap_bytes(hat->addresses) + strmap_bytes(hat->names) + strmap_bytes(hat->lookups) +
+           hat->targets_room * sizeof *hat->targets + ipmap_bytes(hat->addresses) +
+           strmap_bytes(hat->names) + strmap_bytes(hat->lookups) +
            (hat->scores != NULL ? HAT_SCORE_SLOTS * sizeof *hat->scores : 0);
 }
 

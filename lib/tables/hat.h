@@ -31,8 +31,8 @@ enum hat_unverified {                       /* bits of [group] unverified */
 /* One group as written, for building. All borrowed for the call only, but
  * policy, which must outlive the table. */
 struct hat_group {
-    const char *name; /* NULL: bare entries */
-    struct place at;  /* in the same file as all groups of the table */
+    const char *name;            /* NULL: bare entries */
+    struct place at;             /* in the same file as all groups of the table */
     const struct policy *policy; /* access POLICY_CONTINUE: the group is passed over */
     struct key_list senders;
     const char *senders_file; /* absolute path, "" none: entries after `senders` */
@@ -112,6 +112,10 @@ size_t hat_groups(const struct hat *hat);
 /* Name (NULL bare), policy, place of a group; the last group is ALL. */
 void hat_group_get(const struct hat *hat, size_t index, struct hat_match *group_out);
 const char *hat_group_comment(const struct hat *hat, size_t index); /* NULL none */
+/* Policies that groups may lead to; a policy of the configuration may come
+ * more than once. own_out: it stands in the HAT text file itself. */
+size_t hat_policies(const struct hat *hat);
+const struct policy *hat_policy_get(const struct hat *hat, size_t index, bool *own_out);
 /* enum hat_unverified bits: the classes this group is the first to take. */
 unsigned hat_group_classes(const struct hat *hat, size_t index);
 

@@ -115,7 +115,8 @@ static bool index_key(struct hat *hat, const char *sort, const char *value, uint
     return strmap_add(hat->lookups, (struct slice){key, (size_t)n}, entry, was_there_out);
 }
 
-static bool index_zone(struct hat_builder *builder, const char *name, uint32_t entry, struct place at)
+static bool index_zone(struct hat_builder *builder, const char *name, uint32_t entry,
+                       struct place at)
 {
     struct hat *hat = builder->hat;
     bool was_there;
@@ -281,6 +282,11 @@ bool hat_builder_file(struct hat_builder *builder, const char *path, struct plac
 struct arena *hat_builder_arena(const struct hat_builder *builder)
 {
     return builder->hat->arena;
+}
+
+const char *hat_builder_path(const struct hat_builder *builder)
+{
+    return builder->hat->file;
 }
 
 const struct policy *hat_builder_policy(const struct hat_builder *builder, uint32_t target)

@@ -32,6 +32,7 @@ NODISCARD bool hat_builder_start(struct hat_builder *builder, const char *file,
 NODISCARD bool hat_builder_target(struct hat_builder *builder, const struct policy *policy,
                                   const struct hat_settings *written, uint32_t *target_out);
 struct arena *hat_builder_arena(const struct hat_builder *builder); /* of the table */
+const char *hat_builder_path(const struct hat_builder *builder);    /* the file, copied */
 const struct policy *hat_builder_policy(const struct hat_builder *builder, uint32_t target);
 
 /* Entries of the next group: one as written, or all of a file. A wrong entry is

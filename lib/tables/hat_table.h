@@ -14,6 +14,7 @@
 #include "lib/base/ipmap.h"
 #include "lib/base/strmap.h"
 #include "lib/tables/hat_entry.h"
+#include "lib/tables/hat_settings.h"
 
 #define HAT_NONE UINT32_MAX /* no entry, no group */
 #define HAT_CLASSES 3       /* unverified classes */

@@ -53,6 +53,7 @@ static const struct predefined {
 
 struct policies {
     struct policy bare[ACCESS_COUNT];
+    const struct policy_written *dflt; /* [policy DEFAULT] as written; NULL: not at all */
     size_t n;
     struct policy list[]; /* the first is DEFAULT */
 };
@@ -179,7 +180,8 @@ const struct policies *policies_build(const struct policy_written *written, size
     if (policies == NULL)
         return NULL;
     policies->n = 1;
-    make_default(&policies->list[0], find_written(written, n, "DEFAULT"), private_listener, arena);
+    policies->dflt = find_written(written, n, "DEFAULT");
+    make_default(&policies->list[0], policies->dflt, private_listener, arena);
     add_predefined(policies, arena);
     for (size_t i = 0; i < n; i++) {
         if (strcmp(written[i].name, "DEFAULT") != 0)
@@ -229,20 +231,39 @@ static void check_text(const struct policy *policy, const struct policy_written 
     problem_error(problems, own->origins[row], "%s", err.text);
 }
 
+static void check_policy(const struct policies *policies, const struct policy *policy,
+                         const struct policy_written *written, struct problems *problems)
+{
+    size_t period = key_find(policy_rows, policy_nrows, slice_of("sender_rate_period"));
+    for (size_t row = 0; row < policy_nrows; row++) {
+        if (policy_rows[row].type == KEY_TEXT)
+            check_text(policy, written, policies->dflt, row, problems);
+    }
+    if (written != policies->dflt && is_written(written, period))
+        problem_error(problems, written->origins[period],
+                      "allowed in [policy DEFAULT] only, because all policies share its "
+                      "counters");
+}
+
 void policies_check(const struct policies *policies, const struct policy_written *written, size_t n,
                     struct problems *problems)
 {
-    const struct policy_written *dflt = find_written(written, n, "DEFAULT");
-    size_t period = key_find(policy_rows, policy_nrows, slice_of("sender_rate_period"));
-    for (size_t i = 0; i < n; i++) {
-        const struct policy *policy = policies_find(policies, written[i].name);
-        for (size_t row = 0; row < policy_nrows; row++) {
-            if (policy_rows[row].type == KEY_TEXT)
-                check_text(policy, &written[i], dflt, row, problems);
-        }
-        if (&written[i] != dflt && is_written(&written[i], period))
-            problem_error(problems, written[i].origins[period],
-                          "allowed in [policy DEFAULT] only, because all policies share its "
-                          "counters");
+    for (size_t i = 0; i < n; i++)
+        check_policy(policies, policies_find(policies, written[i].name), &written[i], problems);
+}
+
+const struct policy *policies_derive(const struct policies *policies,
+                                     const struct policy_written *written, struct arena *arena,
+                                     struct problems *problems)
+{
+    struct policy *policy = arena_alloc(arena, sizeof *policy);
+    if (policy == NULL) {
+        problem_error(problems, written->at, "out of memory");
+        return NULL;
     }
+    policy->name = written->name;
+    policy->keys = policies->list[0].keys;
+    overlay(policy, written);
+    check_policy(policies, policy, written, problems);
+    return policy;
 }

@@ -44,13 +44,13 @@ struct policy_written {
     const struct place *origins; /* policy_nrows; line 0: not written */
 };
 
-/* All policies of a configuration or of one HAT text file. */
+/* All policies of a configuration, as one kind of listener sees them. */
 struct policies;
 
 /* written[0..n): in file order, DEFAULT anywhere among them or absent; the
  * predefined ACCEPTED, TRUSTED, THROTTLED, BLOCKED, RELAYED always come to
  * exist. private_listener: DHAP is unlimited where nothing is written. NULL:
- * out of memory. Strings are borrowed from the written keys. */
+ * out of memory. written and its strings are borrowed. */
 const struct policies *policies_build(const struct policy_written *written, size_t n,
                                       bool private_listener, struct arena *arena);
 
@@ -67,6 +67,13 @@ const struct policy *policies_target(const struct policies *policies, const char
  * stands in DEFAULT only. written as for policies_build(). */
 void policies_check(const struct policies *policies, const struct policy_written *written, size_t n,
                     struct problems *problems);
+
+/* A policy of a HAT text file: DEFAULT with what was written, checked like the
+ * others. Its strings are borrowed from written. NULL: out of memory, which is a
+ * problem too. */
+const struct policy *policies_derive(const struct policies *policies,
+                                     const struct policy_written *written, struct arena *arena,
+                                     struct problems *problems);
 
 /* DEFAULT with this action, for the bare words ACCEPT, REJECT, TCPREFUSE,
  * RELAY and CONTINUE; its name is "". */

@@ -54,12 +54,11 @@ static void begin(struct scene *scene, const struct group_source *sources, size_
     problems_init(&scene->problems);
     assert_true(n <= ARRAY_LEN(groups));
     for (size_t i = 0; i < n; i++)
-        groups[i] = (struct hat_group){
-            .name = sources[i].name,
-            .at = {.file = "conf", .line = (unsigned)(10 * i + 10)},
-            .policy = sources[i].policy,
-            .senders = split(scene, i, sources[i].senders),
-            .unverified = sources[i].unverified};
+        groups[i] = (struct hat_group){.name = sources[i].name,
+                                       .at = {.file = "conf", .line = (unsigned)(10 * i + 10)},
+                                       .policy = sources[i].policy,
+                                       .senders = split(scene, i, sources[i].senders),
+                                       .unverified = sources[i].unverified};
     scene->hat = hat_build(groups, n, &accepted, &scene->problems);
     /* Nothing but the policies may be borrowed. */
     memset(scene->text, 'x', sizeof scene->text);
