@@ -32,6 +32,7 @@ int command_reload(const struct command *command, const char *conf, int argc, ch
 int command_status(const struct command *command, const char *conf, int argc, char **argv);
 int command_stats(const struct command *command, const char *conf, int argc, char **argv);
 int command_cache(const struct command *command, const char *conf, int argc, char **argv);
+int command_hat(const struct command *command, const char *conf, int argc, char **argv);
 int command_mta_config(const struct command *command, const char *conf, int argc, char **argv);
 
 /* Print how the command is used, after a line saying what is wrong (NULL:

@@ -31,6 +31,7 @@ struct client {
     enum step step; /* under control->lock */
     uint64_t turn;  /* first come, first served */
     int fd;
+    uid_t user;
     mono_us deadline;
     char line[WIRE_REQUEST_MAX + 1];
     size_t line_n;
@@ -137,8 +138,23 @@ static const struct control_verb *find_verb(const struct control *control, const
     return NULL;
 }
 
+static void log_request(const struct client *client)
+{
+    struct strbuf words;
+
+    strbuf_init(&words);
+    for (size_t i = 0; i < client->request.nwords; i++)
+        if (client->request.words[i][0] != '\0')
+            strbuf_printf(&words, " %s", client->request.words[i]);
+    log_note(LOG_AT_INFO, "control", "user %lu:%s", (unsigned long)client->user,
+             strbuf_text(&words));
+    strbuf_done(&words);
+}
+
 static void run_verb(const struct control *control, struct client *client)
 {
+    if (client->verb->logged)
+        log_request(client);
     client->status = client->verb->run(control->setup.ctx, client->request.words + 1,
                                        client->request.nwords - 1, &client->text);
 }
@@ -230,7 +246,7 @@ static void accept_one(struct control *control, struct client *client)
         return;
     }
     begin_client(control, client, fd);
-    if (peer_may(fd, &control->setup.rules, &err))
+    if (peer_may(fd, &control->setup.rules, &client->user, &err))
         return;
     log_stranger(control, &err);
     refuse(control, client, WIRE_UNREACHABLE, err.text);

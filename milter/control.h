@@ -30,6 +30,7 @@ struct control_verb {
     const char *name;
     size_t least, most; /* arguments */
     bool in_main;
+    bool logged; /* it changes something: the log says who asked for it */
     /* arguments[0..n): of this request. Text for the client goes into reply. */
     enum wire_status (*run)(void *ctx, const char *const *arguments, size_t n,
                             struct strbuf *reply);

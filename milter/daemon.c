@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/log.h"
+#include "lib/state/statefile.h"
 #include "milter/daemonize.h"
 #include "milter/filter.h"
 #include "milter/notify.h"
@@ -37,6 +38,8 @@ struct daemon {
     struct house house;
     struct running running;
     struct verbs_world world;
+    const char *state_dir;      /* NULL: there is none */
+    struct err state_trouble;   /* why */
     struct control *control;    /* NULL: there is none */
     struct err control_trouble; /* why */
     pthread_t filter;
@@ -117,6 +120,19 @@ static bool open_control(struct daemon *daemon)
     return true;
 }
 
+static bool open_state(struct daemon *daemon)
+{
+    const char *folder = daemon->settings.keys->state_dir;
+    struct err err = {0};
+
+    if (statefile_folder(folder, daemon->identity.uid, daemon->identity.gid, &err))
+        daemon->state_dir = folder;
+    else if (conf_is_set(conf_find(daemon->first, "gatehouse", ""), "state_dir"))
+        return complain(daemon, "state_dir", &err);
+    daemon->state_trouble = err;
+    return true;
+}
+
 static bool open_sockets(struct daemon *daemon)
 {
     const struct settings *settings = &daemon->settings;
@@ -133,7 +149,7 @@ static bool open_sockets(struct daemon *daemon)
         !socketfile_own(&daemon->socket_file, settings->socket_path, daemon->identity.uid,
                         daemon->identity.socket_gid, &err))
         return complain(daemon, "socket", &err);
-    if (!open_control(daemon))
+    if (!open_state(daemon) || !open_control(daemon))
         return false;
     if (!privilege_drop(&daemon->identity, &err))
         return complain(daemon, "user", &err);
@@ -152,6 +168,9 @@ static bool open_log(struct daemon *daemon)
     if (daemon->control == NULL)
         log_note(LOG_AT_WARNING, "control", "there is no control socket: %s",
                  daemon->control_trouble.text);
+    if (daemon->state_dir == NULL)
+        log_note(LOG_AT_WARNING, "state", "nothing will outlive a restart: %s",
+                 daemon->state_trouble.text);
     return true;
 }
 
@@ -192,6 +211,7 @@ static bool read_tables(struct daemon *daemon)
         snapshot_store_init(&daemon->house.snapshots, snapshot);
         running_init(&daemon->running, daemon->path, &daemon->house, !daemon->foreground,
                      &problems);
+        blocks_init(&daemon->house.blocks, daemon->state_dir, snapshot);
         raise_descriptors(snapshot);
     } else {
         problems_print(&problems, stderr);
@@ -280,6 +300,7 @@ static void stop(struct daemon *daemon)
     if (!quiet) /* a callback still uses the rest */
         return;
     engine_free(daemon->house.engine);
+    blocks_done(&daemon->house.blocks);
     snapshot_store_done(&daemon->house.snapshots);
     running_done(&daemon->running);
     stats_free(daemon->house.tally);
@@ -325,6 +346,7 @@ static _Noreturn void serve_until_stopped(struct daemon *daemon)
         drain(event.fd);
         session_reap(&daemon->house);
         engine_tick(daemon->house.engine);
+        blocks_tick(&daemon->house.blocks);
         if (signals_reload())
             reload(daemon);
         if (daemon->control != NULL)

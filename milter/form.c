@@ -84,6 +84,15 @@ void form_number(struct form *form, const char *key, uint64_t value)
     strbuf_printf(form->out, form->json ? "%llu" : "%llu\n", (unsigned long long)value);
 }
 
+void form_bool(struct form *form, const char *key, bool value)
+{
+    put_key(form, key);
+    if (form->json)
+        strbuf_puts(form->out, value ? "true" : "false");
+    else
+        strbuf_puts(form->out, value ? "yes\n" : "no\n");
+}
+
 void form_moment(struct form *form, const char *key, int64_t seconds)
 {
     char text[MONO_WALL_TEXT_MAX];

@@ -24,6 +24,7 @@ void form_end(struct form *form);
 void form_text(struct form *form, const char *key, const char *value);
 void form_slice(struct form *form, const char *key, struct slice value);
 void form_number(struct form *form, const char *key, uint64_t value);
+void form_bool(struct form *form, const char *key, bool value);
 /* Wall-clock seconds: a number in JSON, UTC in the text; 0 as NULL above. */
 void form_moment(struct form *form, const char *key, int64_t seconds);
 /* An array in JSON, one "key: line" a line in the text. lines: each with its

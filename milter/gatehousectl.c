@@ -24,6 +24,7 @@ static const struct command commands[] = {
     {"reload", "", command_reload},
     {"status", "[--json]", command_status},
     {"stats", "[--prometheus]", command_stats},
+    {"hat", "block ENTRY [--for TIME] [--policy P] | unblock ENTRY | blocks [--json]", command_hat},
     {"cache", "list [--json] | flush ADDRESS|@DOMAIN|--negative|--all", command_cache},
 };
 

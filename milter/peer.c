@@ -28,13 +28,14 @@ static bool is_member(int fd, gid_t group)
     return member;
 }
 
-bool peer_may(int fd, const struct peer_rules *rules, struct err *err)
+bool peer_may(int fd, const struct peer_rules *rules, uid_t *user_out, struct err *err)
 {
     struct ucred peer;
     socklen_t size = sizeof peer;
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
         return err_system(err, errno, "cannot tell who connects");
+    *user_out = peer.uid;
     if (peer.uid == 0 || peer.uid == rules->user)
         return true;
     if (rules->has_group && (peer.gid == rules->group || is_member(fd, rules->group)))

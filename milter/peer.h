@@ -19,7 +19,7 @@ struct peer_rules {
 };
 
 /* Whether the peer of the connection fd may come in; when not, err says who it
- * is. */
-NODISCARD bool peer_may(int fd, const struct peer_rules *rules, struct err *err);
+ * is. user_out: who it is, for the log. */
+NODISCARD bool peer_may(int fd, const struct peer_rules *rules, uid_t *user_out, struct err *err);
 
 #endif

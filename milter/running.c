@@ -107,6 +107,7 @@ static void take_over(struct running *running, struct snapshot *next)
         log_note(LOG_AT_ERROR, "reload", "[dns]: %s; the old settings stay", err.text);
     log_set_level(next->settings.log_level);
     snapshot_publish(&house->snapshots, next);
+    blocks_use(&house->blocks, next);
 }
 
 static void tell_problems(const struct problems *problems, struct strbuf *report)

@@ -12,9 +12,10 @@
 
 struct session {
     struct house *house;
-    struct session *next;      /* on the closing stack */
-    struct snapshot *snapshot; /* pinned at connect */
-    struct snapshot *rules;    /* pinned at MAIL; NULL before */
+    struct session *next;        /* on the closing stack */
+    struct snapshot *snapshot;   /* pinned at connect */
+    struct blocks_table *blocks; /* what a match may borrow from; NULL: none */
+    struct snapshot *rules;      /* pinned at MAIL; NULL before */
     struct arena *arena, *message_arena;
     struct conn_facts conn;
     struct mail_facts mail;
@@ -90,6 +91,7 @@ static void session_free(struct session *session)
 {
     snapshot_drop(session->snapshot);
     snapshot_drop(session->rules);
+    blocks_drop(session->blocks);
     arena_free(session->arena);
     arena_free(session->message_arena);
     free(session);
@@ -103,6 +105,7 @@ static struct session *session_new(struct house *house)
         return NULL;
     session->house = house;
     session->snapshot = snapshot_current(&house->snapshots);
+    session->blocks = blocks_take(&house->blocks);
     session->arena = arena_new(CONNECTION_ARENA);
     session->message_arena = arena_new(MESSAGE_ARENA);
     if (session->arena == NULL || session->message_arena == NULL) {
@@ -125,6 +128,8 @@ struct session *session_open(struct house *house, const struct session_told *tol
     struct services services = engine_services(&view);
     struct gate gate = gate_of(session, &services, session->arena);
     note_connection(session, told);
+    if (session->blocks != NULL)
+        gate.blocks = (const struct hat *const *)session->blocks->by_type;
     gate_connect(&gate, &session->snapshot->listeners, &session->conn, verdict_out);
     journal_connect(&session->conn, verdict_out);
     count(session, TALLY_CONNECT, verdict_out);

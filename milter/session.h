@@ -15,6 +15,7 @@
 
 #include <stdatomic.h>
 #include "lib/gate/verdict.h"
+#include "milter/blocks.h"
 #include "milter/engine.h"
 #include "milter/snapshot.h"
 
@@ -24,6 +25,7 @@ struct session;
 struct house {
     struct snapshot_store snapshots;
     struct engine *engine;
+    struct blocks blocks;
     struct stats *tally;  /* of decisions (tally.h); NULL: not counted */
     void (*closed)(void); /* called by session_close(): wake the reaper */
     atomic_uint_fast64_t icid, mid;

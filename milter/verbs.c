@@ -95,6 +95,7 @@ static enum wire_status status(void *ctx, const char *const *arguments, size_t n
               snapshot->settings.keys->mode == SETTINGS_MONITOR ? "monitor" : "enforce");
     put_listeners(&form, snapshot);
     form_number(&form, "sessions", atomic_load(&world->house->open));
+    form_number(&form, "blocks", atomic_load(&world->house->blocks.count));
     put_callahead(&form, world->house);
     form_lines(&form, "warnings", state.warnings);
     form_moment(&form, "reload_refused", state.refused);
@@ -163,11 +164,19 @@ static enum wire_status statistics(void *ctx, const char *const *arguments, size
 }
 
 const struct control_verb verbs[] = {
-    {.name = "reload", .most = 0, .in_main = true, .run = reload},
+    {.name = "reload", .most = 0, .in_main = true, .logged = true, .run = reload},
     {.name = "status", .most = 1, .run = status},
     {.name = "stats", .most = 1, .run = statistics},
     {.name = "cache-list", .most = 1, .run = verbs_cache_list},
-    {.name = "cache-flush", .least = 1, .most = 1, .run = verbs_cache_flush},
+    {.name = "cache-flush", .least = 1, .most = 1, .logged = true, .run = verbs_cache_flush},
+    {.name = "block", .least = 3, .most = 3, .in_main = true, .logged = true, .run = verbs_block},
+    {.name = "unblock",
+     .least = 1,
+     .most = 1,
+     .in_main = true,
+     .logged = true,
+     .run = verbs_unblock},
+    {.name = "blocks", .most = 1, .in_main = true, .run = verbs_blocks},
 };
 
 const size_t verbs_count = ARRAY_LEN(verbs);

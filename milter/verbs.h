@@ -27,6 +27,13 @@ NODISCARD bool verbs_only_word(const char *const *arguments, size_t n, const cha
                                bool *given_out);
 enum wire_status verbs_usage(struct strbuf *reply); /* the arguments are wrong */
 
+enum wire_status verbs_block(void *ctx, const char *const *arguments, size_t n,
+                             struct strbuf *reply);
+enum wire_status verbs_unblock(void *ctx, const char *const *arguments, size_t n,
+                               struct strbuf *reply);
+enum wire_status verbs_blocks(void *ctx, const char *const *arguments, size_t n,
+                              struct strbuf *reply);
+
 enum wire_status verbs_cache_list(void *ctx, const char *const *arguments, size_t n,
                                   struct strbuf *reply);
 enum wire_status verbs_cache_flush(void *ctx, const char *const *arguments, size_t n,

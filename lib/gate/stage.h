@@ -21,6 +21,9 @@ struct gate {
     /* RAT and call-ahead of this message: the listener of the snapshot pinned
      * at MAIL (DESIGN 3). Not used at connect. */
     const struct listener *rules;
+    /* Entries made at run time, which come before all groups, by listener_type;
+     * NULL: none. At connect only; conn->match borrows from them. */
+    const struct hat *const *blocks;
 };
 
 /* Chooses the listener, finds the host name, classifies. With reject_at later

@@ -18,6 +18,26 @@ static bool find_host_name(struct stage *stage)
     return false;
 }
 
+/* Static entries only: nothing has to be asked. */
+static bool match_block(struct stage *stage)
+{
+    struct conn_facts *conn = stage->conn;
+    struct hat_client client = {
+        .ip = conn->client,
+        .host = conn->host.class == HOST_UNKNOWN ? NULL : &conn->host,
+    };
+    struct hat_match match;
+
+    if (stage->gate->blocks == NULL)
+        return false;
+    hat_decide(stage->gate->blocks[conn->listener->keys->type], &client, &match);
+    if (match.fallback)
+        return false;
+    conn->match = match;
+    conn->policy = match.policy;
+    return false;
+}
+
 /* --- look-ups ------------------------------------------------------------------------ */
 
 static struct hat_client client_of(const struct conn_facts *conn)
@@ -107,6 +127,8 @@ static bool look_up(struct stage *stage)
     struct hat_client client = client_of(stage->conn);
     struct hat_wants wants;
 
+    if (stage->conn->policy != NULL)
+        return false;
     hat_wants(stage->conn->listener->hat, &client, &wants);
     ask(stage, &wants);
     return false;
@@ -119,6 +141,8 @@ static bool classify(struct stage *stage)
     struct conn_facts *conn = stage->conn;
     struct hat_client client = client_of(conn);
 
+    if (conn->policy != NULL)
+        return false;
     hat_decide(conn->listener->hat, &client, &conn->match);
     conn->policy = conn->match.policy;
     return false;
@@ -166,11 +190,13 @@ static bool act(struct stage *stage)
 void gate_connect(const struct gate *gate, const struct listeners *listeners,
                   struct conn_facts *conn, struct verdict *verdict_out)
 {
-    static stage_step *const steps[] = {choose_listener, find_host_name, look_up, classify, act};
+    static stage_step *const steps[] = {choose_listener, find_host_name, match_block,
+                                        look_up,         classify,       act};
     struct stage stage = {
         .gate = gate, .listeners = listeners, .conn = conn, .verdict = verdict_out};
 
     conn->host = (struct host_answer){.class = HOST_UNKNOWN};
+    conn->policy = NULL;
     stage_run(&stage, steps, ARRAY_LEN(steps), REASON_ACCEPTED);
     if (verdict_out->reason == REASON_ACCEPTED)
         verdict_out->rule = conn->match.at;

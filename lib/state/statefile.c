@@ -13,12 +13,26 @@
 
 /* --- folder --------------------------------------------------------------------- */
 
+/* Through a descriptor: whoever owns the folder around it could put a link to
+ * somebody else's file in its place. */
+static bool give_away(const char *folder, uid_t uid, gid_t gid)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool given = fd >= 0 && fchown(fd, uid, gid) == 0;
+    int sys = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = sys;
+    return given;
+}
+
 bool statefile_folder(const char *folder, uid_t uid, gid_t gid, struct err *err)
 {
     struct stat status;
 
     if (mkdir(folder, 0700) == 0) {
-        if (geteuid() == 0 && lchown(folder, uid, gid) != 0)
+        if (geteuid() == 0 && !give_away(folder, uid, gid))
             return err_system(err, errno, "cannot give %s to its user", folder);
         return true;
     }

@@ -204,6 +204,7 @@ void hat_decide(const struct hat *hat, const struct hat_client *client, struct h
     uint32_t first = lower(lower(fixed_group, lookup_group), class_group);
     if (first == HAT_NONE) {
         *match_out = in_group(hat, (uint32_t)hat->ngroups - 1, "ALL");
+        match_out->fallback = true;
     } else if (first == fixed_group) {
         *match_out = in_group(hat, first, hat_entry_text(hat, fixed));
     } else if (first == lookup_group) {

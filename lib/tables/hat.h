@@ -86,6 +86,7 @@ struct hat_match {
     struct place at;             /* of the group (file:line of its rule) */
     const struct policy *policy; /* never NULL, never POLICY_CONTINUE */
     bool by_owner;               /* classified by SBO: (SPEC 7, counters) */
+    bool fallback;               /* nothing matched: what follows all groups */
 };
 void hat_decide(const struct hat *hat, const struct hat_client *client,
                 struct hat_match *match_out);

@@ -13,7 +13,7 @@ from tap import Tap
 tap = Tap()
 GOOD = "[dns]\nhost_lookup = off\n[listener in]\nrat = rat\n"
 RAT = {"rat": "example.com ACCEPT\n"}
-HEAD = 4 if AS_ROOT else 3  # lines of [gatehouse] that House writes
+HEAD = 5 if AS_ROOT else 4  # lines of [gatehouse] that House writes
 
 
 def running(it):

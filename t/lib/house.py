@@ -6,7 +6,7 @@
         house.wait_log(event="close")
     # leaving it stops the daemon; a bad exit or a sanitizer's report raises
 
-[gatehouse] is written here: sockets, user and what `gatehouse={...}` says. Files
+[gatehouse] is written here: sockets, state_dir, user and what `gatehouse={...}` says. Files
 are relative to the folder. Started as root the daemon becomes USER.
 
 GATEHOUSE_BUILD says where the programs are.
@@ -85,6 +85,7 @@ class House:
             "socket": self.choose_socket(at),
             **({"user": USER} if AS_ROOT else {}),
             "control_socket": "run/control.sock",
+            "state_dir": "run/state",
         }
         self.settings.update(gatehouse or {})
         self.make_folder()

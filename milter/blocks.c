@@ -1,0 +1,404 @@
+#include "milter/blocks.h"
+
+#include <string.h>
+
+#include "lib/base/log.h"
+#include "milter/blocks_file.h"
+
+#define SAVE_AGAIN MONO_SECONDS(30)
+
+/* Never chosen by a session: what follows when no entry matches is the HAT. */
+static const struct policy nobody = {.name = "", .keys = {.access = POLICY_ACCEPT}};
+
+/* --- tables --------------------------------------------------------------------------- */
+
+void blocks_drop(struct blocks_table *table)
+{
+    if (table == NULL ||
+        atomic_fetch_sub_explicit(&table->references, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(table->by_type); i++)
+        hat_free(table->by_type[i]);
+    snapshot_drop(table->snapshot);
+    free(table);
+}
+
+struct blocks_table *blocks_take(struct blocks *blocks)
+{
+    if (!atomic_load_explicit(&blocks->any, memory_order_acquire))
+        return NULL;
+    pthread_mutex_lock(&blocks->lock);
+    struct blocks_table *table = blocks->current;
+    if (table != NULL)
+        atomic_fetch_add_explicit(&table->references, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&blocks->lock);
+    return table;
+}
+
+static void publish(struct blocks *blocks, struct blocks_table *table)
+{
+    pthread_mutex_lock(&blocks->lock);
+    struct blocks_table *previous = blocks->current;
+    blocks->current = table;
+    atomic_store_explicit(&blocks->any, table != NULL, memory_order_release);
+    pthread_mutex_unlock(&blocks->lock);
+    blocks_drop(previous);
+}
+
+/* One group an entry, in order, so that the first match decides. NULL: out of
+ * memory. */
+static struct hat *build(const struct blocks *blocks, const struct policies *policies)
+{
+    struct hat_group *groups = calloc(blocks->n + 1, sizeof *groups);
+    struct key_item *items = calloc(blocks->n + 1, sizeof *items);
+    struct hat *hat = NULL;
+    struct problems problems;
+    size_t n = 0;
+
+    problems_init(&problems);
+    for (size_t i = 0; groups != NULL && items != NULL && i < blocks->n; i++) {
+        if (!blocks->list[i].in_force)
+            continue;
+        items[n] = (struct key_item){.text = blocks->list[i].entry};
+        groups[n] = (struct hat_group){.policy = policies_target(policies, blocks->list[i].policy),
+                                       .senders = {&items[n], 1}};
+        n++;
+    }
+    if (groups != NULL && items != NULL)
+        hat = hat_build(groups, n, &nobody, &problems);
+    problems_done(&problems);
+    free(groups);
+    free(items);
+    return hat;
+}
+
+static struct blocks_table *new_table(struct blocks *blocks)
+{
+    struct blocks_table *table = calloc(1, sizeof *table);
+
+    if (table == NULL)
+        return NULL;
+    atomic_init(&table->references, 1);
+    table->snapshot = blocks->snapshot;
+    snapshot_take(table->snapshot);
+    table->by_type[LISTENER_PUBLIC] = build(blocks, blocks->snapshot->policies);
+    table->by_type[LISTENER_PRIVATE] = build(blocks, blocks->snapshot->private_policies);
+    if (table->by_type[LISTENER_PUBLIC] != NULL && table->by_type[LISTENER_PRIVATE] != NULL)
+        return table;
+    blocks_drop(table);
+    return NULL;
+}
+
+static bool any_in_force(const struct blocks *blocks)
+{
+    for (size_t i = 0; i < blocks->n; i++) {
+        if (blocks->list[i].in_force)
+            return true;
+    }
+    return false;
+}
+
+/* Sessions see the list as it is now. false: out of memory, they see the one
+ * before. */
+static bool put_in_force(struct blocks *blocks)
+{
+    struct blocks_table *table = NULL;
+
+    if (any_in_force(blocks)) {
+        table = new_table(blocks);
+        if (table == NULL)
+            return false;
+    }
+    publish(blocks, table);
+    return true;
+}
+
+/* --- the list -------------------------------------------------------------------------- */
+
+static void block_done(struct block *block)
+{
+    free(block->entry);
+    free(block->policy);
+}
+
+static void take_out(struct blocks *blocks, size_t index)
+{
+    block_done(&blocks->list[index]);
+    blocks->n--;
+    memmove(&blocks->list[index], &blocks->list[index + 1],
+            (blocks->n - index) * sizeof *blocks->list);
+}
+
+/* Index of the entry of this text; n when there is none. */
+static size_t find(const struct blocks *blocks, const char *entry)
+{
+    size_t i = 0;
+
+    while (i < blocks->n && ascii_casecmp(blocks->list[i].entry, entry) != 0)
+        i++;
+    return i;
+}
+
+static void note_change(struct blocks *blocks)
+{
+    atomic_store(&blocks->count, blocks->n);
+    blocks->next_end = INT64_MAX;
+    for (size_t i = 0; i < blocks->n; i++) {
+        int64_t end = blocks->list[i].expires;
+        if (end != 0 && end < blocks->next_end)
+            blocks->next_end = end;
+    }
+}
+
+static void save(struct blocks *blocks, struct strbuf *note)
+{
+    struct err err = {0};
+
+    blocks->unsaved = false;
+    if (blocks->folder == NULL) {
+        strbuf_puts(note, "without state_dir it is forgotten at a restart\n");
+        return;
+    }
+    if (blocks_file_write(blocks->folder, blocks->list, blocks->n, &err))
+        return;
+    blocks->unsaved = true;
+    blocks->save_again = mono_now() + SAVE_AGAIN;
+    log_note(LOG_AT_ERROR, "block", "%s; a restart would forget the last changes", err.text);
+    strbuf_printf(note, "it would be forgotten at a restart: %s\n", err.text);
+}
+
+static bool can_be_in_force(const struct blocks *blocks, const char *policy)
+{
+    return policies_target(blocks->snapshot->policies, policy) != NULL;
+}
+
+/* --- entries ----------------------------------------------------------------------------- */
+
+static bool refuse_kind(const char *entry, struct err *err)
+{
+    return err_set(err, ERR_RANGE,
+                   "\"%.80s\" needs a look-up; allowed: addresses, ranges, networks, host names, "
+                   ".domain, ALL",
+                   entry);
+}
+
+static bool is_static(enum hat_entry_kind kind)
+{
+    switch (kind) {
+    case HAT_ENTRY_RANGE:
+    case HAT_ENTRY_GROUP_RANGE:
+    case HAT_ENTRY_NAME:
+    case HAT_ENTRY_SUFFIX:
+    case HAT_ENTRY_ALL:
+        return true;
+    case HAT_ENTRY_LOOKUP:
+    case HAT_ENTRY_UNVERIFIED:
+        return false;
+    }
+    return false;
+}
+
+bool blocks_check_entry(const char *entry, struct hat_entry *entry_out, struct strbuf *note,
+                        struct err *err)
+{
+    struct key_item item = {.text = entry};
+    struct hat_group group = {.policy = &nobody, .senders = {&item, 1}};
+    struct problems problems;
+
+    /* Tables may be Latin-1; what is shown and kept here is UTF-8. */
+    if (!str_is_utf8(slice_of(entry)))
+        return err_set(err, ERR_SYNTAX, "the entry is no UTF-8");
+    problems_init(&problems);
+    struct hat *hat = hat_build(&group, 1, &nobody, &problems);
+    bool good = hat != NULL;
+    if (hat == NULL) {
+        err_set(err, ERR_SYNTAX, "%.240s",
+                problems.count > 0 ? problems.list[0].line : "out of memory");
+    } else {
+        hat_entry_get(hat, 0, entry_out);
+        entry_out->text = entry;
+        good = is_static(entry_out->kind) || refuse_kind(entry, err);
+        for (size_t i = 0; i < problems.count; i++)
+            strbuf_printf(note, "%s\n", problems.list[i].line);
+    }
+    problems_done(&problems);
+    hat_free(hat);
+    return good;
+}
+
+static bool check_policy(const struct blocks *blocks, const char *name, struct err *err)
+{
+    const struct policy *policy = policies_target(blocks->snapshot->policies, name);
+
+    if (policy == NULL)
+        return err_set(err, ERR_RANGE,
+                       "there is no policy \"%.80s\"; allowed: the name of a policy, or accept, "
+                       "reject, tcprefuse or relay",
+                       name);
+    return policy->keys.access != POLICY_CONTINUE ||
+           err_set(err, ERR_RANGE, "continue is not possible here: unblock the entry instead");
+}
+
+static bool make_room(struct blocks *blocks, struct err *err)
+{
+    if (blocks->n == BLOCKS_MAX)
+        return err_set(err, ERR_RANGE,
+                       "there are %d entries already; more belong into a group's senders_file",
+                       BLOCKS_MAX);
+    if (blocks->n < blocks->room)
+        return true;
+    size_t room = blocks->room * 2 + 16;
+    struct block *list = realloc(blocks->list, room * sizeof *list);
+    if (list == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    blocks->list = list;
+    blocks->room = room;
+    return true;
+}
+
+static bool insert(struct blocks *blocks, struct block block, struct err *err)
+{
+    if (block.entry == NULL || block.policy == NULL || !make_room(blocks, err)) {
+        block_done(&block);
+        return err->kind != ERR_NONE ? false : err_set(err, ERR_MEMORY, "out of memory");
+    }
+    memmove(&blocks->list[1], &blocks->list[0], blocks->n * sizeof *blocks->list);
+    blocks->list[0] = block;
+    blocks->n++;
+    return true;
+}
+
+bool blocks_add(struct blocks *blocks, const char *entry, const char *policy, int64_t expires,
+                struct strbuf *note, struct err *err)
+{
+    struct hat_entry parsed;
+
+    err->kind = ERR_NONE;
+    if (!blocks_check_entry(entry, &parsed, note, err) || !check_policy(blocks, policy, err))
+        return false;
+    size_t before = find(blocks, entry);
+    if (before < blocks->n)
+        take_out(blocks, before);
+    struct block block = {
+        .entry = strdup(entry),
+        .policy = strdup(policy),
+        .added = mono_wall_seconds(),
+        .expires = expires,
+        .in_force = true,
+    };
+    if (!insert(blocks, block, err))
+        return false;
+    bool good = put_in_force(blocks) || err_set(err, ERR_MEMORY, "out of memory");
+    if (!good)
+        take_out(blocks, 0);
+    note_change(blocks);
+    save(blocks, note);
+    return good;
+}
+
+bool blocks_remove(struct blocks *blocks, const char *entry, struct strbuf *note)
+{
+    size_t index = find(blocks, entry);
+
+    if (index == blocks->n)
+        return false;
+    take_out(blocks, index);
+    note_change(blocks);
+    save(blocks, note);
+    return put_in_force(blocks);
+}
+
+/* --- time, configurations ------------------------------------------------------------------ */
+
+static void take_out_ended(struct blocks *blocks)
+{
+    int64_t now = mono_wall_seconds();
+    struct strbuf note;
+
+    for (size_t i = blocks->n; i-- > 0;) {
+        if (blocks->list[i].expires == 0 || blocks->list[i].expires > now)
+            continue;
+        log_note(LOG_AT_INFO, "block", "%s: its time is over", blocks->list[i].entry);
+        take_out(blocks, i);
+    }
+    note_change(blocks);
+    strbuf_init(&note);
+    save(blocks, &note);
+    strbuf_done(&note);
+    if (!put_in_force(blocks))
+        blocks->next_end = now + 1; /* again in a second */
+}
+
+void blocks_tick(struct blocks *blocks)
+{
+    struct strbuf note;
+
+    if (blocks->next_end <= mono_wall_seconds())
+        take_out_ended(blocks);
+    if (!blocks->unsaved || mono_now() < blocks->save_again)
+        return;
+    strbuf_init(&note);
+    save(blocks, &note);
+    strbuf_done(&note);
+}
+
+void blocks_use(struct blocks *blocks, struct snapshot *snapshot)
+{
+    snapshot_take(snapshot);
+    snapshot_drop(blocks->snapshot);
+    blocks->snapshot = snapshot;
+    for (size_t i = 0; i < blocks->n; i++) {
+        struct block *block = &blocks->list[i];
+        block->in_force = can_be_in_force(blocks, block->policy);
+        if (!block->in_force)
+            log_note(LOG_AT_WARNING, "block", "%s: there is no policy \"%s\"; out of force",
+                     block->entry, block->policy);
+    }
+    if (!put_in_force(blocks))
+        log_note(LOG_AT_ERROR, "block", "out of memory; the entries are those of before");
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+/* From the file, oldest first: each goes before those that were there. */
+static void take_from_file(const struct block *block, void *arg)
+{
+    struct blocks *blocks = arg;
+    struct hat_entry parsed;
+    struct strbuf note;
+    struct err err = {0};
+
+    strbuf_init(&note);
+    if (blocks_check_entry(block->entry, &parsed, &note, &err)) {
+        struct block copy = *block;
+        copy.entry = strdup(block->entry);
+        copy.policy = strdup(block->policy);
+        (void)!insert(blocks, copy, &err);
+    }
+    strbuf_done(&note);
+    if (err.kind != ERR_NONE)
+        log_note(LOG_AT_WARNING, "block", "%s", err.text);
+}
+
+void blocks_init(struct blocks *blocks, const char *folder, struct snapshot *snapshot)
+{
+    struct err err = {0};
+
+    *blocks = (struct blocks){.folder = folder, .next_end = INT64_MAX};
+    CHECK(pthread_mutex_init(&blocks->lock, NULL) == 0);
+    if (folder != NULL && !blocks_file_read(folder, take_from_file, blocks, &err))
+        log_note(LOG_AT_WARNING, "block", "%s; no entries made at run time are known", err.text);
+    note_change(blocks);
+    blocks_use(blocks, snapshot);
+    blocks_tick(blocks);
+}
+
+void blocks_done(struct blocks *blocks)
+{
+    publish(blocks, NULL);
+    for (size_t i = 0; i < blocks->n; i++)
+        block_done(&blocks->list[i]);
+    free(blocks->list);
+    snapshot_drop(blocks->snapshot);
+    pthread_mutex_destroy(&blocks->lock);
+}

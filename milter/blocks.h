@@ -1,0 +1,84 @@
+/*
+ * blocks.h - sender entries made at run time, before all groups (SPEC 14,
+ * `hat block`).
+ *
+ * Any static entry of SPEC 3.1, each with a policy and, if wanted, an end. The
+ * newest stands first, so that the administrator's last word counts; the first
+ * match decides. The list is owned by the main thread; sessions see an immutable
+ * table built from it, by a counted reference, as with snapshots. It borrows
+ * policies from the snapshot it was built for and keeps that alive.
+ *
+ * Every change is written to the file "blocks" in the state folder at once
+ * (statefile.h). A file that is damaged is set aside, with a warning, and none
+ * of it is used. Ends are in wall-clock seconds, so time goes on while the
+ * daemon does not run.
+ *
+ * An entry whose policy a new configuration does not have stays in the list,
+ * but out of force, until one has it again. blocks_take() and blocks_drop(): any
+ * thread, one mutex held for a copy and a count. All others: main thread; they
+ * block on the disk.
+ */
+#ifndef MILTER_BLOCKS_H
+#define MILTER_BLOCKS_H
+
+#include "lib/base/problem.h"
+#include "milter/snapshot.h"
+
+#define BLOCKS_MAX 10000
+#define BLOCKS_LONGEST_S (3650LL * 86400) /* of --for */
+#define BLOCKS_POLICY "BLOCKED"           /* without --policy */
+
+struct block {
+    char *entry, *policy;   /* owned; as written */
+    int64_t added, expires; /* wall-clock seconds; expires 0: it does not */
+    bool in_force;
+};
+
+struct blocks_table {
+    atomic_uint references;
+    struct snapshot *snapshot;
+    struct hat *by_type[2]; /* owned; index: enum listener_type */
+};
+
+struct blocks {
+    const char *folder; /* borrowed; NULL: nothing is kept */
+    struct block *list; /* owned; newest first */
+    size_t n, room;
+    struct snapshot *snapshot; /* counted; the policies */
+    bool unsaved;
+    mono_us save_again;
+    int64_t next_end; /* the first of all ends; INT64_MAX: none */
+
+    pthread_mutex_t lock;         /* a leaf: current */
+    struct blocks_table *current; /* NULL: no entry in force */
+    atomic_bool any;              /* so that nobody locks for nothing */
+    atomic_size_t count;          /* n, for any thread */
+};
+
+/* folder: for the file, NULL: none. Logs what is wrong with the file. */
+void blocks_init(struct blocks *blocks, const char *folder, struct snapshot *snapshot);
+void blocks_done(struct blocks *blocks);
+
+/* Another configuration is in force; entries whose policy is gone are warned
+ * about. */
+void blocks_use(struct blocks *blocks, struct snapshot *snapshot);
+/* Takes out what has ended; tries again to save what could not be saved. */
+void blocks_tick(struct blocks *blocks);
+
+/* An entry as such: syntax, and that it needs no look-up. note gets a warning,
+ * a line, or nothing. */
+NODISCARD bool blocks_check_entry(const char *entry, struct hat_entry *entry_out,
+                                  struct strbuf *note, struct err *err);
+
+/* In force from now on, in the place of one of the same text. expires: 0 for
+ * never. note gets a line where it could not be saved. */
+NODISCARD bool blocks_add(struct blocks *blocks, const char *entry, const char *policy,
+                          int64_t expires, struct strbuf *note, struct err *err);
+/* false: there is none. Case is ignored. */
+NODISCARD bool blocks_remove(struct blocks *blocks, const char *entry, struct strbuf *note);
+
+/* One for sessions; NULL: no entry is in force. */
+struct blocks_table *blocks_take(struct blocks *blocks);
+void blocks_drop(struct blocks_table *table); /* takes NULL */
+
+#endif
