@@ -189,11 +189,15 @@ void log_quoted(struct logline *line, const char *key, struct slice value)
 
 void log_uint(struct logline *line, const char *key, uint64_t value)
 {
-    char text[24];
+    char text[20];
+    size_t at = sizeof text;
     if (!line->wanted)
         return;
-    int n = snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    pair(line, key, (struct slice){text, (size_t)n}, false);
+    do {
+        text[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    pair(line, key, (struct slice){text + at, sizeof text - at}, false);
 }
 
 static void write_all(const char *text, size_t n)
@@ -207,42 +211,70 @@ static void write_all(const char *text, size_t n)
     }
 }
 
-/* The queue's thread: lines that came together leave with one system call. */
-static void write_queued(int level, struct slice line, bool more)
+/* "2026-01-02T03:04:05.678Z info "; the second is kept from line to line. */
+struct prefix {
+    int64_t second;
+    char at[MONO_WALL_TEXT_MAX];
+};
+
+static size_t put_prefix(struct prefix *prefix, int64_t when, enum log_level level,
+                         char text[PREFIX_MAX])
 {
+    int64_t second = when / MONO_SECONDS(1);
+    int ms = (int)(when % MONO_SECONDS(1) / MONO_MS(1));
+    if (second != prefix->second || prefix->at[0] == '\0')
+        mono_wall_at(second, prefix->at);
+    prefix->second = second;
+    int n = snprintf(text, PREFIX_MAX, "%.19s.%03dZ %s ", prefix->at, ms, level_word(level));
+    return n < PREFIX_MAX ? (size_t)n : PREFIX_MAX - 1;
+}
+
+/* Time, level, line and newline, so that a line leaves with one system call. */
+static size_t put_line(struct prefix *prefix, const struct logqueue_line *line,
+                       char text[OUTPUT_MAX])
+{
+    size_t n = put_prefix(prefix, line->when, (enum log_level)line->level, text);
+    memcpy(text + n, line->text.p, line->text.n);
+    n += line->text.n;
+    text[n++] = '\n';
+    return n;
+}
+
+/* The queue's thread: lines that came together leave together. */
+static void write_queued(const struct logqueue_line *line, bool more)
+{
+    static struct prefix prefix;
     static char gathered[GATHERED_MAX];
     static size_t n;
     if (state.target == LOG_TO_SYSLOG) {
-        syslog(syslog_priority((enum log_level)level), "%.*s", (int)line.n, line.p);
+        syslog(syslog_priority((enum log_level)line->level), "%.*s", (int)line->text.n,
+               line->text.p);
         return;
     }
-    memcpy(gathered + n, line.p, line.n);
-    n += line.n;
+    n += put_line(&prefix, line, gathered + n);
     if (!more || n > sizeof gathered - OUTPUT_MAX) {
         write_all(gathered, n);
         n = 0;
     }
 }
 
-/* Time, level, line and newline in one buffer, so that lines of several
- * threads never mix. */
-static void output(const struct logline *line)
+static void write_now(const struct logqueue_line *line)
 {
+    struct prefix prefix = {0};
     char text[OUTPUT_MAX];
-    char now[MONO_WALL_TEXT_MAX];
-    int prefix = snprintf(text, PREFIX_MAX, "%s %s ", mono_wall_text(now), level_word(line->level));
-    size_t n = (size_t)prefix;
-    memcpy(text + n, line->text, line->n);
-    n += line->n;
-    text[n++] = '\n';
-    if (!logqueue_put((int)line->level, (struct slice){text, n}))
-        write_all(text, n);
+    write_all(text, put_line(&prefix, line, text));
 }
 
-static void output_syslog(const struct logline *line)
+static void output(const struct logline *line)
 {
-    if (!logqueue_put((int)line->level, (struct slice){line->text, line->n}))
+    struct logqueue_line queued = {
+        .level = (int)line->level, .when = mono_wall_us(), .text = {line->text, line->n}};
+    if (logqueue_put(&queued))
+        return;
+    if (state.target == LOG_TO_SYSLOG)
         syslog(syslog_priority(line->level), "%s", line->text);
+    else
+        write_now(&queued);
 }
 
 bool log_start_thread(struct err *err)
@@ -266,8 +298,6 @@ void log_end(struct logline *line)
     void (*sink)(const char *, void *) = __atomic_load_n(&state.sink, __ATOMIC_ACQUIRE);
     if (sink)
         sink(line->text, state.sink_arg);
-    else if (state.target == LOG_TO_SYSLOG)
-        output_syslog(line);
     else
         output(line);
     line->wanted = false;

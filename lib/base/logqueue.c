@@ -7,6 +7,7 @@
 
 /* Before each line in the buffer. */
 struct record {
+    int64_t when;
     uint16_t n;
     uint8_t level;
 };
@@ -17,8 +18,8 @@ static struct {
     char *filling, *writing; /* owned; writing belongs to the thread */
     size_t n;                /* bytes in filling */
     bool running, stopping;
-    void (*write)(int level, struct slice line, bool more); /* constant while running */
-    pthread_t thread;                                       /* main thread's */
+    void (*write)(const struct logqueue_line *line, bool more); /* constant while running */
+    pthread_t thread;                                           /* main thread's */
 } queue = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static void write_records(const char *from, size_t n)
@@ -27,9 +28,10 @@ static void write_records(const char *from, size_t n)
         struct record record;
         memcpy(&record, from + at, sizeof record);
         at += sizeof record;
-        struct slice line = {from + at, record.n};
+        struct logqueue_line line = {
+            .level = record.level, .when = record.when, .text = {from + at, record.n}};
         at += record.n;
-        queue.write(record.level, line, at < n);
+        queue.write(&line, at < n);
     }
 }
 
@@ -71,7 +73,7 @@ static void release(void)
     pthread_cond_destroy(&queue.wake);
 }
 
-bool logqueue_start(void (*write)(int level, struct slice line, bool more), struct err *err)
+bool logqueue_start(void (*write)(const struct logqueue_line *line, bool more), struct err *err)
 {
     if (!mono_cond_init(&queue.wake))
         return err_set(err, ERR_MEMORY, "out of memory");
@@ -106,17 +108,18 @@ void logqueue_stop(void)
     release();
 }
 
-bool logqueue_put(int level, struct slice line)
+bool logqueue_put(const struct logqueue_line *line)
 {
-    struct record record = {.n = (uint16_t)line.n, .level = (uint8_t)level};
-    size_t n = sizeof record + line.n;
+    struct record record = {
+        .when = line->when, .n = (uint16_t)line->text.n, .level = (uint8_t)line->level};
+    size_t n = sizeof record + line->text.n;
 
-    CHECK(line.n <= UINT16_MAX);
+    CHECK(line->text.n <= UINT16_MAX);
     pthread_mutex_lock(&queue.mutex);
     bool taken = queue.running && queue.n + n <= LOGQUEUE_ROOM;
     if (taken) {
         memcpy(queue.filling + queue.n, &record, sizeof record);
-        memcpy(queue.filling + queue.n + sizeof record, line.p, line.n);
+        memcpy(queue.filling + queue.n + sizeof record, line->text.p, line->text.n);
         /* The thread sleeps for the first line and may be woken by plenty. */
         bool tell =
             queue.n == 0 || (queue.n < LOGQUEUE_ROOM / 2 && queue.n + n >= LOGQUEUE_ROOM / 2);

@@ -21,15 +21,20 @@
 #define LOGQUEUE_DELAY MONO_MS(10)
 #define LOGQUEUE_ROOM (1024U * 1024U) /* bytes that can wait */
 
+struct logqueue_line {
+    int level;         /* 0...255, the caller's */
+    int64_t when;      /* wall-clock microseconds, the caller's */
+    struct slice text; /* at most UINT16_MAX bytes */
+};
+
 /* write gets one line at a time, in order, from the queue's thread; more says
  * whether another follows at once. */
-NODISCARD bool logqueue_start(void (*write)(int level, struct slice line, bool more),
+NODISCARD bool logqueue_start(void (*write)(const struct logqueue_line *line, bool more),
                               struct err *err);
 /* Writes what is there and ends the thread; nothing if it does not run. */
 void logqueue_stop(void);
 
-/* false: not running, or full; the caller must write the line itself. line is
- * at most UINT16_MAX bytes. */
-NODISCARD bool logqueue_put(int level, struct slice line);
+/* false: not running, or full; the caller must write the line itself. */
+NODISCARD bool logqueue_put(const struct logqueue_line *line);
 
 #endif

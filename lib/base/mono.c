@@ -33,27 +33,18 @@ int64_t mono_wall_seconds(void)
     return read_clock(CLOCK_REALTIME) / MONO_SECONDS(1);
 }
 
-static size_t put_utc(int64_t at, char text[MONO_WALL_TEXT_MAX])
+int64_t mono_wall_us(void)
 {
-    time_t seconds = (time_t)at;
-    struct tm tm = {0};
-    gmtime_r(&seconds, &tm);
-    return strftime(text, MONO_WALL_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-}
-
-const char *mono_wall_text(char text[MONO_WALL_TEXT_MAX])
-{
-    mono_us now = read_clock(CLOCK_REALTIME);
-    int ms = (int)(now % MONO_SECONDS(1) / MONO_MS(1));
-    size_t n = put_utc(now / MONO_SECONDS(1), text);
-    snprintf(text + n, MONO_WALL_TEXT_MAX - n, ".%03dZ", ms);
-    return text;
+    return read_clock(CLOCK_REALTIME);
 }
 
 const char *mono_wall_at(int64_t seconds, char text[MONO_WALL_TEXT_MAX])
 {
-    size_t n = put_utc(seconds, text);
-    snprintf(text + n, MONO_WALL_TEXT_MAX - n, "Z");
+    time_t at = (time_t)seconds;
+    struct tm tm = {0};
+    gmtime_r(&at, &tm);
+    if (strftime(text, MONO_WALL_TEXT_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        text[0] = '\0';
     return text;
 }
 

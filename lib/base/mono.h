@@ -22,11 +22,11 @@ mono_us mono_now(void);
 /* Wall-clock seconds since 1970, for what is kept over restarts or printed. */
 int64_t mono_wall_seconds(void);
 
-/* Wall-clock time in UTC for log lines, "2026-01-02T03:04:05.678Z"; returns
- * text. */
+/* The same in microseconds, for log lines. */
+int64_t mono_wall_us(void);
+
+/* A moment in wall-clock seconds as UTC, "2026-01-02T03:04:05Z"; returns text. */
 #define MONO_WALL_TEXT_MAX 32
-const char *mono_wall_text(char text[MONO_WALL_TEXT_MAX]);
-/* The same of a moment in wall-clock seconds, "2026-01-02T03:04:05Z". */
 const char *mono_wall_at(int64_t seconds, char text[MONO_WALL_TEXT_MAX]);
 
 /* Milliseconds until deadline for poll(2): 0 when passed, -1 for MONO_NEVER,

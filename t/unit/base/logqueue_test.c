@@ -20,19 +20,20 @@ static struct {
 } written = {.gate = PTHREAD_MUTEX_INITIALIZER};
 
 /* Lines read "THREAD NUMBER". */
-static void take(int level, struct slice line, bool more)
+static void take(const struct logqueue_line *line, bool more)
 {
     char text[64];
     unsigned thread = 0, number = 0;
 
     pthread_mutex_lock(&written.gate);
-    snprintf(text, sizeof text, "%.*s", (int)line.n, line.p);
+    snprintf(text, sizeof text, "%.*s", (int)line->text.n, line->text.p);
     assert_int_equal(sscanf(text, "%u %u", &thread, &number), 2);
     written.disorder += number != written.next[thread];
     written.next[thread] = number + 1;
     written.lines++;
     written.batches += !more;
-    written.level = level;
+    written.level = line->level;
+    written.disorder += line->when != (int64_t)number;
     pthread_mutex_unlock(&written.gate);
 }
 
@@ -48,7 +49,8 @@ static bool put(unsigned thread, unsigned number)
 {
     char text[64];
     int n = snprintf(text, sizeof text, "%u %u", thread, number);
-    return logqueue_put(2, (struct slice){text, (size_t)n});
+    return logqueue_put(
+        &(struct logqueue_line){.level = 2, .when = number, .text = {text, (size_t)n}});
 }
 
 static void not_running(void **state)
