@@ -245,6 +245,11 @@ static bool start_threads(struct daemon *daemon)
         return complain(daemon, "socket", &err);
     if (!log_start_thread(&err))
         return complain(daemon, "log", &err);
+    daemon->house.limits = limits_new((size_t)daemon->settings.keys->max_counters);
+    if (daemon->house.limits == NULL) {
+        err_set(&err, ERR_MEMORY, "there is no memory for so many counters");
+        return complain(daemon, "max_counters", &err);
+    }
     daemon->house.engine =
         engine_new(daemon->house.snapshots.current, wake_before_wait, daemon->wake, &err);
     if (daemon->house.engine == NULL)
@@ -301,6 +306,9 @@ static void stop(struct daemon *daemon)
         return;
     engine_free(daemon->house.engine);
     blocks_done(&daemon->house.blocks);
+    /* A session libmilter never closed may still give its leases back. */
+    if (atomic_load(&daemon->house.open) == 0)
+        limits_free(daemon->house.limits);
     snapshot_store_done(&daemon->house.snapshots);
     running_done(&daemon->running);
     stats_free(daemon->house.tally);

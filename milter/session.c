@@ -38,6 +38,14 @@ static const char *keep(struct arena *arena, const char *text)
     return or_empty(arena_dup(arena, or_empty(text)));
 }
 
+/* What the stages may ask, by the rules of a snapshot that view borrows. */
+static struct services services_of(const struct session *session, struct engine_view *view)
+{
+    struct services services = engine_services(view);
+    services.counting = limits_counting(session->house->limits);
+    return services;
+}
+
 static struct gate gate_of(const struct session *session, const struct services *services,
                            struct arena *arena)
 {
@@ -46,6 +54,7 @@ static struct gate gate_of(const struct session *session, const struct services 
         .services = services,
         .arena = arena,
         .deadline = mono_now() + MONO_MS(settings->command_deadline),
+        .rate_period = MONO_MS(settings->rate_period),
     };
 }
 
@@ -125,7 +134,7 @@ struct session *session_open(struct house *house, const struct session_told *tol
         return NULL;
 
     struct engine_view view = {house->engine, session->snapshot};
-    struct services services = engine_services(&view);
+    struct services services = services_of(session, &view);
     struct gate gate = gate_of(session, &services, session->arena);
     note_connection(session, told);
     if (session->blocks != NULL)
@@ -184,10 +193,12 @@ static void begin_message(struct session *session, const struct session_mail_tol
 void session_mail(struct session *session, const struct session_mail_told *told,
                   struct verdict *verdict_out)
 {
-    struct gate gate = gate_of(session, NULL, session->message_arena);
-
     note_client(session, told);
     begin_message(session, told);
+
+    struct engine_view view = {session->house->engine, session->rules};
+    struct services services = services_of(session, &view);
+    struct gate gate = gate_of(session, &services, session->message_arena);
     gate_mail(&gate, &session->conn, &session->mail, verdict_out);
     session->in_message = verdict_out->action == VERDICT_CONTINUE || session->conn.monitor;
     session->totals.messages += session->in_message;
@@ -217,7 +228,7 @@ static void judge_recipient(struct session *session, struct rcpt_facts *rcpt,
                             struct verdict *verdict_out)
 {
     struct engine_view view = {session->house->engine, session->rules};
-    struct services services = engine_services(&view);
+    struct services services = services_of(session, &view);
     struct gate gate = gate_of(session, &services, session->message_arena);
 
     gate.rules = message_listener(session);
@@ -277,6 +288,8 @@ void session_close(struct session *session)
     struct house *house = session->house;
     struct session *head = atomic_load(&house->closing);
 
+    lease_give_back(session->conn.at_address);
+    lease_give_back(session->conn.at_listener);
     session->totals.ms = (uint64_t)((mono_now() - session->opened) / 1000);
     do {
         session->next = head;

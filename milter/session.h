@@ -6,8 +6,8 @@
  * a time, so a session needs no lock. Each call judges, writes the decision
  * line and returns the verdict; texts in it live until the next call.
  *
- * session_close() only puts the session on a lock-free stack (libmilter may
- * hold its pool lock); session_reap(), in the main thread from time to time,
+ * session_close() only gives its leases back and puts the session on a lock-free
+ * stack (libmilter may hold its pool lock); session_reap(), in the main thread from time to time,
  * writes the close lines and frees.
  */
 #ifndef MILTER_SESSION_H
@@ -17,6 +17,7 @@
 #include "lib/gate/verdict.h"
 #include "milter/blocks.h"
 #include "milter/engine.h"
+#include "milter/limits.h"
 #include "milter/snapshot.h"
 
 struct session;
@@ -25,6 +26,7 @@ struct session;
 struct house {
     struct snapshot_store snapshots;
     struct engine *engine;
+    struct limits *limits;
     struct blocks blocks;
     struct stats *tally;  /* of decisions (tally.h); NULL: not counted */
     void (*closed)(void); /* called by session_close(): wake the reaper */

@@ -301,6 +301,7 @@ void snapshot_build_listeners(struct snapshot *snapshot, struct problems *proble
         pointers[i] = &list[i];
         build_listener(snapshot, section, &list[i], problems);
     }
+    listeners_note_counted(list, snapshot->listeners.n);
     check_fallbacks(snapshot, problems);
     check_unused_groups(snapshot, problems);
     snapshot_check_callahead(snapshot, problems);

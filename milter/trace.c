@@ -4,6 +4,7 @@
 
 #include "lib/base/domain.h"
 #include "lib/gate/stage.h"
+#include "milter/limits.h"
 
 /* --- services: what was given beats the network ------------------------------- */
 
@@ -94,7 +95,8 @@ static struct gate gate_of(const struct trace *trace)
     int64_t budget = trace->snapshot->settings.keys->command_deadline;
     return (struct gate){.services = &trace->services,
                          .arena = trace->arena,
-                         .deadline = mono_now() + MONO_MS(budget)};
+                         .deadline = mono_now() + MONO_MS(budget),
+                         .rate_period = MONO_MS(trace->snapshot->settings.keys->rate_period)};
 }
 
 /* The listener the query means, as the only one there is, so that the stage
@@ -208,6 +210,36 @@ static enum verdict_action overall(const struct trace_result *result)
     return best;
 }
 
+static bool prepare(const struct trace_query *query, const struct snapshot *snapshot,
+                    struct arena *arena, struct trace_result *result_out,
+                    const struct listener **named_out, struct err *err)
+{
+    *named_out = NULL;
+    *result_out = (struct trace_result){.nrecipients = query->nto};
+    result_out->recipients = arena_alloc(arena, (query->nto + 1) * sizeof *result_out->recipients);
+    if (result_out->recipients == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < query->nto; i++)
+        result_out->recipients[i].address = query->to[i];
+    if (query->listener == NULL)
+        return true;
+    *named_out = listener_named(&snapshot->listeners, query->listener);
+    return *named_out != NULL ||
+           err_set(err, ERR_RANGE, "there is no [listener %s]", query->listener);
+}
+
+static void run(const struct trace *trace, const struct listener *named)
+{
+    struct trace_result *result = trace->result;
+
+    run_connect(trace, named);
+    if (result->connect.action == VERDICT_CONTINUE)
+        run_message(trace);
+    else
+        refuse_all(result, &result->connect);
+    result->overall = overall(result);
+}
+
 bool trace_run(const struct trace_query *query, const struct snapshot *snapshot,
                struct engine *engine, struct arena *arena, struct trace_result *result_out,
                struct err *err)
@@ -226,24 +258,16 @@ bool trace_run(const struct trace_query *query, const struct snapshot *snapshot,
     };
     const struct listener *named = NULL;
 
-    world.real = engine_services(&world.view);
-    *result_out = (struct trace_result){.nrecipients = query->nto};
-    result_out->recipients = arena_alloc(arena, (query->nto + 1) * sizeof *result_out->recipients);
-    if (result_out->recipients == NULL)
+    if (!prepare(query, snapshot, arena, result_out, &named, err))
+        return false;
+    /* Nothing has happened yet today: a list of recipients over a limit shows it. */
+    struct limits *limits = limits_new(query->nto + 1);
+    if (limits == NULL)
         return err_set(err, ERR_MEMORY, "out of memory");
-    for (size_t i = 0; i < query->nto; i++)
-        result_out->recipients[i].address = query->to[i];
-    if (query->listener != NULL) {
-        named = listener_named(&snapshot->listeners, query->listener);
-        if (named == NULL)
-            return err_set(err, ERR_RANGE, "there is no [listener %s]", query->listener);
-    }
-    run_connect(&trace, named);
-    if (result_out->connect.action == VERDICT_CONTINUE)
-        run_message(&trace);
-    else
-        refuse_all(result_out, &result_out->connect);
-    result_out->overall = overall(result_out);
+    world.real = engine_services(&world.view);
+    trace.services.counting = limits_counting(limits);
+    run(&trace, named);
+    limits_free(limits);
     return true;
 }
 

@@ -94,6 +94,9 @@ struct lookup_answer {
     bool listed[LOOKUP_ZONES_MAX];             /* in the order asked; a failure is no listing */
 };
 
+/* --- one more connection at a place (lib/state/lease.h) -------------------- */
+enum lease_answer { LEASE_GIVEN, LEASE_REFUSED, LEASE_NO_MEMORY };
+
 /* --- a directory (SPEC 9) ------------------------------------------------ */
 enum directory_class { DIRECTORY_MATCH, DIRECTORY_NO_MATCH, DIRECTORY_ERROR };
 

@@ -14,6 +14,8 @@
 #include "lib/gate/listener.h"
 #include "lib/gate/verdict.h"
 
+struct lease;
+
 struct conn_facts {
     /* told */
     uint64_t icid;    /* number of the connection in the log */
@@ -45,7 +47,10 @@ struct conn_facts {
     struct hat_match match;
     const struct policy *policy; /* match.policy */
     bool refused;                /* by the HAT; spoken at the listener's reject_at */
+    bool turned_away;            /* refused too, but by a limit: spoken at connect */
     struct verdict refusal;
+    struct lease *at_listener; /* of the connection: whoever ends it gives both back; */
+    struct lease *at_address;  /* NULL: none was taken */
 
     /* kept by gate_mail() */
     uint64_t messages; /* MAIL commands let through */

@@ -160,6 +160,10 @@ void journal_rcpt(const struct conn_facts *conn, const struct mail_facts *mail,
     log_uint(&line, "ms", verdict->ms);
     put_rule(&line, verdict);
     put_queue_id(&line, mail);
+    if (verdict->invalid_total != 0) {
+        log_uint(&line, "invalid", verdict->invalid);
+        log_uint(&line, "attempts", verdict->invalid_total);
+    }
     if (verdict->remote[0] != '\0' && verdict->reason != REASON_CALLAHEAD_VALID)
         log_text(&line, "said", slice_of(verdict->remote));
     log_end(&line);

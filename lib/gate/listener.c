@@ -77,3 +77,26 @@ bool listener_uses_reputation(const struct listener *listener)
     }
     return false;
 }
+
+/* Every policy a client can get: those of the groups, ALL the last of them. */
+static void note_counted(const struct hat *hat, struct listener_counted *counted)
+{
+    for (size_t i = 0; hat != NULL && i < hat_groups(hat); i++) {
+        struct hat_match group;
+        hat_group_get(hat, i, &group);
+        const struct policy_keys *keys = &group.policy->keys;
+        counted->host |= keys->max_recipients_per_hour != KEY_NO_LIMIT;
+        counted->sender |= keys->max_sender_recipients != KEY_NO_LIMIT;
+        counted->account |= keys->max_auth_recipients != KEY_NO_LIMIT;
+    }
+}
+
+void listeners_note_counted(struct listener *list, size_t n)
+{
+    struct listener_counted counted = {0};
+
+    for (size_t i = 0; i < n; i++)
+        note_counted(list[i].hat, &counted);
+    for (size_t i = 0; i < n; i++)
+        list[i].counted = counted;
+}

@@ -34,6 +34,12 @@ struct callahead_rules {
     bool server_text; /* pass on the server's (cleaned) text */
 };
 
+/* What some policy of the configuration limits, and all must count therefore:
+ * counters are one for the whole daemon (SPEC 7). */
+struct listener_counted {
+    bool host, sender, account;
+};
+
 struct listener {
     const char *name;
     struct place at;
@@ -43,12 +49,16 @@ struct listener {
     const struct hat *hat;                   /* never NULL */
     const struct rat *rat;                   /* NULL: none configured */
     const struct callahead_rules *callahead; /* NULL: none configured */
+    struct listener_counted counted;
 };
 
 struct listeners {
     const struct listener *const *v; /* in file order */
     size_t n;
 };
+
+/* Fill in `counted` of all listeners of a configuration. */
+void listeners_note_counted(struct listener *list, size_t n);
 
 /* How the client reached us, from the MTA's macros. */
 struct arrival {

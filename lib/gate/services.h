@@ -17,6 +17,51 @@
 
 struct callahead_plan;
 struct conn_facts;
+struct lease;
+
+/* --- what is counted for the whole daemon, over all listeners (SPEC 7) --------- */
+
+enum crowd { CROWD_LISTENER, CROWD_ADDRESS };       /* connections at the same time */
+enum rate { RATE_HOST, RATE_SENDER, RATE_ACCOUNT }; /* recipients in a window */
+
+struct rate_ask {
+    enum rate rate;
+    struct slice key;
+    uint64_t limit;
+    mono_us window;
+};
+
+struct invalid_ask {
+    struct slice client, address;
+    mono_us window;
+};
+
+struct invalid_count {
+    uint32_t different, total; /* recipients of the window, times one was named */
+};
+
+/* Each call is exact and short, waits for nobody, and cannot fail but where it
+ * says so. */
+struct counting {
+    void *ctx;
+
+    /* One connection more. The lease is the caller's, to be given back when the
+     * connection ends. */
+    enum lease_answer (*enter)(void *ctx, enum crowd crowd, struct slice key, uint64_t limit,
+                               struct lease **lease_out);
+
+    /* One recipient more: true when it is within the limit and counted.
+     * began_out: which window it was, for give_back(). */
+    bool (*take)(void *ctx, const struct rate_ask *ask, mono_us *began_out);
+    /* It did not come to be, for another limit. */
+    void (*give_back)(void *ctx, const struct rate_ask *ask, mono_us began);
+
+    /* Directory harvest: one invalid recipient more; how many there were. */
+    struct invalid_count (*note_invalid)(void *ctx, const struct invalid_ask *ask);
+    struct invalid_count (*count_invalid)(void *ctx, const struct invalid_ask *ask);
+};
+
+/* --- all of it ----------------------------------------------------------------- */
 
 struct services {
     void *ctx;
@@ -35,6 +80,8 @@ struct services {
     void (*callahead)(void *ctx, const struct callahead_plan *plan,
                       const struct mailaddr *recipient, bool literal_named, mono_us deadline,
                       struct callahead_answer *answer_out);
+
+    struct counting counting;
 };
 
 #endif

@@ -9,14 +9,15 @@ bool facts_may_relay(const struct conn_facts *conn)
            (conn->policy != NULL && conn->policy->keys.access == POLICY_RELAY);
 }
 
+/* What is refused for another reason than its group is refused at once. */
 enum listener_reject_at stage_reject_at(const struct conn_facts *conn)
 {
-    return conn->policy->keys.access == POLICY_TCPREFUSE
-               ? REJECT_AT_CONNECT
-               : (enum listener_reject_at)conn->listener->keys->reject_at;
+    return !conn->turned_away && conn->policy->keys.access == POLICY_REJECT
+               ? (enum listener_reject_at)conn->listener->keys->reject_at
+               : REJECT_AT_CONNECT;
 }
 
-bool stage_refused_by_hat(const struct conn_facts *conn)
+bool stage_refused_at_connect(const struct conn_facts *conn)
 {
     return conn->refused && (conn->auth == NULL || stage_reject_at(conn) == REJECT_AT_CONNECT);
 }

@@ -18,6 +18,7 @@ struct gate {
     const struct services *services;
     struct arena *arena; /* texts of the verdict; lives as long as they are used */
     mono_us deadline;    /* of this callback */
+    mono_us rate_period; /* window of what is counted per hour */
     /* RAT and call-ahead of this message: the listener of the snapshot pinned
      * at MAIL (DESIGN 3). Not used at connect. */
     const struct listener *rules;

@@ -190,8 +190,16 @@ static bool act(struct stage *stage)
 void gate_connect(const struct gate *gate, const struct listeners *listeners,
                   struct conn_facts *conn, struct verdict *verdict_out)
 {
-    static stage_step *const steps[] = {choose_listener, find_host_name, match_block,
-                                        look_up,         classify,       act};
+    static stage_step *const steps[] = {
+        choose_listener,
+        stage_listener_full,
+        find_host_name,
+        match_block,
+        look_up,
+        classify,
+        stage_host_crowded,
+        act,
+    };
     struct stage stage = {
         .gate = gate, .listeners = listeners, .conn = conn, .verdict = verdict_out};
 

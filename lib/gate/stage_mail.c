@@ -9,10 +9,10 @@ static bool need_listener(struct stage *stage)
 
 /* With reject_at = connect a client hears it here as well: Postfix carries the
  * connect text no earlier than MAIL. */
-static bool refused_by_hat(struct stage *stage)
+static bool refused_at_connect(struct stage *stage)
 {
     const struct conn_facts *conn = stage->conn;
-    if (!stage_refused_by_hat(conn) || stage_reject_at(conn) == REJECT_AT_RCPT)
+    if (!stage_refused_at_connect(conn) || stage_reject_at(conn) == REJECT_AT_RCPT)
         return false;
     *stage->verdict = conn->refusal;
     return true;
@@ -70,8 +70,8 @@ void gate_mail(const struct gate *gate, struct conn_facts *conn, struct mail_fac
                struct verdict *verdict_out)
 {
     static stage_step *const steps[] = {
-        need_listener, refused_by_hat,      too_many_messages, auth_against_policy,
-        tls_missing,   announced_too_large, parse_sender,
+        need_listener,       refused_at_connect, stage_harvester_at_mail, too_many_messages,
+        auth_against_policy, tls_missing,        announced_too_large,     parse_sender,
     };
     struct stage stage = {.gate = gate, .conn = conn, .mail = mail, .verdict = verdict_out};
 

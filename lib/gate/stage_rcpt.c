@@ -8,9 +8,9 @@ static bool need_listener(struct stage *stage)
 }
 
 /* Delayed rejection, or an earlier one the MTA went past. */
-static bool refused_by_hat(struct stage *stage)
+static bool refused_at_connect(struct stage *stage)
 {
-    if (!stage_refused_by_hat(stage->conn))
+    if (!stage_refused_at_connect(stage->conn))
         return false;
     *stage->verdict = stage->conn->refusal;
     return true;
@@ -47,6 +47,8 @@ static bool may_relay(struct stage *stage)
     const struct conn_facts *conn = stage->conn;
     if (!facts_may_relay(conn))
         return false;
+    if (stage_over_rates(stage))
+        return true;
     verdict_set(stage->verdict, conn->auth != NULL ? REASON_AUTHENTICATED : REASON_RELAYED);
     stage->verdict->rule = conn->match.at;
     return true;
@@ -61,15 +63,17 @@ static bool private_listener(struct stage *stage)
 static bool refused_by_rat(struct stage *stage)
 {
     const struct rat *rat = stage->gate->rules->rat;
-    if (rat == NULL)
-        return stage_refuse(stage, REASON_RAT_REJECTED);
+    const struct rat_entry *entry = rat != NULL ? rat_lookup(rat, &stage->rcpt->to) : NULL;
 
-    const struct rat_entry *entry = rat_lookup(rat, &stage->rcpt->to);
     stage->rat_entry = entry;
-    if (entry->accept)
+    if (entry != NULL && entry->accept)
         return false;
-    verdict_reply(stage->verdict, REASON_RAT_REJECTED, entry->code, entry->text);
-    stage->verdict->rule = entry->at;
+    if (entry != NULL)
+        verdict_reply(stage->verdict, REASON_RAT_REJECTED, entry->code, entry->text);
+    else
+        verdict_set(stage->verdict, REASON_RAT_REJECTED);
+    stage->verdict->rule = entry != NULL ? entry->at : (struct place){0};
+    stage_count_invalid(stage);
     return true;
 }
 
@@ -169,6 +173,8 @@ static bool ask_mailbox_host(struct stage *stage)
     services->callahead(services->ctx, rules->plan, &stage->rcpt->to, literal_named,
                         stage->gate->deadline, &answer);
     judge(stage, rules, &answer);
+    if (answer.class == CALLAHEAD_USER_UNKNOWN)
+        stage_count_invalid(stage);
     note_answer(stage, &answer);
     return true;
 }
@@ -177,8 +183,9 @@ void gate_rcpt(const struct gate *gate, struct conn_facts *conn, struct mail_fac
                struct rcpt_facts *rcpt, struct verdict *verdict_out)
 {
     static stage_step *const steps[] = {
-        need_listener, refused_by_hat,   too_many_recipients, parse_recipient,  bare_postmaster,
-        may_relay,     private_listener, refused_by_rat,      ask_mailbox_host,
+        need_listener,   refused_at_connect, too_many_recipients, stage_harvester,
+        parse_recipient, bare_postmaster,    may_relay,           private_listener,
+        refused_by_rat,  stage_over_rates,   ask_mailbox_host,
     };
     struct stage stage = {
         .gate = gate, .conn = conn, .mail = mail, .rcpt = rcpt, .verdict = verdict_out};

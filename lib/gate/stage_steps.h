@@ -27,13 +27,25 @@ void stage_run(struct stage *stage, stage_step *const *steps, size_t n, enum rea
 /* Where a refusal by sender group is spoken: tcprefuse is at once, whatever
  * the listener says. */
 enum listener_reject_at stage_reject_at(const struct conn_facts *conn);
-/* Does such a refusal stand? Who authenticates has become relay, but a client
- * that was refused at connect already stays out (SPEC 4). */
-bool stage_refused_by_hat(const struct conn_facts *conn);
+/* Does a refusal made at connect stand? Who authenticates has become relay, but
+ * a client that was refused at connect already stays out (SPEC 4). */
+bool stage_refused_at_connect(const struct conn_facts *conn);
 
 /* Refuse with the reason's reply, or with a policy's code and text in which
  * HAT variables are replaced. Both return true: decided. */
 bool stage_refuse(struct stage *stage, enum reason reason);
 bool stage_refuse_with(struct stage *stage, enum reason reason, int code, const char *text);
+
+/* --- stage_limits.c ------------------------------------------------------------ */
+
+stage_step stage_listener_full;     /* SPEC 4, step 2 */
+stage_step stage_host_crowded;      /* SPEC 4, step 5 */
+stage_step stage_harvester_at_mail; /* SPEC 6, DHAP block */
+stage_step stage_harvester;         /* SPEC 7, step 2 */
+stage_step stage_over_rates;        /* SPEC 7, step 6 */
+
+/* The recipient was refused as invalid: it counts, and with it the client may
+ * have reached its limit. The verdict is the refusal, or the harvester's. */
+void stage_count_invalid(struct stage *stage);
 
 #endif

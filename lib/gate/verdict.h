@@ -42,6 +42,7 @@ struct verdict {
     bool asked, cached;                /* call-ahead: was asked; the answer was in the cache */
     const char *server;                /* call-ahead: who was asked; "" nobody */
     const char *remote;                /* call-ahead: what it said, cleaned; "" nothing */
+    uint32_t invalid, invalid_total;   /* this client's invalid recipients, where one was counted */
     uint32_t ms;                       /* spent in this stage */
 };
 

@@ -358,7 +358,13 @@ def several_messages():
 @tap.part
 def pipelining():
     """RCPTs that arrive in one piece are answered one by one, in order."""
-    conf = "[listener in]\nrat = rat\n[policy ACCEPTED]\nmax_recipients_per_message = 60\n"
+    conf = """
+[listener in]
+rat = rat
+[policy ACCEPTED]
+max_recipients_per_message = 60
+max_invalid_recipients_per_hour = unlimited
+"""
     with house(conf) as it, it.session() as mta:
         mta.mail("<a@b.test>")
         packets = b""

@@ -37,7 +37,7 @@ def no_sessions():
 
 @tap.part
 def idle_sessions():
-    with House(OFF, RAT) as it:
+    with House(OFF + "[policy DEFAULT]\nmax_connections_per_ip = 20\n", RAT) as it:
         open_ones = [it.dial() for _ in range(20)]
         for n, mta in enumerate(open_ones):
             mta.negotiate()

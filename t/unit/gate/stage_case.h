@@ -28,6 +28,9 @@
  *     asked ADDRESS [literal_named]  what call-ahead was asked at this RCPT
  *     eom N                          the message ends after N bytes
  *     close
+ *     another                        the connection stays open; the next `connect` is another one
+ *     leave N                        the Nth of these ends
+ *     wait SECONDS                   rate_period is 3600
  *     queue-id ID                    from now on
  *     reload NAME                    another configuration comes into force
  *     out-of-memory                  for the next command

@@ -10,35 +10,14 @@
 #include "lib/gate/journal.h"
 #include "lib/gate/stage.h"
 #include "lib/net/smtp_class.h"
+#include "milter/limits.h"
 #include "t/unit/gate/stage_lookups.h"
+#include "t/unit/gate/stage_memory.h"
 
 #define LISTED_MAX 4
 #define BUDGET MONO_SECONDS(25)
-
-/* --- memory that runs out ----------------------------------------------------------- */
-
-static bool memory_is_out;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return memory_is_out ? NULL : __real_malloc(size);
-}
-
-void *__real_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size)
-{
-    return memory_is_out ? NULL : __real_realloc(p, size);
-}
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return memory_is_out ? NULL : __real_calloc(n, size);
-}
+#define OTHERS_MAX 8
+#define RATE_PERIOD MONO_SECONDS(3600)
 
 /* --- a case that runs --------------------------------------------------------------- */
 
@@ -53,6 +32,9 @@ struct run {
     const struct listener *rules; /* of the message */
     struct arena *conn_arena, *mail_arena, *tight_arena;
     struct services services;
+    struct limits *limits;
+    struct lease *others[OTHERS_MAX][2]; /* of connections that stay open */
+    size_t nothers;
     mono_us began, deadline;
     mono_us until; /* the deadline a service was given; 0: none was asked */
 
@@ -81,7 +63,7 @@ static void wrong(const struct run *run, const char *fmt, ...)
 {
     char text[4 * LOG_LINE_MAX];
     va_list ap;
-    memory_is_out = false;
+    stage_memory_return();
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
@@ -102,14 +84,6 @@ static const char *need_word(const struct run *run, char **rest, const char *wha
     if (word == NULL)
         wrong(run, "%s is missing", what);
     return word;
-}
-
-/* From here to the end of the command nothing can be allocated. */
-static void take_all_memory(struct arena *arena)
-{
-    memory_is_out = true;
-    while (arena_alloc(arena, 1) != NULL)
-        ;
 }
 
 /* --- services ----------------------------------------------------------------------- */
@@ -149,7 +123,7 @@ static void give_answer(void *ctx, const struct callahead_plan *plan,
     now += MONO_MS(run->answer.ms);
     *answer_out = run->answer;
     if (run->answer_takes_memory)
-        take_all_memory(run->mail_arena);
+        stage_memory_take(run->mail_arena);
 }
 
 /* --- steps that prepare --------------------------------------------------------------- */
@@ -276,6 +250,32 @@ static void step_callahead(struct run *run, char *rest)
     run->scripted = true;
 }
 
+static void step_wait(struct run *run, char *rest)
+{
+    now += MONO_SECONDS(number(run, rest));
+}
+
+/* The connection stays open; the next `connect` is another one. */
+static void step_another(struct run *run, char *rest)
+{
+    (void)rest;
+    if (run->nothers == OTHERS_MAX)
+        wrong(run, "too many connections");
+    run->others[run->nothers][0] = run->conn.at_listener;
+    run->others[run->nothers++][1] = run->conn.at_address;
+    run->conn.at_listener = run->conn.at_address = NULL;
+}
+
+static void step_leave(struct run *run, char *rest)
+{
+    uint64_t i = number(run, rest) - 1;
+    if (i >= run->nothers)
+        wrong(run, "there is no other connection %s", rest);
+    lease_give_back(run->others[i][0]);
+    lease_give_back(run->others[i][1]);
+    run->others[i][0] = run->others[i][1] = NULL;
+}
+
 static void step_size(struct run *run, char *rest)
 {
     run->has_size = true;
@@ -321,17 +321,21 @@ static struct gate begin_command(struct run *run, struct arena *arena)
     memset(&run->verdict, 0x5a, sizeof run->verdict);
     if (run->next_without_memory) {
         arena = run->tight_arena;
-        take_all_memory(arena);
+        stage_memory_take(arena);
     }
-    return (struct gate){
-        .services = &run->services, .arena = arena, .deadline = run->deadline, .rules = run->rules};
+    return (struct gate){.services = &run->services,
+                         .arena = arena,
+                         .deadline = run->deadline,
+                         .rate_period = RATE_PERIOD,
+                         .rules = run->rules};
 }
 
 /* What holds for every verdict, whatever the case says. */
 static void end_command(struct run *run)
 {
     const struct verdict *verdict = &run->verdict;
-    memory_is_out = run->next_without_memory = false;
+    stage_memory_return();
+    run->next_without_memory = false;
     if (run->until != 0)
         assert_int_equal(run->until, run->deadline);
     assert_non_null(verdict->text);
@@ -352,8 +356,21 @@ static void end_command(struct run *run)
     }
 }
 
+/* What a connection of its own begins with; what the client is stays. */
+static void end_connection(struct run *run)
+{
+    struct conn_facts *conn = &run->conn;
+    lease_give_back(conn->at_listener);
+    lease_give_back(conn->at_address);
+    conn->at_listener = conn->at_address = NULL;
+    conn->refused = conn->turned_away = false;
+    conn->messages = 0;
+    conn->policy = NULL;
+}
+
 static void step_connect(struct run *run, char *rest)
 {
+    end_connection(run);
     const char *word = need_word(run, &rest, "the address"), *value;
     if (!ip_parse(slice_of(word), &run->conn.client))
         wrong(run, "no address: %s", word);
@@ -433,6 +450,7 @@ static void step_close(struct run *run, char *rest)
     run->totals.messages = run->conn.messages;
     run->totals.ms = (uint64_t)((now - run->began) / 1000);
     journal_close(&run->conn, &run->totals);
+    end_connection(run);
 }
 
 /* --- steps that expect ------------------------------------------------------------------ */
@@ -485,6 +503,9 @@ static const struct {
     {"client", step_client},
     {"connect", step_connect},
     {"size", step_size},
+    {"wait", step_wait},
+    {"another", step_another},
+    {"leave", step_leave},
     {"mail", step_mail},
     {"callahead", step_callahead},
     {"rcpt", step_rcpt},
@@ -545,8 +566,13 @@ static void begin_run(struct run *run, const struct stage_test *test)
         .tight_arena = arena_new(0),
         .host = {.class = HOST_UNKNOWN},
     };
-    run->services = (struct services){
-        .ctx = run, .host = give_host, .lookups = give_lookups, .callahead = give_answer};
+    run->limits = limits_new(1000);
+    assert_non_null(run->limits);
+    run->services = (struct services){.ctx = run,
+                                      .host = give_host,
+                                      .lookups = give_lookups,
+                                      .callahead = give_answer,
+                                      .counting = limits_counting(run->limits)};
     assert_non_null(run->conn_arena);
     assert_non_null(run->mail_arena);
     assert_non_null(run->tight_arena);
@@ -564,6 +590,7 @@ static void end_run(struct run *run)
         wrong(run, "the last answer of call-ahead was never fetched");
     if (!run->judged || !run->looked_at)
         wrong(run, "the last verdict is not expected anywhere");
+    limits_free(run->limits);
     arena_free(run->conn_arena);
     arena_free(run->mail_arena);
     arena_free(run->tight_arena);
@@ -588,7 +615,7 @@ void stage_run_case(void **state)
 int stage_run_after(void **state)
 {
     (void)state;
-    memory_is_out = false;
+    stage_memory_return();
     log_capture(NULL, NULL);
     mono_simulate(NULL);
     return 0;

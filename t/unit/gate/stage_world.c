@@ -169,6 +169,7 @@ static void build_config(const struct world *world, struct world_config *config,
         config->pointers[i] = &config->list[i];
         build_listener(config, section, &config->list[i], &problems);
     }
+    listeners_note_counted(config->list, config->listeners.n);
     if (problems_errors(&problems) > 0) {
         problems_print(&problems, stdout);
         need(NULL, path);

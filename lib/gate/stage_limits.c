@@ -1,0 +1,212 @@
+/* Steps that count: connections (SPEC 4), rates and harvest protection (SPEC 7). */
+#include "lib/gate/stage_steps.h"
+
+#include <string.h>
+
+#include "lib/gate/ratekey.h"
+
+/* --- connections at the same time --------------------------------------------- */
+
+/* A refusal that stands for the rest of the connection, should there be any. */
+static bool turn_away(struct stage *stage, enum reason reason)
+{
+    stage_refuse(stage, reason);
+    stage->conn->refused = stage->conn->turned_away = true;
+    stage->conn->refusal = *stage->verdict;
+    return true;
+}
+
+static bool enter(struct stage *stage, enum crowd crowd, struct slice key, int64_t limit,
+                  struct lease **lease_out, enum reason full)
+{
+    const struct counting *counting = &stage->gate->services->counting;
+
+    switch (counting->enter(counting->ctx, crowd, key, (uint64_t)limit, lease_out)) {
+    case LEASE_GIVEN:
+        return false;
+    case LEASE_REFUSED:
+        return turn_away(stage, full);
+    case LEASE_NO_MEMORY:
+        return turn_away(stage, REASON_INTERNAL);
+    }
+    return false;
+}
+
+bool stage_listener_full(struct stage *stage)
+{
+    const struct listener *listener = stage->conn->listener;
+    return enter(stage, CROWD_LISTENER, slice_of(listener->name), listener->keys->max_connections,
+                 &stage->conn->at_listener, REASON_TOO_MANY_CONNECTIONS);
+}
+
+bool stage_host_crowded(struct stage *stage)
+{
+    struct conn_facts *conn = stage->conn;
+    struct slice key = {(const char *)conn->client.b, sizeof conn->client.b};
+    return enter(stage, CROWD_ADDRESS, key, conn->policy->keys.max_connections_per_ip,
+                 &conn->at_address, REASON_TOO_MANY_FROM_HOST);
+}
+
+/* --- recipients in a window ------------------------------------------------------ */
+
+#define ASKS_MAX 3
+
+struct asks {
+    size_t n;
+    struct rate_ask v[ASKS_MAX];
+};
+
+/* Without a limit here, but one elsewhere, it counts all the same: there is one
+ * counter for the whole daemon. */
+static void add_ask(struct asks *asks, bool counted, enum rate rate, struct slice key,
+                    int64_t limit, mono_us window)
+{
+    if (counted || limit != KEY_NO_LIMIT)
+        asks->v[asks->n++] = (struct rate_ask){rate, key, (uint64_t)limit, window};
+}
+
+static void ask_sender(struct stage *stage, struct asks *asks)
+{
+    const struct policy_keys *keys = &stage->conn->policy->keys;
+    const struct mailaddr *from = &stage->mail->from;
+
+    if (from->text == NULL || from->kind == MAILADDR_NULL)
+        return;
+    add_ask(asks, stage->conn->listener->counted.sender, RATE_SENDER, slice_of(from->key),
+            keys->max_sender_recipients, MONO_MS(keys->sender_rate_period));
+}
+
+/* false: out of memory. */
+static bool ask_account(struct stage *stage, struct asks *asks)
+{
+    const struct policy_keys *keys = &stage->conn->policy->keys;
+
+    if (stage->conn->auth == NULL)
+        return true;
+    char *account = arena_dup(stage->gate->arena, stage->conn->auth);
+    if (account == NULL)
+        return false;
+    ascii_lower_in_place(account);
+    add_ask(asks, stage->conn->listener->counted.account, RATE_ACCOUNT, slice_of(account),
+            keys->max_auth_recipients, MONO_MS(keys->sender_rate_period));
+    return true;
+}
+
+/* By the policy: the limit stands there. */
+static bool refuse_by_policy(struct stage *stage, enum reason reason, int code, const char *text)
+{
+    stage_refuse_with(stage, reason, code, text);
+    stage->verdict->rule = stage->conn->policy->at;
+    return true;
+}
+
+static void refuse_rate(struct stage *stage, enum rate rate)
+{
+    const struct policy_keys *keys = &stage->conn->policy->keys;
+
+    switch (rate) {
+    case RATE_HOST:
+        refuse_by_policy(stage, REASON_HOST_RATE, keys->max_recipients_per_hour_code,
+                         keys->max_recipients_per_hour_text);
+        return;
+    case RATE_SENDER:
+        refuse_by_policy(stage, REASON_SENDER_RATE, keys->max_sender_recipients_code,
+                         keys->max_sender_recipients_text);
+        return;
+    case RATE_ACCOUNT:
+        refuse_by_policy(stage, REASON_ACCOUNT_RATE, keys->max_auth_recipients_code,
+                         keys->max_auth_recipients_text);
+        return;
+    }
+}
+
+/* All of them count the recipient or none does. */
+static bool take_all(struct stage *stage, const struct asks *asks)
+{
+    const struct counting *counting = &stage->gate->services->counting;
+    mono_us began[ASKS_MAX];
+    size_t taken = 0;
+
+    while (taken < asks->n && counting->take(counting->ctx, &asks->v[taken], &began[taken]))
+        taken++;
+    if (taken == asks->n)
+        return false;
+    refuse_rate(stage, asks->v[taken].rate);
+    while (taken-- > 0)
+        counting->give_back(counting->ctx, &asks->v[taken], began[taken]);
+    return true;
+}
+
+bool stage_over_rates(struct stage *stage)
+{
+    const struct policy_keys *keys = &stage->conn->policy->keys;
+    struct ratekey host = ratekey_of(stage->conn);
+    struct asks asks = {0};
+
+    if (stage->rat_entry != NULL && (stage->rat_entry->flags & RAT_BYPASS_RATE_LIMIT) != 0)
+        return false;
+    add_ask(&asks, stage->conn->listener->counted.host, RATE_HOST, ratekey_slice(&host),
+            keys->max_recipients_per_hour, stage->gate->rate_period);
+    ask_sender(stage, &asks);
+    if (!ask_account(stage, &asks))
+        return stage_refuse(stage, REASON_INTERNAL);
+    return take_all(stage, &asks);
+}
+
+/* --- directory harvest ------------------------------------------------------------- */
+
+static bool is_watched(const struct conn_facts *conn)
+{
+    return conn->policy->keys.max_invalid_recipients_per_hour != KEY_NO_LIMIT &&
+           !facts_may_relay(conn);
+}
+
+static bool is_harvester(const struct conn_facts *conn, struct invalid_count count)
+{
+    return count.different >= (uint64_t)conn->policy->keys.max_invalid_recipients_per_hour;
+}
+
+static bool has_harvested(struct stage *stage)
+{
+    const struct counting *counting = &stage->gate->services->counting;
+    struct ratekey client = ratekey_of(stage->conn);
+    struct invalid_ask ask = {.client = ratekey_slice(&client), .window = stage->gate->rate_period};
+
+    return is_watched(stage->conn) &&
+           is_harvester(stage->conn, counting->count_invalid(counting->ctx, &ask));
+}
+
+bool stage_harvester_at_mail(struct stage *stage)
+{
+    const struct policy_keys *keys = &stage->conn->policy->keys;
+    return keys->dhap_drop && has_harvested(stage) &&
+           refuse_by_policy(stage, REASON_HARVEST_BLOCKED, 0, keys->dhap_text);
+}
+
+static bool refuse_harvester(struct stage *stage)
+{
+    const struct policy_keys *keys = &stage->conn->policy->keys;
+    return refuse_by_policy(stage, REASON_HARVEST, keys->dhap_code, keys->dhap_text);
+}
+
+bool stage_harvester(struct stage *stage)
+{
+    return has_harvested(stage) && refuse_harvester(stage);
+}
+
+void stage_count_invalid(struct stage *stage)
+{
+    const struct counting *counting = &stage->gate->services->counting;
+    struct ratekey client = ratekey_of(stage->conn);
+    struct invalid_ask ask = {.client = ratekey_slice(&client),
+                              .address = slice_of(stage->rcpt->to.key),
+                              .window = stage->gate->rate_period};
+
+    if (!is_watched(stage->conn))
+        return;
+    struct invalid_count count = counting->note_invalid(counting->ctx, &ask);
+    if (is_harvester(stage->conn, count))
+        refuse_harvester(stage);
+    stage->verdict->invalid = count.different;
+    stage->verdict->invalid_total = count.total;
+}
