@@ -20,6 +20,13 @@ CONF = """[dns]
 servers = 127.0.0.1:{dns}
 timeout = 2s
 max_ttl = {ttl}s
+[policy DEFAULT]
+max_connections_per_ip = 1000
+max_recipients_per_hour = 1000000
+max_sender_recipients = 1000000
+max_invalid_recipients_per_hour = 1000000
+[policy THROTTLED]
+max_recipients_per_hour = 1000000
 [policy ACCEPTED]
 max_messages_per_connection = 1000
 [group SUSPECTLIST]

@@ -11,12 +11,13 @@
 #include "lib/gate/stage.h"
 #include "lib/net/smtp_class.h"
 #include "milter/limits.h"
+#include "t/unit/gate/stage_answer.h"
+#include "t/unit/gate/stage_crowd.h"
 #include "t/unit/gate/stage_lookups.h"
 #include "t/unit/gate/stage_memory.h"
 
 #define LISTED_MAX 4
 #define BUDGET MONO_SECONDS(25)
-#define OTHERS_MAX 8
 #define RATE_PERIOD MONO_SECONDS(3600)
 
 /* --- a case that runs --------------------------------------------------------------- */
@@ -33,8 +34,7 @@ struct run {
     struct arena *conn_arena, *mail_arena, *tight_arena;
     struct services services;
     struct limits *limits;
-    struct lease *others[OTHERS_MAX][2]; /* of connections that stay open */
-    size_t nothers;
+    struct stage_crowd crowd;
     mono_us began, deadline;
     mono_us until; /* the deadline a service was given; 0: none was asked */
 
@@ -214,28 +214,6 @@ static void step_lookups(struct run *run, char *rest)
     }
 }
 
-static void set_answer(struct run *run, const char *word)
-{
-    struct callahead_answer *answer = &run->answer;
-    const char *value;
-    if (strcmp(word, "cached") == 0)
-        answer->cached = true;
-    else if (strcmp(word, "out-of-memory") == 0)
-        run->answer_takes_memory = true;
-    else if ((value = case_value(word, "code")) != NULL)
-        answer->code = (int)number(run, value);
-    else if ((value = case_value(word, "status")) != NULL)
-        snprintf(answer->status, sizeof answer->status, "%s", value);
-    else if ((value = case_value(word, "text")) != NULL)
-        snprintf(answer->text, sizeof answer->text, "%s", value);
-    else if ((value = case_value(word, "server")) != NULL)
-        snprintf(answer->server, sizeof answer->server, "%s", value);
-    else if ((value = case_value(word, "ms")) != NULL)
-        answer->ms = (uint32_t)number(run, value);
-    else
-        wrong(run, "no such part of an answer: %s", word);
-}
-
 static void step_callahead(struct run *run, char *rest)
 {
     const char *word = need_word(run, &rest, "the class");
@@ -245,8 +223,12 @@ static void step_callahead(struct run *run, char *rest)
     run->answer_takes_memory = false;
     if (!smtp_class_by_name(slice_of(word), &run->answer.class))
         wrong(run, "no such class: %s", word);
-    while ((word = case_word(&rest)) != NULL)
-        set_answer(run, word);
+    while ((word = case_word(&rest)) != NULL) {
+        if (strcmp(word, "out-of-memory") == 0)
+            run->answer_takes_memory = true;
+        else if (!stage_answer_set(&run->answer, word))
+            wrong(run, "no such part of an answer: %s", word);
+    }
     run->scripted = true;
 }
 
@@ -255,25 +237,17 @@ static void step_wait(struct run *run, char *rest)
     now += MONO_SECONDS(number(run, rest));
 }
 
-/* The connection stays open; the next `connect` is another one. */
 static void step_another(struct run *run, char *rest)
 {
     (void)rest;
-    if (run->nothers == OTHERS_MAX)
+    if (!stage_crowd_keep(&run->crowd, &run->conn))
         wrong(run, "too many connections");
-    run->others[run->nothers][0] = run->conn.at_listener;
-    run->others[run->nothers++][1] = run->conn.at_address;
-    run->conn.at_listener = run->conn.at_address = NULL;
 }
 
 static void step_leave(struct run *run, char *rest)
 {
-    uint64_t i = number(run, rest) - 1;
-    if (i >= run->nothers)
+    if (!stage_crowd_leave(&run->crowd, number(run, rest)))
         wrong(run, "there is no other connection %s", rest);
-    lease_give_back(run->others[i][0]);
-    lease_give_back(run->others[i][1]);
-    run->others[i][0] = run->others[i][1] = NULL;
 }
 
 static void step_size(struct run *run, char *rest)
@@ -356,21 +330,9 @@ static void end_command(struct run *run)
     }
 }
 
-/* What a connection of its own begins with; what the client is stays. */
-static void end_connection(struct run *run)
-{
-    struct conn_facts *conn = &run->conn;
-    lease_give_back(conn->at_listener);
-    lease_give_back(conn->at_address);
-    conn->at_listener = conn->at_address = NULL;
-    conn->refused = conn->turned_away = false;
-    conn->messages = 0;
-    conn->policy = NULL;
-}
-
 static void step_connect(struct run *run, char *rest)
 {
-    end_connection(run);
+    stage_crowd_end(&run->conn);
     const char *word = need_word(run, &rest, "the address"), *value;
     if (!ip_parse(slice_of(word), &run->conn.client))
         wrong(run, "no address: %s", word);
@@ -450,7 +412,7 @@ static void step_close(struct run *run, char *rest)
     run->totals.messages = run->conn.messages;
     run->totals.ms = (uint64_t)((now - run->began) / 1000);
     journal_close(&run->conn, &run->totals);
-    end_connection(run);
+    stage_crowd_end(&run->conn);
 }
 
 /* --- steps that expect ------------------------------------------------------------------ */

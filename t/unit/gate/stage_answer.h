@@ -1,0 +1,13 @@
+/*
+ * stage_answer.h - what call-ahead says in a stage case, word by word as a step
+ * `callahead` has it (stage_case.h). Tests only; one thread.
+ */
+#ifndef T_UNIT_GATE_STAGE_ANSWER_H
+#define T_UNIT_GATE_STAGE_ANSWER_H
+
+#include "lib/base/answer.h"
+
+/* One word of the step `callahead` after the class; false: it is none. */
+bool stage_answer_set(struct callahead_answer *answer, const char *word);
+
+#endif
