@@ -66,6 +66,17 @@ static void say_host(void *ctx, const struct conn_facts *conn, mono_us deadline,
     *answer_out = world->host;
 }
 
+static enum lease_answer admit(void *ctx, enum crowd crowd, struct slice key, uint64_t limit,
+                               struct lease **lease_out)
+{
+    (void)ctx;
+    (void)crowd;
+    (void)key;
+    (void)limit;
+    *lease_out = NULL;
+    return LEASE_GIVEN;
+}
+
 static void count_lookup(void *ctx, const struct conn_facts *conn, const struct hat_wants *wants,
                          mono_us deadline, struct lookup_answer *answer_out)
 {
@@ -113,7 +124,8 @@ static int tear_down(void **state)
 
 static void come(struct world *world, const char *ip, bool with_blocks)
 {
-    struct services services = {.ctx = world, .host = say_host, .lookups = count_lookup};
+    struct services services = {
+        .ctx = world, .host = say_host, .lookups = count_lookup, .counting = {.enter = admit}};
     struct gate gate = {.services = &services, .arena = world->arena, .deadline = MONO_NEVER};
     struct listeners listeners = {&world->pointer, 1};
 
