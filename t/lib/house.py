@@ -36,6 +36,7 @@ DAEMON = os.path.join(BUILD, "milter", "gatehoused")
 CTL = os.path.join(BUILD, "milter", "gatehousectl")
 USER = "nobody"
 AS_ROOT = os.geteuid() == 0
+SLOWNESS = float(os.environ.get("GATEHOUSE_SLOWNESS") or 1)  # of the build, by a sanitizer
 PATIENCE = 30  # seconds for what takes a moment; sanitizers and a busy machine take longer
 SANITIZER = re.compile(r"(Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtime error:")
 

@@ -34,9 +34,10 @@ class Tap:
             self.count += 1
             self.failed += not condition
             print("ok" if condition else "not ok", self.count, "-", name.replace("#", "\\#"), flush=True)
-            if not condition:
+            if not condition:  # on stderr, which prove lets through
+                print("# failed:", name, file=sys.stderr)
                 for line in str(detail).splitlines():
-                    print("#    ", line, flush=True)
+                    print("#    ", line, file=sys.stderr, flush=True)
         return bool(condition)
 
     def eq(self, got, wanted, name):
