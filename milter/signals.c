@@ -34,10 +34,15 @@ static void on_stop(int number)
 
 void signals_block_all(void)
 {
+    /* Faults of the thread itself: blocked, they would end the process before
+     * anybody could say where. */
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
     sigset_t all;
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     sigfillset(&all);
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+        sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
 }

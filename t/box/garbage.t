@@ -105,6 +105,8 @@ CASES = {
     "macros for no command": START + packet(b"D", b"z{a}\0b\0"),
     "macros without values": START + packet(b"D", b"M{auth_authen}"),
     "macros without end": START + packet(b"D", b"M{auth_authen}\0joe"),
+    "a macro without its value": START + packet(b"D", b"M{auth_authen}\0") + MAIL + RCPT,
+    "three strings of macros": START + packet(b"D", b"M{a}\0b\0{c}\0") + MAIL + packet(b"D", b"R{x}\0") + RCPT,
     "macros of 60 KB": START + packet(b"D", b"M{auth_authen}\0" + b"j" * 60000 + b"\0") + MAIL,
     "20,000 macros": START + packet(b"D", b"M" + b"i\0x\0" * 16000) + MAIL,
     "a header": START + MAIL + packet(b"L", b"From\0x\0"),
@@ -212,6 +214,21 @@ def random_sessions():
         wait_until(lambda: all_closed(it), "a close line for each connect line")
         it.stop()
         tap.ok(any("stopped with 0 sessions open" in line for line in it.lines), "no session is open at the end", it.lines[-3:])
+
+
+@tap.part
+def macros_that_are_no_pairs():
+    """libmilter would look for the value of the last one behind the end of its list."""
+    with House(CONF, RAT) as it:
+        for n in range(200):
+            names = b"".join(b"{macro%d}\0" % i for i in range(2 * (n % 10) + 1))
+            with it.dial() as mta:
+                mta.raw(START + packet(b"D", b"M" + names) + MAIL + packet(b"D", b"R" + names) + RCPT)
+                mta.socket.shutdown(socket.SHUT_WR)
+                mta.is_closed()
+            if not it.alive():
+                break
+        tap.ok(it.alive() and is_sane(it), "macros that are no pairs")
 
 
 @tap.part
