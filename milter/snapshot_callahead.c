@@ -50,9 +50,8 @@ static struct tls_client *shared_tls(struct snapshot *snapshot, struct problems 
     return snapshot->tls;
 }
 
-static const struct nexthop *parse_servers(struct snapshot *snapshot,
-                                           const struct conf_section *section,
-                                           const struct key_list *list, struct problems *problems)
+static const struct nexthop *parse_servers(struct snapshot *snapshot, const struct key_list *list,
+                                           struct problems *problems)
 {
     struct arena *arena = conf_arena(snapshot->conf);
     struct nexthop *hops = arena_alloc(arena, (list->n + 1) * sizeof *hops);
@@ -60,8 +59,7 @@ static const struct nexthop *parse_servers(struct snapshot *snapshot,
 
     for (size_t i = 0; hops != NULL && i < list->n; i++) {
         if (!nexthop_parse(slice_of(list->v[i].text), 25, arena, &hops[i], &err))
-            problem_error(problems, list->v[i].at, "[callahead %s] servers: %s", section->name,
-                          err.text);
+            problem_error(problems, list->v[i].at, "%s", err.text);
     }
     return hops;
 }
@@ -78,7 +76,7 @@ build_plan(struct snapshot *snapshot, const struct conf_section *section, struct
     plan->profile = (struct callahead_profile){
         .name = section->name,
         .keys = keys,
-        .servers = parse_servers(snapshot, section, &keys->servers, problems),
+        .servers = parse_servers(snapshot, &keys->servers, problems),
         .nservers = keys->servers.n,
         .tls = keys->tls == CALLAHEAD_TLS_OFF ? NULL : shared_tls(snapshot, problems),
         .take = take_snapshot,

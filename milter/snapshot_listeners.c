@@ -152,8 +152,7 @@ static struct hat *listed_hat(struct snapshot *snapshot, const struct conf_secti
         if (section != NULL)
             fill_group(section, name, policies, &groups[n++], problems);
         else if (predefined(name) == NULL)
-            problem_error(problems, list.v[i].at, "[listener %s] groups: there is no [group %s]",
-                          listener->name, name);
+            problem_error(problems, list.v[i].at, "there is no [group %s]", name);
     }
     return hat_build(groups, n, fallback, problems);
 }
