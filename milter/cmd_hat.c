@@ -1,70 +1,91 @@
-/* gatehousectl hat block | unblock | blocks */
+/* gatehousectl hat match, export, import: the sender groups of a listener. */
 #include "milter/command.h"
 
-#include <getopt.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "lib/base/key.h"
-#include "milter/ask.h"
+#include "lib/tables/hat_text.h"
+#include "milter/import.h"
+#include "milter/lookup.h"
+#include "milter/trace.h"
 
-#define SECONDS_MAX 24 /* bytes of a number and its NUL */
+/* --- match --------------------------------------------------------------------------- */
 
-/* "1h" in seconds, rounded up, as the daemon takes it. */
-static bool put_seconds(const char *duration, char text[SECONDS_MAX])
+static void put_match(const struct hat_match *match, struct form *form)
 {
-    int64_t ms = 0;
+    const char *policy = match->policy->name;
+    enum policy_access access = (enum policy_access)match->policy->keys.access;
 
-    if (!key_parse_duration(slice_of(duration), &ms) || ms <= 0)
-        return false;
-    snprintf(text, SECONDS_MAX, "%lld", (long long)((ms - 1) / 1000 + 1));
-    return true;
+    form_text(form, "group", match->group);
+    form_text(form, "entry", match->entry);
+    form_text(form, "policy", policy[0] != '\0' ? policy : NULL);
+    form_text(form, "access", policy_access_name(access));
 }
 
-static int block(const struct command *command, const char *conf, int argc, char **argv)
+static int answer_match(const struct lookup_question *question, struct form *form, struct err *err)
 {
-    static const struct option options[] = {
-        {"for", required_argument, NULL, 'f'}, {"policy", required_argument, NULL, 'p'}, {0}};
-    const char *policy = "";
-    char seconds[SECONDS_MAX] = "";
-    int option;
+    const struct listener *listener;
+    const char *ip = question->words[1], *name = question->words[2];
+    struct hat_client client = {.score_known = false};
+    struct host_answer host;
+    struct hat_match match;
+    char text[IP_TEXT_MAX];
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == 'f' && !put_seconds(optarg, seconds))
-            return command_usage(command, "--for takes a time, such as 90s, 1h or 7d");
-        if (option == 'p')
-            policy = optarg;
-        else if (option != 'f')
-            return command_usage(command, NULL);
+    if (!lookup_listener(question, &listener, err))
+        return COMMAND_USAGE;
+    if (!ip_parse(slice_of(ip), &client.ip)) {
+        err_set(err, ERR_SYNTAX, "\"%.80s\" is no IPv4 or IPv6 address", ip);
+        return COMMAND_USAGE;
     }
-    if (optind + 1 != argc)
-        return command_usage(command, "block takes one entry");
-    return ask_daemon(conf, (const char *[]){"block", argv[optind], seconds, policy}, 4);
+    if (name != NULL && !trace_parse_host(name, &host, err))
+        return COMMAND_USAGE;
+    client.host = name != NULL ? &host : NULL;
+    hat_decide(listener->hat, &client, &match);
+    form_text(form, "ip", ip_text(&client.ip, text));
+    form_text(form, "host", name != NULL && host.class == HOST_VERIFIED ? host.name : name);
+    put_match(&match, form);
+    return COMMAND_YES;
 }
 
-static int unblock(const struct command *command, const char *conf, int argc, char **argv)
+int command_hat_match(const struct command *command, const char *conf, int argc, char **argv)
 {
+    static const struct lookup lookup = {.least = 2, .most = 3, .answer = answer_match};
+    return lookup_run(&lookup, command, conf, argc, argv);
+}
+
+/* --- export, import -------------------------------------------------------------------- */
+
+int command_hat_export(const struct command *command, const char *conf, int argc, char **argv)
+{
+    struct strbuf out;
+    int status = COMMAND_USAGE;
+
     if (argc != 2)
-        return command_usage(command, "unblock takes one entry");
-    return ask_daemon(conf, (const char *[]){"unblock", argv[1]}, 2);
-}
-
-static int blocks(const struct command *command, const char *conf, int argc, char **argv)
-{
-    if (argc > 2 || (argc == 2 && strcmp(argv[1], "--json") != 0))
-        return command_usage(command, "blocks takes nothing but --json");
-    return ask_daemon(conf, (const char *[]){"blocks", "json"}, (size_t)argc);
-}
-
-static const struct {
-    const char *name;
-    int (*run)(const struct command *command, const char *conf, int argc, char **argv);
-} words[] = {{"block", block}, {"unblock", unblock}, {"blocks", blocks}};
-
-int command_hat(const struct command *command, const char *conf, int argc, char **argv)
-{
-    for (size_t i = 0; argc > 1 && i < ARRAY_LEN(words); i++) {
-        if (strcmp(argv[1], words[i].name) == 0)
-            return words[i].run(command, conf, argc - 1, argv + 1);
+        return command_usage(command, "wrong arguments");
+    struct snapshot *snapshot = command_snapshot(conf, true);
+    if (snapshot == NULL)
+        return COMMAND_NO;
+    const struct listener *listener = listener_named(&snapshot->listeners, argv[1]);
+    strbuf_init(&out);
+    if (listener == NULL) {
+        fprintf(stderr, "gatehousectl hat export: there is no [listener %s]\n", argv[1]);
+    } else {
+        bool private = listener->keys->type == LISTENER_PRIVATE;
+        const struct policies *policies = private ? snapshot->private_policies : snapshot->policies;
+        bool written = listener->keys->hat[0] != '\0';
+        strbuf_printf(&out, "# Host Access Table of [listener %s]\n", listener->name);
+        hat_text_export(listener->hat, written ? NULL : policies_find(policies, "DEFAULT"), &out);
+        status = command_print(command, &out);
     }
-    return command_usage(command, argc > 1 ? "there is no such word" : "needs a word");
+    strbuf_done(&out);
+    snapshot_drop(snapshot);
+    return status;
+}
+
+int command_hat_import(const struct command *command, const char *conf, int argc, char **argv)
+{
+    if (argc != 3)
+        return command_usage(command, "wrong arguments");
+    struct import import = {.section = "listener", .name = argv[1], .key = "hat", .file = argv[2]};
+    return import_table(&import, command, conf);
 }

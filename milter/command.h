@@ -18,9 +18,9 @@ enum command_exit {
 };
 
 struct command {
-    const char *name;
+    const char *name;  /* one word or two */
     const char *usage; /* what follows the name */
-    /* argv[0] is the command's name; conf: path of the configuration. */
+    /* argv[0] is the last word of the name; conf: path of the configuration. */
     int (*run)(const struct command *command, const char *conf, int argc, char **argv);
 };
 
@@ -32,12 +32,29 @@ int command_reload(const struct command *command, const char *conf, int argc, ch
 int command_status(const struct command *command, const char *conf, int argc, char **argv);
 int command_stats(const struct command *command, const char *conf, int argc, char **argv);
 int command_cache(const struct command *command, const char *conf, int argc, char **argv);
-int command_hat(const struct command *command, const char *conf, int argc, char **argv);
+int command_hat_block(const struct command *command, const char *conf, int argc, char **argv);
+int command_hat_unblock(const struct command *command, const char *conf, int argc, char **argv);
+int command_hat_blocks(const struct command *command, const char *conf, int argc, char **argv);
 int command_mta_config(const struct command *command, const char *conf, int argc, char **argv);
+
+int command_hat_match(const struct command *command, const char *conf, int argc, char **argv);
+int command_hat_find(const struct command *command, const char *conf, int argc, char **argv);
+int command_hat_export(const struct command *command, const char *conf, int argc, char **argv);
+int command_hat_import(const struct command *command, const char *conf, int argc, char **argv);
+int command_rat_lookup(const struct command *command, const char *conf, int argc, char **argv);
+int command_rat_export(const struct command *command, const char *conf, int argc, char **argv);
+int command_rat_import(const struct command *command, const char *conf, int argc, char **argv);
+int command_routes_lookup(const struct command *command, const char *conf, int argc, char **argv);
+int command_routes_export(const struct command *command, const char *conf, int argc, char **argv);
+int command_routes_import(const struct command *command, const char *conf, int argc, char **argv);
 
 /* Print how the command is used, after a line saying what is wrong (NULL:
  * nothing); returns COMMAND_USAGE. */
 int command_usage(const struct command *command, const char *wrong);
+
+/* All of text on standard output; returns COMMAND_YES, or COMMAND_NO where that
+ * failed, which is told. */
+int command_print(const struct command *command, const struct strbuf *text);
 
 /* The snapshot, or NULL with every error on stderr. quiet: no warnings. */
 struct snapshot *command_snapshot(const char *conf, bool quiet);

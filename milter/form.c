@@ -15,10 +15,17 @@ void form_begin(struct form *form, bool json, struct strbuf *out)
         strbuf_putc(out, '{');
 }
 
-void form_end(struct form *form)
+void form_close(struct form *form)
 {
     if (form->json)
-        strbuf_puts(form->out, "}\n");
+        strbuf_putc(form->out, '}');
+}
+
+void form_end(struct form *form)
+{
+    form_close(form);
+    if (form->json)
+        strbuf_putc(form->out, '\n');
 }
 
 /* Long values in pieces, cut between characters. */
@@ -127,4 +134,14 @@ void form_lines(struct form *form, const char *key, const char *lines)
     }
     if (form->json)
         strbuf_putc(form->out, ']');
+}
+
+void form_list(struct form *form, const char *key, const char *items)
+{
+    if (!form->json)
+        return;
+    put_key(form, key);
+    strbuf_putc(form->out, '[');
+    strbuf_puts(form->out, items);
+    strbuf_putc(form->out, ']');
 }

@@ -31,6 +31,11 @@ void form_moment(struct form *form, const char *key, int64_t seconds);
  * newline; NULL: none. */
 void form_lines(struct form *form, const char *key, const char *lines);
 
+/* An array in JSON, whose items, with their commas, are JSON already; left out
+ * of the text. */
+void form_list(struct form *form, const char *key, const char *items);
+void form_close(struct form *form); /* form_end() of an object within such a list */
+
 /* A quoted JSON string. */
 void form_quote(struct slice value, struct strbuf *out);
 

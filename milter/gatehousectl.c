@@ -21,10 +21,23 @@ static const struct command commands[] = {
     {"maps", "--mta postfix --output DIR [--check] [--force] [--no-compile] [--compiler PATH]",
      command_maps},
     {"mta-config", "--mta postfix [--output DIR] [--queue-directory DIR]", command_mta_config},
+    {"hat match", "[--json] LISTENER IP [NAME|none|servfail|mismatch] | [LISTENER] -",
+     command_hat_match},
+    {"hat find", "[--json] TEXT | -", command_hat_find},
+    {"hat export", "LISTENER", command_hat_export},
+    {"hat import", "LISTENER FILE|-", command_hat_import},
+    {"hat block", "ENTRY [--for TIME] [--policy P]", command_hat_block},
+    {"hat unblock", "ENTRY", command_hat_unblock},
+    {"hat blocks", "[--json]", command_hat_blocks},
+    {"rat lookup", "[--json] LISTENER ADDRESS | [LISTENER] -", command_rat_lookup},
+    {"rat export", "[LISTENER]", command_rat_export},
+    {"rat import", "LISTENER FILE|-", command_rat_import},
+    {"routes lookup", "[--json] DOMAIN | -", command_routes_lookup},
+    {"routes export", "", command_routes_export},
+    {"routes import", "FILE|-", command_routes_import},
     {"reload", "", command_reload},
     {"status", "[--json]", command_status},
     {"stats", "[--prometheus]", command_stats},
-    {"hat", "block ENTRY [--for TIME] [--policy P] | unblock ENTRY | blocks [--json]", command_hat},
     {"cache", "list [--json] | flush ADDRESS|@DOMAIN|--negative|--all", command_cache},
 };
 
@@ -58,16 +71,58 @@ struct snapshot *command_snapshot(const char *conf, bool quiet)
     return snapshot;
 }
 
+int command_print(const struct command *command, const struct strbuf *text)
+{
+    bool good = !text->failed && fwrite(strbuf_text(text), 1, text->n, stdout) == text->n &&
+                fflush(stdout) == 0;
+
+    if (!good)
+        fprintf(stderr, "gatehousectl %s: %s\n", command->name,
+                text->failed ? "out of memory" : "cannot print");
+    return good ? COMMAND_YES : COMMAND_NO;
+}
+
+/* How many of the arguments are the name of the command; 0: they are not. */
+static int named_words(const struct command *command, int argc, char **argv)
+{
+    const char *blank = strchr(command->name, ' ');
+    struct slice first = slice_of(command->name);
+
+    if (blank == NULL)
+        return strcmp(command->name, argv[0]) == 0 ? 1 : 0;
+    first.n = (size_t)(blank - command->name);
+    return argc > 1 && slice_is(first, argv[0]) && strcmp(blank + 1, argv[1]) == 0 ? 2 : 0;
+}
+
+static int no_command(const char *name)
+{
+    size_t n = strlen(name);
+    bool half = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        const struct command *command = &commands[i];
+        if (strncmp(command->name, name, n) != 0 || command->name[n] != ' ')
+            continue;
+        fprintf(stderr, "%s gatehousectl [-c FILE] %s %s\n",
+                half ? "      " : "usage:", command->name, command->usage);
+        half = true;
+    }
+    if (half)
+        return COMMAND_USAGE;
+    fprintf(stderr, "gatehousectl: there is no command \"%s\"\n", name);
+    return usage(stderr, COMMAND_USAGE);
+}
+
 static int run_command(const char *conf, int argc, char **argv)
 {
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        if (strcmp(commands[i].name, argv[0]) == 0) {
+        int words = named_words(&commands[i], argc, argv);
+        if (words > 0) {
             optind = 0; /* the command has options of its own */
-            return commands[i].run(&commands[i], conf, argc, argv);
+            return commands[i].run(&commands[i], conf, argc - words + 1, argv + words - 1);
         }
     }
-    fprintf(stderr, "gatehousectl: there is no command \"%s\"\n", argv[0]);
-    return usage(stderr, COMMAND_USAGE);
+    return no_command(argv[0]);
 }
 
 int main(int argc, char **argv)

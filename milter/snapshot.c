@@ -1,5 +1,7 @@
 #include "milter/snapshot.h"
 
+#include <string.h>
+
 #include "milter/registry.h"
 #include "milter/snapshot_parts.h"
 
@@ -48,13 +50,41 @@ static void build_parts(struct snapshot *snapshot, struct problems *problems)
     snapshot_build_listeners(snapshot, problems);
 }
 
+static void substitute_in(const struct conf_section *section,
+                          const struct snapshot_substitute *substitute)
+{
+    for (size_t i = 0; i < *section->type->nrows; i++) {
+        const struct key_row *row = &section->type->rows[i];
+        const char **value = (const char **)((char *)section->values + row->offset);
+        if (row->type == KEY_PATH && strcmp(*value, substitute->path) == 0)
+            *value = substitute->by;
+    }
+}
+
+static void substitute_everywhere(const struct conf *conf,
+                                  const struct snapshot_substitute *substitute)
+{
+    for (size_t i = 0; substitute != NULL && i < registry_count; i++) {
+        const struct conf_section *section = NULL;
+        while ((section = conf_next(conf, registry[i]->name, section)) != NULL)
+            substitute_in(section, substitute);
+    }
+}
+
 struct snapshot *snapshot_build(const char *path, struct problems *problems)
+{
+    return snapshot_build_with(path, NULL, problems);
+}
+
+struct snapshot *snapshot_build_with(const char *path, const struct snapshot_substitute *substitute,
+                                     struct problems *problems)
 {
     struct conf *conf = conf_read_anyway(path, registry, registry_count, problems);
     struct snapshot *snapshot = NULL;
 
     if (conf == NULL)
         return NULL;
+    substitute_everywhere(conf, substitute);
     snapshot = calloc(1, sizeof *snapshot);
     if (snapshot == NULL) {
         problem_error(problems, (struct place){.file = path}, "out of memory");

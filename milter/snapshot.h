@@ -41,6 +41,13 @@ struct snapshot {
 
 /* NULL when anything is wrong; problems has every error and warning. */
 struct snapshot *snapshot_build(const char *path, struct problems *problems);
+/* The same as if every key that names the file `path` named `by`, which must
+ * outlive the snapshot. NULL: as it is. */
+struct snapshot_substitute {
+    const char *path, *by;
+};
+struct snapshot *snapshot_build_with(const char *path, const struct snapshot_substitute *substitute,
+                                     struct problems *problems);
 void snapshot_take(struct snapshot *snapshot);
 void snapshot_drop(struct snapshot *snapshot); /* takes NULL */
 

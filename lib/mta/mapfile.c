@@ -20,13 +20,13 @@ static bool check_folder(const struct mapfile_folder *folder, bool exclusive, st
         return err_system(err, errno, "cannot look at the folder %s", folder->path);
     if ((st.st_mode & S_IWOTH) != 0)
         return err_set(err, ERR_RANGE,
-                       "the folder %s can be written by everybody; maps may only be in a folder "
-                       "that cannot",
+                       "the folder %s can be written by everybody; tables and maps may only be "
+                       "in a folder that cannot",
                        folder->path);
     if (flock(folder->fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
         return true;
     if (errno == EWOULDBLOCK)
-        return err_set(err, ERR_SYSTEM, "another run is writing maps to %s", folder->path);
+        return err_set(err, ERR_SYSTEM, "another run is writing to %s", folder->path);
     return err_system(err, errno, "cannot lock the folder %s", folder->path);
 }
 
@@ -166,6 +166,29 @@ bool mapfile_settle(const struct mapfile_folder *folder, const char *name, unsig
 out:
     if (!ok)
         fail(folder, name, "sync", err);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+bool mapfile_take_after(const struct mapfile_folder *folder, const char *name, const char *like,
+                        struct err *err)
+{
+    struct stat st;
+    bool ok = false;
+    int fd = openat(folder->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fstatat(folder->fd, like, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        ok = errno == ENOENT || fail(folder, like, "look at", err);
+        goto out;
+    }
+    if (fd < 0 || fchmod(fd, st.st_mode & 07777) != 0) {
+        fail(folder, name, "set the permissions of", err);
+        goto out;
+    }
+    /* Whoever may not give files away still may where nobody is locked out. */
+    ok = fchown(fd, st.st_uid, st.st_gid) == 0 || (errno == EPERM && (st.st_mode & S_IROTH) != 0) ||
+         fail(folder, name, "set the owner of", err);
+out:
     if (fd >= 0)
         close(fd);
     return ok;

@@ -50,6 +50,11 @@ NODISCARD bool mapfile_commit(const struct mapfile_folder *folder, const char *f
 NODISCARD bool mapfile_settle(const struct mapfile_folder *folder, const char *name, unsigned mode,
                               struct err *err);
 
+/* Give name, which is ours, the owner, group and permissions of like; where
+ * like does not exist, nothing is done. */
+NODISCARD bool mapfile_take_after(const struct mapfile_folder *folder, const char *name,
+                                  const char *like, struct err *err);
+
 bool mapfile_exists(const struct mapfile_folder *folder, const char *name);
 
 /* Remove a leftover; its absence is fine. */

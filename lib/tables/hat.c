@@ -238,6 +238,14 @@ void hat_entry_get(const struct hat *hat, size_t index, struct hat_entry *entry_
     }
 }
 
+bool hat_entry_holds(const struct hat *hat, size_t index, const struct ip *ip)
+{
+    struct hat_form form;
+    CHECK(index < hat->nentries);
+    CHECK(hat_form_parse(slice_of(hat_entry_text(hat, (uint32_t)index)), &form, NULL));
+    return hat_form_holds(&form, ip);
+}
+
 size_t hat_groups(const struct hat *hat)
 {
     return hat->ngroups;

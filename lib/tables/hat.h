@@ -109,6 +109,8 @@ struct hat_entry {
 };
 /* Parses again from the text kept; index 0 ... hat_entries() - 1. */
 void hat_entry_get(const struct hat *hat, size_t index, struct hat_entry *entry_out);
+/* Is it made of addresses, and ip one of them? */
+bool hat_entry_holds(const struct hat *hat, size_t index, const struct ip *ip);
 size_t hat_groups(const struct hat *hat);
 /* Name (NULL bare), policy, place of a group; the last group is ALL. */
 void hat_group_get(const struct hat *hat, size_t index, struct hat_match *group_out);

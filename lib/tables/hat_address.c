@@ -283,3 +283,26 @@ bool hat_address_parse(struct slice text, struct hat_form *form_out, struct err 
     return memchr(text.p, ':', text.n) != NULL ? parse6(text, form_out, err)
                                                : parse4(text, form_out, err);
 }
+
+static unsigned group_value(const struct ip *ip, unsigned group)
+{
+    return (unsigned)ip->b[2 * group] << 8 | ip->b[2 * group + 1];
+}
+
+bool hat_form_holds(const struct hat_form *form, const struct ip *ip)
+{
+    if (form->kind == HAT_ENTRY_RANGE) {
+        bool four = ip_is_v4(&form->first) && ip_is_v4(&form->last);
+        return four == ip_is_v4(ip) && ip_compare(&form->first, ip) <= 0 &&
+               ip_compare(ip, &form->last) <= 0;
+    }
+    if (form->kind != HAT_ENTRY_GROUP_RANGE)
+        return false;
+    for (unsigned i = 0; i < GROUPS; i++) {
+        unsigned value = group_value(ip, i);
+        if (i == form->group ? value < form->from || value > form->to
+                             : value != group_value(&form->first, i))
+            return false;
+    }
+    return true;
+}

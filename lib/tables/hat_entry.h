@@ -41,6 +41,9 @@ struct hat_form {
 /* text: UTF-8. On failure err says what is wrong and what is allowed. */
 NODISCARD bool hat_form_parse(struct slice text, struct hat_form *form_out, struct err *err);
 
+/* Is it made of addresses, and ip one of them? */
+bool hat_form_holds(const struct hat_form *form, const struct ip *ip);
+
 /* nx.domain, serv.fail, not.double.verified: for one bit of hat_unverified. */
 const char *hat_class_word(enum hat_unverified class);
 

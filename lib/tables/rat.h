@@ -14,6 +14,8 @@
 
 enum rat_flags { RAT_BYPASS_RATE_LIMIT = 1, RAT_BYPASS_LDAP = 2, RAT_BYPASS_CALLAHEAD = 4 };
 
+extern const char *const rat_flag_words[]; /* by bit; ended by NULL */
+
 enum rat_form {
     RAT_DOMAIN,  /* example.com */
     RAT_BELOW,   /* .example.com */

@@ -21,9 +21,6 @@ struct rat {
     uint32_t all; /* index of the first ALL, or STRMAP_NONE */
 };
 
-/* By the bits of enum rat_flags. */
-extern const char *const rat_flag_words[];
-
 /* "user@", "user@example.com": local part unquoted and in lower case, so that
  * all ways to write an address agree. false: it does not fit. domain may be
  * "". */

@@ -1,0 +1,40 @@
+/*
+ * lookup.h - commands of gatehousectl that answer a question from the tables:
+ * one from the command line, for people or with --json, or one a line from
+ * standard input ("-" in place of the last arguments), each answered with one
+ * line of JSON, in order (SPEC 14).
+ *
+ * A question is a few words; the last takes the rest of the line. One thread;
+ * blocks on standard input.
+ */
+#ifndef MILTER_LOOKUP_H
+#define MILTER_LOOKUP_H
+
+#include "lib/base/err.h"
+#include "milter/command.h"
+#include "milter/form.h"
+
+#define LOOKUP_WORDS_MAX 3
+
+struct lookup_question {
+    const struct snapshot *snapshot;
+    const char *words[LOOKUP_WORDS_MAX]; /* NULL: not given */
+    struct arena *arena;                 /* emptied before the next one */
+};
+
+struct lookup {
+    size_t least, most; /* words of a question */
+    /* Fills form and returns COMMAND_YES or COMMAND_NO. COMMAND_USAGE: err says
+     * why there is no answer; form is not used then. */
+    int (*answer)(const struct lookup_question *question, struct form *form, struct err *err);
+};
+
+/* The listener that the first word names. false: there is none, in err. */
+NODISCARD bool lookup_listener(const struct lookup_question *question,
+                               const struct listener **listener_out, struct err *err);
+
+/* argv[0]: the last word of the command's name; then options and words. */
+int lookup_run(const struct lookup *lookup, const struct command *command, const char *conf,
+               int argc, char **argv);
+
+#endif
