@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "lib/base/sigmask.h"
+
 static int event_fd = -1;
 static atomic_bool reload_wanted, stop_wanted;
 
@@ -34,15 +36,10 @@ static void on_stop(int number)
 
 void signals_block_all(void)
 {
-    /* Faults of the thread itself: blocked, they would end the process before
-     * anybody could say where. */
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
     sigset_t all;
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
-    sigfillset(&all);
-    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
-        sigdelset(&all, faults[i]);
+    sigmask_of_threads(&all);
     pthread_sigmask(SIG_SETMASK, &all, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
 }

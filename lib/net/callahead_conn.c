@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include "lib/base/log.h"
+#include "lib/base/sigmask.h"
 #include "lib/net/sock.h"
 #include "lib/net/tls.h"
 
@@ -428,7 +429,7 @@ static bool start_blocked(struct conn *conn)
     sigset_t all, old;
     if (pthread_attr_init(&attr) != 0)
         return false;
-    sigfillset(&all);
+    sigmask_of_threads(&all);
     bool ok = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0 &&
               pthread_attr_setstacksize(&attr, STACK_BYTES) == 0 &&
               pthread_sigmask(SIG_SETMASK, &all, &old) == 0;

@@ -4,6 +4,8 @@
  */
 #include "lib/net/dns_engine.h"
 
+#include "lib/base/sigmask.h"
+
 #include <arpa/inet.h>
 #include <ares.h>
 #include <errno.h>
@@ -342,7 +344,7 @@ static int start_thread(struct dns_engine *engine)
     int rc = pthread_attr_init(&attr);
     if (rc != 0)
         return rc;
-    sigfillset(&all);
+    sigmask_of_threads(&all);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     rc = pthread_create(&engine->thread, &attr, run, engine);
