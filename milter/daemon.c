@@ -255,6 +255,7 @@ static bool start_threads(struct daemon *daemon)
     if (daemon->house.engine == NULL)
         return complain(daemon, NULL, &err);
     daemon->house.tally = tally_new();
+    daemon->house.guard = guard_new();
     daemon->world = (struct verbs_world){.house = &daemon->house, .running = &daemon->running};
     if (!signals_listen(&err) || (daemon->control != NULL && !control_start(daemon->control, &err)))
         return complain(daemon, NULL, &err);
@@ -312,6 +313,7 @@ static void stop(struct daemon *daemon)
     snapshot_store_done(&daemon->house.snapshots);
     running_done(&daemon->running);
     stats_free(daemon->house.tally);
+    guard_free(daemon->house.guard);
     wake_free(daemon->wake);
     conf_free(daemon->first);
 }
@@ -341,7 +343,7 @@ static void reload(struct daemon *daemon)
     struct strbuf report; /* the log has it all */
 
     strbuf_init(&report);
-    (void)running_reload(&daemon->running, &report);
+    (void)running_reload(&daemon->running, false, &report);
     strbuf_done(&report);
 }
 

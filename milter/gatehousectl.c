@@ -35,7 +35,7 @@ static const struct command commands[] = {
     {"routes lookup", "[--json] DOMAIN | -", command_routes_lookup},
     {"routes export", "", command_routes_export},
     {"routes import", "FILE|-", command_routes_import},
-    {"reload", "", command_reload},
+    {"reload", "[--force]", command_reload},
     {"status", "[--json]", command_status},
     {"stats", "[--prometheus]", command_stats},
     {"cache", "list [--json] | flush ADDRESS|@DOMAIN|--negative|--all", command_cache},

@@ -129,7 +129,22 @@ static void tell_outcome(bool taken, struct strbuf *report)
     strbuf_printf(report, "%s\n", words);
 }
 
-bool running_reload(struct running *running, struct strbuf *report)
+/* The configuration that may be put in force; NULL: none, problems says why. */
+static struct snapshot *make_next(struct running *running, bool force, struct problems *problems)
+{
+    struct house *house = running->house;
+    struct snapshot *next = snapshot_build(running->path, problems);
+
+    if (next == NULL || guard_snapshots(house->guard, house->snapshots.current, next, problems) ||
+        force)
+        return next;
+    snapshot_drop(next);
+    problem_error(problems, (struct place){0},
+                  "if this is meant: gatehousectl reload --force, or [gatehouse] reload_guard");
+    return NULL;
+}
+
+bool running_reload(struct running *running, bool force, struct strbuf *report)
 {
     struct problems problems;
     struct err err = {0};
@@ -138,7 +153,7 @@ bool running_reload(struct running *running, struct strbuf *report)
     if (running->reopen_log && !log_reopen(&err))
         log_note(LOG_AT_ERROR, "reload", "%s; the old log file stays open", err.text);
     problems_init(&problems);
-    struct snapshot *next = snapshot_build(running->path, &problems);
+    struct snapshot *next = make_next(running, force, &problems);
     tell_problems(&problems, report);
     if (next != NULL) {
         take_over(running, next);

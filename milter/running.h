@@ -2,8 +2,9 @@
  * running.h - the configuration in force, and how another one takes its place.
  *
  * A reload builds a whole new snapshot exactly as `check` does. Wrong: the
- * running one stays and every error is told. Right: it is swapped in, sessions
- * under way keep theirs (snapshot.h). What came of it is kept for `status`.
+ * running one stays and every error is told. Right, and nothing against it from
+ * the guard: it is swapped in, sessions under way keep theirs (snapshot.h). What came of it is kept
+ * for `status`.
  *
  * running_reload(): main thread; blocks on files. running_copy(): any thread.
  */
@@ -37,8 +38,9 @@ void running_init(struct running *running, const char *path, struct house *house
 void running_done(struct running *running);
 
 /* Whether there is a new configuration in force now; the log and report get all
- * errors and warnings, a line each, and the outcome. */
-bool running_reload(struct running *running, struct strbuf *report);
+ * errors and warnings, a line each, and the outcome. force: whatever guard.h
+ * has against it. */
+bool running_reload(struct running *running, bool force, struct strbuf *report);
 
 /* A copy, for running_state_done(). */
 void running_copy(struct running *running, struct running_state *state_out);

@@ -140,6 +140,8 @@ struct session *session_open(struct house *house, const struct session_told *tol
     if (session->blocks != NULL)
         gate.blocks = (const struct hat *const *)session->blocks->by_type;
     gate_connect(&gate, &session->snapshot->listeners, &session->conn, verdict_out);
+    if (house->guard != NULL && verdict_out->action == VERDICT_CONTINUE && !session->conn.refused)
+        guard_saw(house->guard, &session->conn);
     journal_connect(&session->conn, verdict_out);
     count(session, TALLY_CONNECT, verdict_out);
     return session;

@@ -17,6 +17,7 @@
 #include "lib/gate/verdict.h"
 #include "milter/blocks.h"
 #include "milter/engine.h"
+#include "milter/guard.h"
 #include "milter/limits.h"
 #include "milter/snapshot.h"
 
@@ -28,6 +29,7 @@ struct house {
     struct engine *engine;
     struct limits *limits;
     struct blocks blocks;
+    struct guard *guard;  /* of reloads; NULL: none */
     struct stats *tally;  /* of decisions (tally.h); NULL: not counted */
     void (*closed)(void); /* called by session_close(): wake the reaper */
     atomic_uint_fast64_t icid, mid;

@@ -24,10 +24,11 @@ static enum wire_status reload(void *ctx, const char *const *arguments, size_t n
                                struct strbuf *reply)
 {
     const struct verbs_world *world = ctx;
+    bool force;
 
-    (void)arguments;
-    (void)n;
-    return running_reload(world->running, reply) ? WIRE_YES : WIRE_NO;
+    if (!verbs_only_word(arguments, n, "force", &force))
+        return verbs_usage(reply);
+    return running_reload(world->running, force, reply) ? WIRE_YES : WIRE_NO;
 }
 
 /* --- status ------------------------------------------------------------------------- */
@@ -164,7 +165,7 @@ static enum wire_status statistics(void *ctx, const char *const *arguments, size
 }
 
 const struct control_verb verbs[] = {
-    {.name = "reload", .most = 0, .in_main = true, .logged = true, .run = reload},
+    {.name = "reload", .most = 1, .in_main = true, .logged = true, .run = reload},
     {.name = "status", .most = 1, .run = status},
     {.name = "stats", .most = 1, .run = statistics},
     {.name = "cache-list", .most = 1, .run = verbs_cache_list},

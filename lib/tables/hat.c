@@ -275,6 +275,13 @@ const char *hat_group_comment(const struct hat *hat, size_t index)
     return hat_word(hat, hat->groups[index].comment);
 }
 
+void hat_group_span(const struct hat *hat, size_t index, size_t *first_out, size_t *end_out)
+{
+    CHECK(index < hat->ngroups);
+    *first_out = hat->groups[index].first;
+    *end_out = index + 1 < hat->ngroups ? hat->groups[index + 1].first : hat->nentries;
+}
+
 unsigned hat_group_classes(const struct hat *hat, size_t index)
 {
     unsigned classes = 0;

@@ -114,6 +114,8 @@ bool hat_entry_holds(const struct hat *hat, size_t index, const struct ip *ip);
 size_t hat_groups(const struct hat *hat);
 /* Name (NULL bare), policy, place of a group; the last group is ALL. */
 void hat_group_get(const struct hat *hat, size_t index, struct hat_match *group_out);
+/* Its entries have the numbers from first to before end. */
+void hat_group_span(const struct hat *hat, size_t index, size_t *first_out, size_t *end_out);
 const char *hat_group_comment(const struct hat *hat, size_t index); /* NULL none */
 /* Policies that groups may lead to; a policy of the configuration may come
  * more than once. own_out: it stands in the HAT text file itself. */

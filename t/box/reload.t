@@ -43,7 +43,7 @@ def sees(it, address, **macros):
 
 @tap.part
 def what_is_pinned():
-    with House(CONF, {"rat": ACCEPT_A}) as it, it.session(macros={"daemon_name": "in"}) as mta:
+    with House(CONF, {"rat": ACCEPT_A}, {"reload_guard": 0}) as it, it.session(macros={"daemon_name": "in"}) as mta:
         tap.eq((new_message(mta), rcpt(mta, "<u@a.example>")), ("continue", "continue"), "before: a.example")
         it.write("rat", ACCEPT_B)
         it.configure(CONF.replace("[listener in]\n", "[listener in]\nreject_at = mail\ndefault_policy = BLOCKED\n"))

@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+"""A reload that would turn everybody away is refused, unless it is forced."""
+import json
+import os
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from house import House
+from tap import Tap
+
+tap = Tap()
+DNS = "[dns]\nhost_lookup = off\n"
+CONF = DNS + "[listener in]\nrat = rat\n[group BLOCKED_LIST]\nsenders = 192.0.2.66\n"
+RAT = {"rat": "example.com ACCEPT\n"}
+NO = "554 5.7.1 Access denied"
+
+
+def comes(it, ip="192.0.2.1"):
+    with it.session(ip) as mta:
+        return mta.greeting.line
+
+
+def put(it, old, new):
+    it.configure(CONF.replace(old, new))
+
+
+@tap.part
+def tables():
+    with House(CONF, RAT) as it:
+        for name, old, new, wanted in (
+            ("an entry for all of IPv4", "192.0.2.66", "192.0.2.66, 0.0.0.0/0", "every IPv4 address would be refused, by 0.0.0.0/0"),
+            ("0/0", "192.0.2.66", "0/0", "by 0/0"),
+            ("all of IPv6", "192.0.2.66", "192.0.2.66 ::/0", "every IPv6 address"),
+            ("ALL", "192.0.2.66", "ALL", "everybody would be refused, by ALL"),
+            ("two halves", "192.0.2.66", "0.0.0.0/1 128.0.0.0/1", "every IPv4 address"),
+            ("the fallback", "rat = rat\n", "rat = rat\ndefault_policy = BLOCKED\n", "default_policy"),
+            ("no entry left", "senders = 192.0.2.66\n", "", "no entry any more"),
+        ):
+            put(it, old, new)
+            status, out, err = it.ctl("reload")
+            tap.eq((status, out), (1, ""), f"{name}: refused")
+            tap.ok("[listener in]" in err and wanted in err and "--force" in err, f"{name}: the reason is told", err)
+            before = len(it.lines)
+            it.reload(good=False)
+            tap.ok(any("event=configuration" in line and wanted in line.replace("\\", "") for line in it.lines[before:]),
+                   f"{name}: by a signal it is refused too, and logged", it.lines[before:])
+            tap.eq((comes(it), comes(it, "192.0.2.66")), ("continue", NO), f"{name}: the running one stays")
+        told = json.loads(it.ctl("status", "--json")[1])
+        tap.ok(told["generation"] == 1 and "no entry any more" in told["reload_errors"][0], "status says why", told)
+        put(it, "192.0.2.66", "ALL")
+        status, out, _err = it.ctl("reload", "--force")
+        tap.ok(status == 0 and "everybody would be refused" in out and "in force" in out, "forced: done, and told", out)
+        tap.eq(comes(it), NO, "... it is in force")
+        put(it, "192.0.2.66", "ALL, 192.0.2.66")
+        tap.eq(it.ctl("reload")[0], 0, "what was so before is nothing new")
+        it.configure(CONF)
+        tap.eq(it.ctl("reload")[0], 0, "the way back is free")
+        tap.eq(it.ctl("reload", "--force")[0], 0, "force where nothing speaks against it")
+        it.configure(CONF.replace("192.0.2.66", "ALL") + "colour = red\n")
+        status, _out, err = it.ctl("reload", "--force")
+        tap.ok(status == 1 and "colour" in err, "force does not help a wrong configuration", err)
+        it.settings["reload_guard"] = 0
+        put(it, "192.0.2.66", "ALL")
+        it.reload()
+        tap.eq(comes(it), NO, "reload_guard = 0: no guard")
+
+
+@tap.part
+def the_share():
+    with House(CONF, RAT) as it:
+        for last in range(1, 11):
+            comes(it, f"192.0.2.{last}")
+        put(it, "192.0.2.66", "192.0.2.66, 192.0.2.1-2")
+        it.reload()
+        tap.eq((comes(it, "192.0.2.1"), comes(it, "192.0.2.3")), (NO, "continue"), "2 of 10 clients: within reload_guard")
+        put(it, "192.0.2.66", "192.0.2.66, 192.0.2.1-4")
+        status, _out, err = it.ctl("reload")
+        tap.ok(status == 1 and "2 of 8 clients" in err and "192.0.2." in err, "2 of the 8 others: refused", err)
+        tap.eq(comes(it, "192.0.2.3"), "continue", "... they come in")
+        it.settings["reload_guard"] = 30
+        put(it, "192.0.2.66", "192.0.2.66, 192.0.2.1-4")
+        tap.eq(it.ctl("reload")[0], 0, "allowed by the new configuration")
+        tap.eq(comes(it, "192.0.2.3"), NO, "... in force")
+        put(it, "192.0.2.66", "192.0.2.66, 192.0.2.1-5")
+        it.kill()
+        it.start()
+        tap.eq(comes(it, "192.0.2.5"), NO, "at a start nobody has been seen, and all is taken")
+
+
+@tap.part
+def hat_text_file():
+    table = "BAD:\n    192.0.2.66\n        REJECT\nALL: ACCEPT\n"
+    conf = DNS + "[listener in]\nrat = rat\nhat = hat\n"
+    with House(conf, {**RAT, "hat": table}) as it:
+        tap.eq((comes(it), comes(it, "192.0.2.66")), ("continue", NO), "a HAT text file")
+        for name, text in (
+            ("only ALL is left", "ALL: ACCEPT\n"),
+            ("ALL refuses", table.replace("ALL: ACCEPT", "ALL: REJECT")),
+            ("0/0 in a refusing line", table.replace("ALL: ACCEPT", "0/0 REJECT\nALL: ACCEPT")),
+        ):
+            it.write("hat", text)
+            tap.eq(it.ctl("reload")[0], 1, f"{name}: refused")
+        it.write("hat", table.replace("192.0.2.66", "192.0.2.67"))
+        tap.eq(it.ctl("reload")[0], 0, "another entry")
+        tap.eq((comes(it, "192.0.2.66"), comes(it, "192.0.2.67")), ("continue", NO), "... in force")
+
+
+tap.done()
