@@ -26,6 +26,7 @@ struct command {
 
 int command_check(const struct command *command, const char *conf, int argc, char **argv);
 int command_config(const struct command *command, const char *conf, int argc, char **argv);
+int command_dnslist(const struct command *command, const char *conf, int argc, char **argv);
 int command_trace(const struct command *command, const char *conf, int argc, char **argv);
 int command_maps(const struct command *command, const char *conf, int argc, char **argv);
 int command_reload(const struct command *command, const char *conf, int argc, char **argv);

@@ -153,6 +153,7 @@ int lookup_run(const struct lookup *lookup, const struct command *command, const
         return COMMAND_NO;
     strbuf_init(&run.out);
     run.question.snapshot = snapshot;
+    run.question.ctx = lookup->ctx;
     run.question.arena = arena_new(0);
     if (run.question.arena == NULL)
         fprintf(stderr, "gatehousectl %s: out of memory\n", command->name);

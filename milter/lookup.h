@@ -20,6 +20,7 @@ struct lookup_question {
     const struct snapshot *snapshot;
     const char *words[LOOKUP_WORDS_MAX]; /* NULL: not given */
     struct arena *arena;                 /* emptied before the next one */
+    void *ctx;                           /* the look-up's */
 };
 
 struct lookup {
@@ -27,6 +28,7 @@ struct lookup {
     /* Fills form and returns COMMAND_YES or COMMAND_NO. COMMAND_USAGE: err says
      * why there is no answer; form is not used then. */
     int (*answer)(const struct lookup_question *question, struct form *form, struct err *err);
+    void *ctx; /* what the command keeps from one question to the next */
 };
 
 /* The listener that the first word names. false: there is none, in err. */

@@ -421,6 +421,19 @@ void dnslist_drop(struct dnslist_query *query)
     *query = (struct dnslist_query){.list = NULL};
 }
 
+enum dnslist_health dnslists_check(struct dnslists *lists, const char *zone, mono_us deadline)
+{
+    struct dnslist *list = find_list(lists, zone);
+    struct dns_query *points[DNSLIST_POINTS];
+
+    if (list == NULL)
+        return DNSLIST_UNCHECKED;
+    ask_points(lists, list, deadline, points);
+    end_check(lists, list, judge(points));
+    drop_points(points);
+    return dnslists_health(lists, zone);
+}
+
 enum dnslist_health dnslists_health(struct dnslists *lists, const char *zone)
 {
     struct dnslist *list = find_list(lists, zone);

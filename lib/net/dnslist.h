@@ -64,6 +64,9 @@ bool dnslist_ready(const struct dnslist_query *query); /* dnslist_wait() does no
 enum dnslist_class dnslist_wait(struct dnslist_query *query);
 void dnslist_drop(struct dnslist_query *query);
 
+/* Check a list now, and wait for the result. Any thread. */
+enum dnslist_health dnslists_check(struct dnslists *lists, const char *zone, mono_us deadline);
+
 /* What is known of a list now. */
 enum dnslist_health dnslists_health(struct dnslists *lists, const char *zone);
 
