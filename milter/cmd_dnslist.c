@@ -2,8 +2,6 @@
  * it is believed. */
 #include "milter/command.h"
 
-#include <string.h>
-
 #include "lib/net/dnslist.h"
 #include "milter/lookup.h"
 
@@ -100,9 +98,7 @@ int command_dnslist(const struct command *command, const char *conf, int argc, c
     struct asker asker = {.dns = NULL};
     const struct lookup lookup = {.least = 2, .most = 2, .answer = answer_test, .ctx = &asker};
 
-    if (argc < 2 || strcmp(argv[1], "test") != 0)
-        return command_usage(command, "wrong arguments");
-    int status = lookup_run(&lookup, command, conf, argc - 1, argv + 1);
+    int status = lookup_run(&lookup, command, conf, argc, argv);
     dnslists_free(asker.lists);
     dns_free(asker.dns);
     return status;

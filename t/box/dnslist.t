@@ -150,7 +150,7 @@ with DnsServer(ZONE) as dns, House(CONF % dns.port, RAT) as house:
         tap.eq((status, [json.loads(line)["zone"] for line in out.splitlines()]),
                (0, ["good.test", "six.test"]), "dnslist test: many lists")
         for wrong in (("test",), ("test", "good.test"), ("test", "good.test", "x"),
-                      ("test", "a..b", "192.0.2.1"), ("try", "good.test", "192.0.2.1"),
+                      ("test", "a..b", "192.0.2.1"), ("try", "good.test", "192.0.2.1"), (),
                       ("test", "good.test", "192.0.2.1", "more")):
             status, out, err = house.ctl("dnslist", *wrong)
             tap.ok(status == 2 and out == "" and err, f"dnslist {' '.join(wrong)}: usage", err)
