@@ -206,6 +206,9 @@ void gate_connect(const struct gate *gate, const struct listeners *listeners,
     conn->host = (struct host_answer){.class = HOST_UNKNOWN};
     conn->policy = NULL;
     stage_run(&stage, steps, ARRAY_LEN(steps), REASON_ACCEPTED);
-    if (verdict_out->reason == REASON_ACCEPTED)
-        verdict_out->rule = conn->match.at;
+    if (verdict_out->reason != REASON_ACCEPTED)
+        return;
+    verdict_out->rule = conn->match.at;
+    if (conn->refused)
+        verdict_out->reason = REASON_HAT_DELAYED;
 }

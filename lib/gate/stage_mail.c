@@ -76,8 +76,13 @@ void gate_mail(const struct gate *gate, struct conn_facts *conn, struct mail_fac
     struct stage stage = {.gate = gate, .conn = conn, .mail = mail, .verdict = verdict_out};
 
     stage_run(&stage, steps, ARRAY_LEN(steps), REASON_ACCEPTED);
-    if (verdict_out->action == VERDICT_CONTINUE)
-        conn->messages++;
+    if (verdict_out->action != VERDICT_CONTINUE)
+        return;
+    conn->messages++;
+    if (stage_refused_at_connect(conn)) {
+        verdict_out->reason = REASON_HAT_DELAYED;
+        verdict_out->rule = conn->match.at;
+    }
 }
 
 void gate_eom(const struct gate *gate, const struct conn_facts *conn, uint64_t received,

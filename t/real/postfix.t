@@ -332,6 +332,9 @@ def rejected_at_rcpt(site):
         starts(client.rcpt("late@example.com"), "554 5.7.1 Not you, 127.0.0.66", "... RCPT refused")
         starts(client.rcpt("later@example.com"), "554 5.7.1", "... and the next one")
         starts(client.data(), "554", "... so there is no message")
+    for event in ("connect", "mail"):
+        line = site.house.wait_log(event=event, detail="delayed")
+        tap.eq((line["verdict"], line["by"]), ("accept", "hat"), f"... {event} says that it is delayed")
     for to in ("<late@example.com>", "<later@example.com>"):
         line = site.house.wait_log(event="rcpt", to=to)
         tap.eq((line["code"], line["by"], line["detail"]), ("554", "hat", "rejected"), f"... {to} in the log")
