@@ -501,6 +501,36 @@ def names(site):
     tap.eq((line["verified"], line["entry"]), ("yes", name), "... in the log")
 
 
+def services(site):
+    """Which listener judges: by port, or by address and port, instead of the name."""
+    ports = site.ports
+    chosen = {
+        "main": f"local_port = {ports['main']}",
+        "inside": f"local_address = 127.0.0.1\nlocal_port = {ports['inside']}",
+        "at_mail": f"local_address = 127.0.0.1\nlocal_port = {ports['at_mail']}\ndaemon_name = at_mail",
+        "at_rcpt": "local_address = 127.0.0.1",  # the fewest keys: who fits none of the others
+        "secure": f"local_address = 127.0.0.2\nlocal_port = {ports['secure']}",  # not where we are
+    }
+    site.house.configure(CONF.format(refused=REFUSED, **chosen, **CLIENTS))
+    site.house.reload()
+    for service, listener, banner, mail, rcpt in (
+        ("main", "main", "554", "554", None),
+        ("at_mail", "at_mail", "220", "554", None),
+        ("at_rcpt", "at_rcpt", "220", "250", "554"),
+        ("secure", "at_rcpt", "220", "250", "554"),
+    ):
+        after = len(site.house.lines)
+        with site.client(BLOCKED, service) as client:
+            starts(client.banner, banner, f"service {service}: greeting")
+            starts(client.mail(), mail, "... MAIL")
+            if rcpt:
+                starts(client.rcpt("alice@example.com"), rcpt, "... RCPT")
+        line = site.house.wait_log(event="connect", ip=BLOCKED, after=after)
+        tap.eq(line["listener"], listener, f"... is judged by [listener {listener}]")
+    answer = site.send(RELAY, "carol@elsewhere.example", "inside", body="fifth word")
+    starts(answer, "250", "service inside: relay")
+
+
 PARTS = (
     recipients,
     throttled,
@@ -521,6 +551,7 @@ PARTS = (
     killed,
     reload,
     names,
+    services,
 )
 
 with Site() as the_site:
