@@ -40,6 +40,13 @@ enum dns_outcome {
     DNS_TIMEOUT   /* no answer in time */
 };
 
+/* --- the domain of an envelope sender (SPEC 6) --------------------------- */
+enum sender_class {
+    SENDER_EXISTS,
+    SENDER_NONEXISTENT, /* the DNS says so: NXDOMAIN, null MX, no host that has an address */
+    SENDER_UNRESOLVABLE /* cannot tell: SERVFAIL, time-out */
+};
+
 /* --- one recipient by call-ahead (SPEC 8 "What an answer means") --------- */
 enum callahead_class {
     CALLAHEAD_VALID,

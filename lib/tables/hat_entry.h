@@ -1,7 +1,7 @@
 /*
  * hat_entry.h - one sender entry, as written, and what it means (SPEC 3.1).
  *
- * Only hat_build.c and hat.c use this. Plain values, no allocation, any
+ * Only hat_build.c, hat.c and hops.c use this. Plain values, no allocation, any
  * thread.
  */
 #ifndef LIB_TABLES_HAT_ENTRY_H

@@ -4,7 +4,7 @@
  */
 #include "lib/tables/rat_table.h"
 
-#include <string.h>
+#include "lib/tables/rulereply.h"
 
 static const struct rat_entry implied = {
     .form = RAT_ALL, .address = "ALL", .key = "ALL", .accept = false};
@@ -19,52 +19,23 @@ void rat_free(struct rat *rat)
     free(rat);
 }
 
-bool rat_key(const char *local, const char *domain, char key[RAT_KEY_MAX])
+static uint32_t find(const struct rat *rat, const struct mailaddr *addr)
 {
-    int n = snprintf(key, RAT_KEY_MAX, "%s@%s", local, domain);
-    if (n < 0 || n >= RAT_KEY_MAX)
-        return false;
-    ascii_lower_in_place(key);
-    return true;
-}
-
-/* STRMAP_NONE is the highest number, so that the lower of two is the first
- * match of both. */
-static uint32_t lower(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint32_t find_local(const struct rat *rat, const struct mailaddr *addr)
-{
-    char key[RAT_KEY_MAX];
-    uint32_t found = STRMAP_NONE;
-    if (rat_key(addr->local, "", key))
-        found = strmap_get(rat->keys, slice_of(key));
-    if (addr->domain[0] != '\0' && rat_key(addr->local, addr->domain, key))
-        found = lower(found, strmap_get(rat->keys, slice_of(key)));
-    return found;
+    uint32_t found = addrkey_lowest(rat->keys, addr);
+    return found < rat->all ? found : rat->all;
 }
 
 const struct rat_entry *rat_lookup(const struct rat *rat, const struct mailaddr *addr)
 {
-    uint32_t found = rat->all;
-    switch (addr->kind) {
-    case MAILADDR_NULL:
-        break;
-    case MAILADDR_DOMAIN:
-        found = lower(found, strmap_lowest_suffix(rat->keys, addr->domain));
-        found = lower(found, strmap_get(rat->keys, slice_of(addr->domain)));
-        found = lower(found, find_local(rat, addr));
-        break;
-    case MAILADDR_LITERAL:
-        found = lower(found, strmap_get(rat->keys, slice_of(addr->domain)));
-        found = lower(found, find_local(rat, addr));
-        break;
-    case MAILADDR_LOCAL:
-        found = lower(found, find_local(rat, addr));
-        break;
-    }
+    return rat_lookup_either(rat, addr, addr);
+}
+
+const struct rat_entry *rat_lookup_either(const struct rat *rat, const struct mailaddr *addr,
+                                          const struct mailaddr *base)
+{
+    uint32_t found = find(rat, addr), other = base != addr ? find(rat, base) : found;
+    if (other < found)
+        found = other;
     return found != STRMAP_NONE ? &rat->list[found] : &implied;
 }
 
@@ -98,17 +69,6 @@ static void export_flags(unsigned flags, struct strbuf *out)
     strbuf_putc(out, '}');
 }
 
-static void export_reply(const struct rat_entry *entry, struct strbuf *out)
-{
-    strbuf_printf(out, " %d \"", entry->code);
-    for (const char *p = entry->text; *p != '\0'; p++) {
-        if (*p == '"' || *p == '\\')
-            strbuf_putc(out, '\\');
-        strbuf_putc(out, *p);
-    }
-    strbuf_putc(out, '"');
-}
-
 void rat_export(const struct rat *rat, struct strbuf *out)
 {
     for (size_t i = 0; i < rat->count; i++) {
@@ -116,8 +76,7 @@ void rat_export(const struct rat *rat, struct strbuf *out)
         strbuf_printf(out, "%s %s", entry->address, entry->accept ? "ACCEPT" : "REJECT");
         if (entry->flags != 0)
             export_flags(entry->flags, out);
-        if (entry->text != NULL)
-            export_reply(entry, out);
+        rulereply_export(&(struct rulereply){entry->code, entry->text}, out);
         strbuf_putc(out, '\n');
     }
 }

@@ -9,19 +9,19 @@
 #ifndef LIB_TABLES_RAT_H
 #define LIB_TABLES_RAT_H
 
-#include "lib/base/mailaddr.h"
 #include "lib/base/problem.h"
+#include "lib/tables/addrkey.h"
 
 enum rat_flags { RAT_BYPASS_RATE_LIMIT = 1, RAT_BYPASS_LDAP = 2, RAT_BYPASS_CALLAHEAD = 4 };
 
 extern const char *const rat_flag_words[]; /* by bit; ended by NULL */
 
 enum rat_form {
-    RAT_DOMAIN,  /* example.com */
-    RAT_BELOW,   /* .example.com */
-    RAT_ADDRESS, /* user@example.com, user@[192.0.2.1] */
-    RAT_USER,    /* user@ */
-    RAT_LITERAL, /* [192.0.2.1], [IPv6:...] */
+    RAT_DOMAIN = ADDRKEY_DOMAIN,   /* example.com */
+    RAT_BELOW = ADDRKEY_BELOW,     /* .example.com */
+    RAT_ADDRESS = ADDRKEY_ADDRESS, /* user@example.com, user@[192.0.2.1] */
+    RAT_USER = ADDRKEY_USER,       /* user@ */
+    RAT_LITERAL = ADDRKEY_LITERAL, /* [192.0.2.1], [IPv6:...] */
     RAT_ALL
 };
 
@@ -46,6 +46,10 @@ void rat_free(struct rat *rat);
 /* The entry that decides, never NULL (the implied ALL at the end). addr->kind
  * LOCAL matches user@ entries and ALL only. */
 const struct rat_entry *rat_lookup(const struct rat *rat, const struct mailaddr *addr);
+/* The same for an address that has another name too, "user" of "user+tag"
+ * ([listener] recipient_delimiter): the first entry that either of them meets. */
+const struct rat_entry *rat_lookup_either(const struct rat *rat, const struct mailaddr *addr,
+                                          const struct mailaddr *base);
 
 size_t rat_entries(const struct rat *rat); /* without the implied one */
 const struct rat_entry *rat_entry_get(const struct rat *rat, size_t index);

@@ -9,10 +9,8 @@
 #include "lib/tables/rat_table.h"
 
 #include <string.h>
-#include "lib/base/replytext.h"
 #include "lib/tables/reader.h"
-
-#define TEXT_MAX 900 /* bytes of a reply text (SPEC 2) */
+#include "lib/tables/rulereply.h"
 
 struct loader {
     struct reader reader;
@@ -59,68 +57,15 @@ static bool read_flags(struct loader *loader, struct scan *scan, struct rat_entr
     }
 }
 
-static bool read_code(struct loader *loader, struct scan *scan, struct rat_entry *rule)
-{
-    char copy[READER_SHOWN_MAX];
-    unsigned column = scan_column(scan);
-    uint64_t code = 0, least = rule->accept ? 200 : 400, most = rule->accept ? 299 : 599;
-    if (scan_next_is(scan, '"'))
-        return reader_refuse(&loader->reader, column,
-                             "a code of three digits is missing before the text");
-    struct slice word = scan_word(scan, "");
-    if (word.n != 3 || !str_to_uint(word, most, &code) || code < least)
-        return reader_refuse(&loader->reader, column,
-                             "\"%s\" is no code for %s; allowed: %u to %u, then a text in double "
-                             "quotes",
-                             reader_shown(word, copy), rule->accept ? "ACCEPT" : "REJECT",
-                             (unsigned)least, (unsigned)most);
-    rule->code = (int)code;
-    return true;
-}
-
-static bool has_control(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        bool c1 = (uint8_t)text[0] == 0xc2 && (uint8_t)text[1] < 0xa0;
-        if (ascii_is_control(*text) || c1)
-            return true;
-    }
-    return false;
-}
-
-static bool read_text(struct loader *loader, struct scan *scan, struct rat_entry *rule)
-{
-    unsigned column = scan_column(scan);
-    struct err err;
-    if (!scan_next_is(scan, '"'))
-        return reader_refuse(&loader->reader, column,
-                             "a text in double quotes is missing after the code %d", rule->code);
-    if (!scan_quoted(scan, loader->rat->arena, &rule->text, &err))
-        return reader_refuse(&loader->reader, column, "%s", err.text);
-    if (rule->text[0] == '\0' || strlen(rule->text) > TEXT_MAX || has_control(rule->text))
-        return reader_refuse(&loader->reader, column,
-                             "the text must have 1 to %d bytes and no control characters",
-                             TEXT_MAX);
-    if (!replytext_fits(rule->text, rule->code, &err))
-        return reader_refuse(&loader->reader, column, "%s", err.text);
-    return true;
-}
-
 static bool read_reply(struct loader *loader, struct scan *scan, struct rat_entry *rule)
 {
     unsigned column = scan_column(scan);
-    if (scan_end(scan))
-        return true;
-    if (!read_code(loader, scan, rule))
+    struct rulereply reply;
+    if (!rulereply_read(&loader->reader, scan, rule->accept, loader->rat->arena, &reply))
         return false;
-    scan_blanks(scan);
-    if (!read_text(loader, scan, rule))
-        return false;
-    scan_blanks(scan);
-    if (!scan_end(scan))
-        return reader_refuse(&loader->reader, scan_column(scan),
-                             "nothing may follow the reply text");
-    if (rule->accept)
+    rule->code = reply.code;
+    rule->text = reply.text;
+    if (rule->accept && rule->text != NULL)
         reader_warn(&loader->reader, column,
                     "the reply to an accepted recipient is the MTA's own: %d and its text are "
                     "kept, but never sent",
@@ -149,66 +94,20 @@ static bool read_rule(struct loader *loader, struct scan *scan, struct rat_entry
 
 /* --- addresses ------------------------------------------------------------------ */
 
-static bool parse_address(struct slice text, struct arena *scratch, struct mailaddr *addr_out)
-{
-    /* The reader of envelopes forgives brackets and routes; here they would be
-     * slips of the pen. */
-    if (text.p[0] == '<' || text.p[0] == '@' ||
-        !mailaddr_parse(text, MAILADDR_STRICT, false, scratch, addr_out, NULL))
-        return false;
-    if (addr_out->kind == MAILADDR_LOCAL && text.p[text.n - 1] != '@')
-        return false;
-    return addr_out->kind != MAILADDR_DOMAIN || !domain_is_numeric(addr_out->domain);
-}
-
-static bool user_form(struct slice text, struct arena *scratch, enum rat_form *form_out,
-                      char key[RAT_KEY_MAX])
-{
-    struct mailaddr addr;
-    if (!parse_address(text, scratch, &addr))
-        return false;
-    *form_out = addr.kind == MAILADDR_LOCAL ? RAT_USER : RAT_ADDRESS;
-    return rat_key(addr.local, addr.domain, key);
-}
-
-/* As the domain of an address, so that both are written the same way. */
-static bool literal_form(struct slice text, struct arena *scratch, char key[RAT_KEY_MAX])
-{
-    struct mailaddr addr;
-    const char *address = arena_printf(scratch, "x@%.*s", (int)text.n, text.p);
-    if (address == NULL || !parse_address(slice_of(address), scratch, &addr) ||
-        addr.kind != MAILADDR_LITERAL)
-        return false;
-    snprintf(key, RAT_KEY_MAX, "%s", addr.domain);
-    return true;
-}
-
-static bool domain_form(struct slice text, enum rat_form *form_out, char key[RAT_KEY_MAX])
-{
-    bool dot = text.p[0] == '.';
-    *form_out = dot ? RAT_BELOW : RAT_DOMAIN;
-    key[0] = '.';
-    return domain_canon((struct slice){text.p + dot, text.n - dot}, key + dot) &&
-           !domain_is_numeric(key + dot);
-}
-
 static bool parse_form(struct slice text, struct arena *scratch, enum rat_form *form_out,
-                       char key[RAT_KEY_MAX])
+                       char key[ADDRKEY_MAX])
 {
-    if (text.n > MAILADDR_PATH_MAX)
-        return false;
+    enum addrkey_form form;
     if (slice_is_nocase(text, "ALL")) {
         *form_out = RAT_ALL;
         memcpy(key, "ALL", 4);
         return true;
     }
-    if (memchr(text.p, '@', text.n) != NULL)
-        return user_form(text, scratch, form_out, key);
-    if (text.p[0] == '[') {
-        *form_out = RAT_LITERAL;
-        return literal_form(text, scratch, key);
-    }
-    return domain_form(text, form_out, key);
+    bool user = memchr(text.p, '@', text.n) != NULL;
+    if (!(user ? addrkey_user(text, scratch, &form, key) : addrkey_host(text, scratch, &form, key)))
+        return false;
+    *form_out = (enum rat_form)form;
+    return true;
 }
 
 /* --- entries -------------------------------------------------------------------- */
@@ -264,7 +163,7 @@ static bool add_entry(struct loader *loader, const struct rat_entry *entry)
 
 static bool read_address(struct loader *loader, struct scan *scan, struct rat_entry *entry)
 {
-    char copy[READER_SHOWN_MAX], key[RAT_KEY_MAX];
+    char copy[READER_SHOWN_MAX], key[ADDRKEY_MAX];
     struct slice utf8;
     struct arena *arena = loader->rat->arena;
     unsigned column = scan_column(scan);
