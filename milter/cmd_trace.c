@@ -68,6 +68,7 @@ static const struct option known_options[] = {
     {"owner", required_argument, NULL, 'o'},
     {"country", required_argument, NULL, 'c'},
     {"listed", required_argument, NULL, 'd'},
+    {"sender-dns", required_argument, NULL, 'D'},
     {"callahead", required_argument, NULL, 'A'},
     {"offline", no_argument, NULL, 'O'},
     {"json", no_argument, NULL, 'j'},
@@ -108,6 +109,8 @@ static bool take_fact(struct trace_options *options, int option, const char *val
         return true;
     case 'r':
         return trace_parse_score(value, query, err);
+    case 'D':
+        return trace_parse_sender(value, query, err);
     case 'A':
         query->callahead_given = true;
         return smtp_class_by_name(slice_of(value), &query->callahead) ||

@@ -6,6 +6,7 @@
 #include "lib/gate/facts.h"
 #include "lib/net/host.h"
 #include "lib/net/lookups.h"
+#include "lib/net/sender.h"
 #include "milter/plan.h"
 
 struct engine {
@@ -149,6 +150,22 @@ static void find_lookups(void *ctx, const struct conn_facts *conn, const struct 
     lookups_ask(&lookups, &conn->client, &wanted, deadline, answer_out);
 }
 
+/* --- the domain of an envelope sender ------------------------------------------ */
+
+static void find_sender(void *ctx, const char *domain, bool accept_a, mono_us deadline,
+                        enum sender_class *answer_out)
+{
+    const struct engine_view *view = ctx;
+    const struct engine *engine = view->engine;
+    struct sender_question question = {.domain = domain,
+                                       .accept_a = accept_a,
+                                       .deadline = deadline,
+                                       .about_to_wait = engine->about_to_wait,
+                                       .arg = engine->arg};
+
+    *answer_out = sender_lookup(engine->dns, &question);
+}
+
 /* --- call-ahead ---------------------------------------------------------------- */
 
 static void answer_without_asking(enum callahead_class class, const char *text,
@@ -159,7 +176,7 @@ static void answer_without_asking(enum callahead_class class, const char *text,
 }
 
 static void ask_callahead(void *ctx, const struct callahead_plan *plan,
-                          const struct mailaddr *recipient, bool literal_named, mono_us deadline,
+                          const struct rcpt_facts *rcpt, bool literal_named, mono_us deadline,
                           struct callahead_answer *answer_out)
 {
     const struct engine_view *view = ctx;
@@ -167,9 +184,10 @@ static void ask_callahead(void *ctx, const struct callahead_plan *plan,
     struct nexthop literal_hop;
     struct callahead_where where;
 
-    switch (plan_where(plan, recipient, literal_named, &literal_hop, &where)) {
+    switch (plan_where(plan, &rcpt->to, literal_named, &literal_hop, &where)) {
     case PLAN_ASK:
-        callahead_ask(engine->callahead, &plan->profile, &where, recipient, deadline,
+        where.known_as = &rcpt->base;
+        callahead_ask(engine->callahead, &plan->profile, &where, &rcpt->to, deadline,
                       engine->about_to_wait, engine->arg, answer_out);
         return;
     case PLAN_DISCARD:
@@ -183,6 +201,9 @@ static void ask_callahead(void *ctx, const struct callahead_plan *plan,
 
 struct services engine_services(struct engine_view *view)
 {
-    return (struct services){
-        .ctx = view, .host = find_host, .lookups = find_lookups, .callahead = ask_callahead};
+    return (struct services){.ctx = view,
+                             .host = find_host,
+                             .lookups = find_lookups,
+                             .sender = find_sender,
+                             .callahead = ask_callahead};
 }

@@ -52,8 +52,8 @@ const struct conf_type *const registry[] = {
          "SMTP routes: where accepted mail goes. Call-ahead asks there, and gatehousectl maps "
          "writes the MTA's own maps from them."),
     TYPE("auth", "NAME", auth, KEY_LATER, "Credentials for routes with auth=NAME."),
-    TYPE("addresslist", "NAME", lists, KEY_LATER, "A list of addresses that policies refer to."),
-    TYPE("exceptions", NULL, exceptions, KEY_LATER,
+    TYPE("addresslist", "NAME", lists, 0, "A list of addresses that policies refer to."),
+    TYPE("exceptions", NULL, exceptions, 0,
          "Envelope senders that are let through or refused before their domain is verified."),
 };
 

@@ -192,6 +192,16 @@ static void begin_message(struct session *session, const struct session_mail_tol
     note_size(&session->mail, told->arguments);
 }
 
+/* The listener by the rules pinned at MAIL; that of connect when it is gone. */
+static const struct listener *message_listener(const struct session *session)
+{
+    const struct listener *pinned = session->conn.listener;
+    if (pinned == NULL)
+        return NULL;
+    const struct listener *now = listener_named(&session->rules->listeners, pinned->name);
+    return now != NULL ? now : pinned;
+}
+
 void session_mail(struct session *session, const struct session_mail_told *told,
                   struct verdict *verdict_out)
 {
@@ -201,6 +211,7 @@ void session_mail(struct session *session, const struct session_mail_told *told,
     struct engine_view view = {session->house->engine, session->rules};
     struct services services = services_of(session, &view);
     struct gate gate = gate_of(session, &services, session->message_arena);
+    gate.rules = message_listener(session);
     gate_mail(&gate, &session->conn, &session->mail, verdict_out);
     session->in_message = verdict_out->action == VERDICT_CONTINUE || session->conn.monitor;
     session->totals.messages += session->in_message;
@@ -214,16 +225,6 @@ static void note_queue_id(struct session *session, const char *queue_id)
 {
     if (session->mail.queue_id[0] == '\0')
         session->mail.queue_id = keep(session->message_arena, queue_id);
-}
-
-/* The listener by the rules pinned at MAIL; that of connect when it is gone. */
-static const struct listener *message_listener(const struct session *session)
-{
-    const struct listener *pinned = session->conn.listener;
-    if (pinned == NULL)
-        return NULL;
-    const struct listener *now = listener_named(&session->rules->listeners, pinned->name);
-    return now != NULL ? now : pinned;
 }
 
 static void judge_recipient(struct session *session, struct rcpt_facts *rcpt,

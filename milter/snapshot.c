@@ -11,6 +11,7 @@ static void free_listeners(struct snapshot *snapshot)
         /* Built as owned, handed out as const. */
         hat_free((struct hat *)(uintptr_t)snapshot->listeners.v[i]->hat);
         rat_free((struct rat *)(uintptr_t)snapshot->listeners.v[i]->rat);
+        ipmap_free((struct ipmap *)(uintptr_t)snapshot->listeners.v[i]->hops);
     }
 }
 
@@ -18,6 +19,8 @@ static void snapshot_free(struct snapshot *snapshot)
 {
     free_listeners(snapshot);
     snapshot_free_reputation(snapshot);
+    lists_free(snapshot->lists);
+    exceptions_free(snapshot->exceptions);
     routes_free(snapshot->routes);
     tls_client_drop(snapshot->tls);
     conf_free(snapshot->conf);
@@ -45,6 +48,7 @@ static void build_parts(struct snapshot *snapshot, struct problems *problems)
     if (settings_build(snapshot->conf, &snapshot->settings, problems))
         settings_hostname(&snapshot->settings, snapshot->hostname, sizeof snapshot->hostname);
     snapshot_build_policies(snapshot, problems);
+    snapshot_build_senders(snapshot, problems);
     snapshot_build_routes(snapshot, problems);
     snapshot_build_reputation(snapshot, problems);
     snapshot_build_listeners(snapshot, problems);

@@ -34,8 +34,10 @@ struct snapshot {
     char hostname[DOMAIN_MAX];       /* [gatehouse] hostname or the system's */
     const struct policies *policies; /* of public listeners */
     const struct policies *private_policies;
-    struct listeners listeners; /* file order; hat and rat of each owned */
-    struct routes *routes;      /* owned; never NULL */
+    struct lists *lists;           /* owned; never NULL */
+    struct exceptions *exceptions; /* owned; NULL: none configured */
+    struct listeners listeners;    /* file order; hat, rat and hops of each owned */
+    struct routes *routes;         /* owned; never NULL */
     const char *routes_transport;
 };
 

@@ -268,6 +268,7 @@ static void build_listener(struct snapshot *snapshot, const struct conf_section 
     if (keys->rat[0] != '\0')
         listener->rat = rat_load(keys->rat, conf_place(section, "rat"), problems);
     listener->callahead = snapshot_callahead(snapshot, section, problems);
+    snapshot_add_senders(snapshot, section, listener, problems);
     if (listener->hat != NULL)
         snapshot_check_lookups(snapshot, section, listener, problems);
     check_private(section, keys, problems);

@@ -8,6 +8,11 @@
 #include "milter/snapshot.h"
 
 void snapshot_build_policies(struct snapshot *snapshot, struct problems *problems);
+/* Address lists and exceptions. After policies. */
+void snapshot_build_senders(struct snapshot *snapshot, struct problems *problems);
+/* What they mean to a listener, and its own keys of that sort. */
+void snapshot_add_senders(const struct snapshot *snapshot, const struct conf_section *section,
+                          struct listener *listener, struct problems *problems);
 void snapshot_build_routes(struct snapshot *snapshot, struct problems *problems);
 void snapshot_build_reputation(struct snapshot *snapshot, struct problems *problems);
 void snapshot_free_reputation(struct snapshot *snapshot);

@@ -43,6 +43,17 @@ static void trace_lookups(void *ctx, const struct conn_facts *conn, const struct
         answer_out->score = LOOKUP_NONE;
 }
 
+/* Offline every domain exists. */
+static void trace_sender(void *ctx, const char *domain, bool accept_a, mono_us deadline,
+                         enum sender_class *answer_out)
+{
+    const struct trace_world *world = ctx;
+
+    *answer_out = world->query->sender_given ? world->query->sender : SENDER_EXISTS;
+    if (!world->query->sender_given && world->view.engine != NULL)
+        world->real.sender(world->real.ctx, domain, accept_a, deadline, answer_out);
+}
+
 /* The usual reply of a server that means this class. */
 static struct callahead_answer given_answer(enum callahead_class class)
 {
@@ -67,7 +78,7 @@ static struct callahead_answer given_answer(enum callahead_class class)
 }
 
 static void trace_callahead(void *ctx, const struct callahead_plan *plan,
-                            const struct mailaddr *recipient, bool literal_named, mono_us deadline,
+                            const struct rcpt_facts *rcpt, bool literal_named, mono_us deadline,
                             struct callahead_answer *answer_out)
 {
     const struct trace_world *world = ctx;
@@ -75,8 +86,7 @@ static void trace_callahead(void *ctx, const struct callahead_plan *plan,
     if (world->query->callahead_given)
         *answer_out = given_answer(world->query->callahead);
     else
-        world->real.callahead(world->real.ctx, plan, recipient, literal_named, deadline,
-                              answer_out);
+        world->real.callahead(world->real.ctx, plan, rcpt, literal_named, deadline, answer_out);
 }
 
 /* --- running -------------------------------------------------------------------- */
@@ -187,6 +197,7 @@ static void run_message(const struct trace *trace)
                               .size = trace->query->size,
                               .queue_id = ""};
 
+    gate.rules = result->conn.listener;
     result->has_mail = true;
     gate_mail(&gate, &result->conn, &mail, &result->mail);
     if (result->mail.action == VERDICT_CONTINUE)
@@ -251,6 +262,7 @@ bool trace_run(const struct trace_query *query, const struct snapshot *snapshot,
         .services = {.ctx = &world,
                      .host = trace_host,
                      .lookups = trace_lookups,
+                     .sender = trace_sender,
                      .callahead = trace_callahead},
         .arena = arena,
         .skip_callahead = engine == NULL && !query->callahead_given,
@@ -315,6 +327,23 @@ bool trace_parse_country(const char *text, struct trace_query *query, struct err
     for (size_t i = 0; i < 2; i++)
         query->country[i] = (char)(text[i] & ~0x20);
     return true;
+}
+
+bool trace_parse_sender(const char *text, struct trace_query *query, struct err *err)
+{
+    static const char *const words[] = {[SENDER_EXISTS] = "ok",
+                                        [SENDER_NONEXISTENT] = "nonexistent",
+                                        [SENDER_UNRESOLVABLE] = "unresolvable"};
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (strcmp(text, words[i]) == 0) {
+            query->sender_given = true;
+            query->sender = (enum sender_class)i;
+            return true;
+        }
+    }
+    return err_set(err, ERR_SYNTAX, "sender_dns \"%.60s\"; allowed: ok, nonexistent, unresolvable",
+                   text);
 }
 
 bool trace_parse_listed(const char *const *zones, size_t n, struct arena *arena,

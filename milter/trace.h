@@ -28,6 +28,8 @@ struct trace_query {
     char country[3];
     const char *const *listed; /* canonical; NULL: not given */
     size_t nlisted;
+    bool sender_given;
+    enum sender_class sender;
     bool callahead_given;
     enum callahead_class callahead;
 };
@@ -58,6 +60,8 @@ NODISCARD bool trace_parse_host(const char *text, struct host_answer *host_out, 
 NODISCARD bool trace_parse_score(const char *text, struct trace_query *query, struct err *err);
 /* "JP" or "jp"; "none" */
 NODISCARD bool trace_parse_country(const char *text, struct trace_query *query, struct err *err);
+/* "ok", "nonexistent" or "unresolvable" */
+NODISCARD bool trace_parse_sender(const char *text, struct trace_query *query, struct err *err);
 /* n names of zones; given, they are all that list the client */
 NODISCARD bool trace_parse_listed(const char *const *zones, size_t n, struct arena *arena,
                                   struct trace_query *query, struct err *err);

@@ -43,6 +43,8 @@ struct conn_facts {
 
     /* found by gate_connect() */
     const struct listener *listener; /* NULL: none matches */
+    /* One of our own front hosts: no limit, rate, DHAP or reputation of its address. */
+    bool trusted;
     struct host_answer host;
     struct hat_match match;
     const struct policy *policy; /* match.policy */
@@ -66,7 +68,10 @@ struct mail_facts {
 
     /* found */
     struct mailaddr from; /* text NULL until parsed */
-    uint64_t recipients;  /* accepted so far */
+    /* The same for judgement: a partial sender completed with default_domain
+     * (SPEC 6). text NULL until parsed. */
+    struct mailaddr sender;
+    uint64_t recipients; /* accepted so far */
 };
 
 struct rcpt_facts {
@@ -76,6 +81,9 @@ struct rcpt_facts {
 
     /* found */
     struct mailaddr to; /* text NULL until parsed */
+    /* Without its extension, for RAT, LDAP, DHAP and caches: user@ for user+tag@
+     * ([listener] recipient_delimiter); else as to. */
+    struct mailaddr base;
 };
 
 /* Does this client relay: by policy, or because it authenticated (SPEC 4)? */

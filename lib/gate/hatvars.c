@@ -23,43 +23,56 @@ static const char *host_name(const struct conn_facts *conn)
 
 #define NUMBER_MAX IP_TEXT_MAX /* room for what is no string yet */
 
-static const char *value_group(const struct conn_facts *conn, char *number)
+/* What the values are taken from. */
+struct source {
+    const struct conn_facts *conn;
+    const char *sender; /* NULL: $EnvelopeSender is no variable here */
+};
+
+static const char *value_group(const struct source *source, char *number)
 {
     (void)number;
-    return conn->match.group != NULL ? conn->match.group : "None";
+    return source->conn->match.group != NULL ? source->conn->match.group : "None";
 }
 
-static const char *value_hostname(const struct conn_facts *conn, char *number)
+static const char *value_hostname(const struct source *source, char *number)
 {
     (void)number;
-    return host_name(conn);
+    return host_name(source->conn);
 }
 
-static const char *value_orgid(const struct conn_facts *conn, char *number)
+static const char *value_orgid(const struct source *source, char *number)
 {
-    if (conn->owner == 0)
+    if (source->conn->owner == 0)
         return "None";
-    snprintf(number, NUMBER_MAX, "%u", (unsigned)conn->owner);
+    snprintf(number, NUMBER_MAX, "%u", (unsigned)source->conn->owner);
     return number;
 }
 
-static const char *value_remoteip(const struct conn_facts *conn, char *number)
+static const char *value_remoteip(const struct source *source, char *number)
 {
-    return ip_text(&conn->client, number);
+    return ip_text(&source->conn->client, number);
 }
 
-static const char *value_hatentry(const struct conn_facts *conn, char *number)
+static const char *value_hatentry(const struct source *source, char *number)
 {
     (void)number;
-    return conn->match.entry != NULL ? conn->match.entry : "None";
+    return source->conn->match.entry != NULL ? source->conn->match.entry : "None";
+}
+
+static const char *value_envelopesender(const struct source *source, char *number)
+{
+    (void)number;
+    return source->sender;
 }
 
 static const struct variable {
     const char *name;
-    const char *(*value)(const struct conn_facts *conn, char *number);
+    const char *(*value)(const struct source *source, char *number); /* NULL: none here */
 } variables[] = {
-    {"Group", value_group},       {"Hostname", value_hostname}, {"OrgID", value_orgid},
-    {"RemoteIP", value_remoteip}, {"HATEntry", value_hatentry},
+    {"Group", value_group},       {"Hostname", value_hostname},
+    {"OrgID", value_orgid},       {"RemoteIP", value_remoteip},
+    {"HATEntry", value_hatentry}, {"EnvelopeSender", value_envelopesender},
 };
 
 /* The variable whose name is the whole word at `at` (after the '$'), or NULL. */
@@ -86,29 +99,41 @@ bool hatvars_needs_owner(const char *text)
     return false;
 }
 
-static void expand_into(struct strbuf *out, const char *text, const struct conn_facts *conn)
+static void expand_into(struct strbuf *out, const char *text, const struct source *source)
 {
     for (const char *at = text; *at != '\0'; at++) {
+        char number[NUMBER_MAX], clean[VALUE_MAX];
         const struct variable *variable = *at == '$' ? variable_at(at + 1) : NULL;
-        if (variable == NULL) {
+        const char *value = variable != NULL ? variable->value(source, number) : NULL;
+        if (value == NULL) {
             strbuf_putc(out, *at);
             continue;
         }
-        char number[NUMBER_MAX], clean[VALUE_MAX];
-        escape_reply(slice_of(variable->value(conn, number)), clean, sizeof clean);
+        escape_reply(slice_of(value), clean, sizeof clean);
         strbuf_puts(out, clean);
         at += strlen(variable->name);
     }
 }
 
-const char *hatvars_expand(const char *text, const struct conn_facts *conn, struct arena *arena)
+static const char *expand(const char *text, const struct source *source, struct arena *arena)
 {
     if (strchr(text, '$') == NULL)
         return text;
     struct strbuf out;
     strbuf_init(&out);
-    expand_into(&out, text, conn);
+    expand_into(&out, text, source);
     const char *expanded = out.failed ? NULL : arena_dup(arena, strbuf_text(&out));
     strbuf_done(&out);
     return expanded;
+}
+
+const char *hatvars_expand(const char *text, const struct conn_facts *conn, struct arena *arena)
+{
+    return expand(text, &(struct source){.conn = conn}, arena);
+}
+
+const char *hatvars_expand_sender(const char *text, const struct conn_facts *conn,
+                                  const char *sender, struct arena *arena)
+{
+    return expand(text, &(struct source){.conn = conn, .sender = sender}, arena);
 }

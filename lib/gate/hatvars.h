@@ -12,6 +12,10 @@
  * (escape_reply); NULL when out of memory. text itself without variables. */
 const char *hatvars_expand(const char *text, const struct conn_facts *conn, struct arena *arena);
 
+/* The same, with $EnvelopeSender as one variable more (SPEC 2, verify_sender). */
+const char *hatvars_expand_sender(const char *text, const struct conn_facts *conn,
+                                  const char *sender, struct arena *arena);
+
 /* Does the text name $OrgID, so that it needs the client's network owner? */
 bool hatvars_needs_owner(const char *text);
 

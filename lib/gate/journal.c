@@ -16,7 +16,7 @@ static void put_verdict(struct logline *line, const struct conn_facts *conn,
         log_word(line, "status", verdict->status);
     }
     log_word(line, "by", reason_rows[verdict->reason].by);
-    log_word(line, "detail", reason_rows[verdict->reason].token);
+    log_text(line, "detail", slice_of(reason_rows[verdict->reason].token));
 }
 
 static void put_rule(struct logline *line, const struct verdict *verdict)

@@ -65,6 +65,11 @@ const struct listener *listener_named(const struct listeners *listeners, const c
     return NULL;
 }
 
+bool listener_trusts(const struct listener *listener, const struct ip *client)
+{
+    return listener->hops != NULL && ipmap_get(listener->hops, client) != IPMAP_NONE;
+}
+
 bool listener_uses_reputation(const struct listener *listener)
 {
     switch ((enum listener_reputation)listener->keys->use_reputation) {

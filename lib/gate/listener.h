@@ -7,8 +7,11 @@
 #ifndef LIB_GATE_LISTENER_H
 #define LIB_GATE_LISTENER_H
 
+#include "lib/base/ipmap.h"
 #include "lib/base/key.h"
+#include "lib/tables/exceptions.h"
 #include "lib/tables/hat.h"
+#include "lib/tables/lists.h"
 #include "lib/tables/rat.h"
 
 enum listener_type { LISTENER_PUBLIC, LISTENER_PRIVATE };
@@ -49,6 +52,9 @@ struct listener {
     const struct hat *hat;                   /* never NULL */
     const struct rat *rat;                   /* NULL: none configured */
     const struct callahead_rules *callahead; /* NULL: none configured */
+    const struct ipmap *hops;                /* keys->trusted_hops; NULL: none */
+    const struct lists *lists;               /* those policies name; NULL: none */
+    const struct exceptions *exceptions;     /* NULL: none configured */
     struct listener_counted counted;
 };
 
@@ -67,6 +73,9 @@ struct arrival {
     struct ip local_ip;
     uint16_t local_port; /* 0 not known */
 };
+
+/* Is this one of our own front hosts (SPEC 2, trusted_hops)? */
+bool listener_trusts(const struct listener *listener, const struct ip *client);
 
 /* Are score and owner looked up for classification, and do entries with them
  * match ([listener] use_reputation)? */

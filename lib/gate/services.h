@@ -18,6 +18,7 @@
 struct callahead_plan;
 struct conn_facts;
 struct lease;
+struct rcpt_facts;
 
 /* --- what is counted for the whole daemon, over all listeners (SPEC 7) --------- */
 
@@ -75,11 +76,15 @@ struct services {
     void (*lookups)(void *ctx, const struct conn_facts *conn, const struct hat_wants *wants,
                     mono_us deadline, struct lookup_answer *answer_out);
 
-    /* literal_named: a RAT entry names the recipient's address literal, so
-     * asking there is the administrator's wish. */
-    void (*callahead)(void *ctx, const struct callahead_plan *plan,
-                      const struct mailaddr *recipient, bool literal_named, mono_us deadline,
-                      struct callahead_answer *answer_out);
+    /* Does the domain (canonical) of an envelope sender take mail? accept_a: an
+     * address record of its own is enough where it has no MX. */
+    void (*sender)(void *ctx, const char *domain, bool accept_a, mono_us deadline,
+                   enum sender_class *answer_out);
+
+    /* rcpt->to is asked for, rcpt->base remembered. literal_named: a RAT entry names the
+     * recipient's address literal, so asking there is the administrator's wish. */
+    void (*callahead)(void *ctx, const struct callahead_plan *plan, const struct rcpt_facts *rcpt,
+                      bool literal_named, mono_us deadline, struct callahead_answer *answer_out);
 
     struct counting counting;
 };

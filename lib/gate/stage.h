@@ -19,8 +19,8 @@ struct gate {
     struct arena *arena; /* texts of the verdict; lives as long as they are used */
     mono_us deadline;    /* of this callback */
     mono_us rate_period; /* window of what is counted per hour */
-    /* RAT and call-ahead of this message: the listener of the snapshot pinned
-     * at MAIL (DESIGN 3). Not used at connect. */
+    /* RAT, exceptions and call-ahead of this message: the listener of the snapshot
+     * pinned at MAIL (DESIGN 3). Not used at connect. */
     const struct listener *rules;
     /* Entries made at run time, which come before all groups, by listener_type;
      * NULL: none. At connect only; conn->match borrows from them. */

@@ -7,8 +7,13 @@
 
 static bool choose_listener(struct stage *stage)
 {
-    stage->conn->listener = listener_for(stage->listeners, &stage->conn->arrival);
-    return stage->conn->listener == NULL && stage_refuse(stage, REASON_NO_LISTENER);
+    struct conn_facts *conn = stage->conn;
+
+    conn->listener = listener_for(stage->listeners, &conn->arrival);
+    if (conn->listener == NULL)
+        return stage_refuse(stage, REASON_NO_LISTENER);
+    conn->trusted = listener_trusts(conn->listener, &conn->client);
+    return false;
 }
 
 static bool find_host_name(struct stage *stage)
@@ -40,9 +45,16 @@ static bool match_block(struct stage *stage)
 
 /* --- look-ups ------------------------------------------------------------------------ */
 
+/* Do score, owner and DNS lists of this client count? Those of our own front
+ * hosts would judge what others sent through them (SPEC 2, trusted_hops). */
+static bool has_reputation(const struct conn_facts *conn)
+{
+    return listener_uses_reputation(conn->listener) && !conn->trusted;
+}
+
 static struct hat_client client_of(const struct conn_facts *conn)
 {
-    bool reputation = listener_uses_reputation(conn->listener);
+    bool reputation = has_reputation(conn);
     struct hat_client client = {
         .ip = conn->client,
         .host = conn->host.class == HOST_UNKNOWN ? NULL : &conn->host,
@@ -51,7 +63,7 @@ static struct hat_client client_of(const struct conn_facts *conn)
         .score = conn->score,
         .owner = reputation ? conn->owner : 0,
         .listed = conn->listed,
-        .nlisted = conn->nlisted,
+        .nlisted = conn->trusted ? 0 : conn->nlisted,
     };
 
     memcpy(client.country, conn->country, sizeof client.country);
@@ -61,12 +73,12 @@ static struct hat_client client_of(const struct conn_facts *conn)
 /* Takes out what is known, or not to be asked on this listener; is any left? */
 static bool still_wanted(const struct conn_facts *conn, struct hat_wants *wants)
 {
-    bool reputation = listener_uses_reputation(conn->listener);
+    bool reputation = has_reputation(conn);
 
     wants->score = wants->score && reputation && !conn->score_known;
     wants->owner = wants->owner && reputation && !conn->owner_known;
     wants->country = wants->country && !conn->country_known;
-    if (conn->lists_known)
+    if (conn->lists_known || conn->trusted)
         wants->nzones = 0;
     return wants->score || wants->owner || wants->country || wants->nzones > 0;
 }

@@ -43,7 +43,8 @@ bool stage_host_crowded(struct stage *stage)
 {
     struct conn_facts *conn = stage->conn;
     struct slice key = {(const char *)conn->client.b, sizeof conn->client.b};
-    return enter(stage, CROWD_ADDRESS, key, conn->policy->keys.max_connections_per_ip,
+    return !conn->trusted &&
+           enter(stage, CROWD_ADDRESS, key, conn->policy->keys.max_connections_per_ip,
                  &conn->at_address, REASON_TOO_MANY_FROM_HOST);
 }
 
@@ -68,11 +69,13 @@ static void add_ask(struct asks *asks, bool counted, enum rate rate, struct slic
 static void ask_sender(struct stage *stage, struct asks *asks)
 {
     const struct policy_keys *keys = &stage->conn->policy->keys;
-    const struct mailaddr *from = &stage->mail->from;
+    const struct listener *listener = stage->conn->listener;
+    const struct mailaddr *sender = &stage->mail->sender;
 
-    if (from->text == NULL || from->kind == MAILADDR_NULL)
+    if (sender->text == NULL || sender->kind == MAILADDR_NULL ||
+        lists_match(listener->lists, keys->sender_rate_exempt, sender, NULL))
         return;
-    add_ask(asks, stage->conn->listener->counted.sender, RATE_SENDER, slice_of(from->key),
+    add_ask(asks, listener->counted.sender, RATE_SENDER, slice_of(sender->key),
             keys->max_sender_recipients, MONO_MS(keys->sender_rate_period));
 }
 
@@ -145,8 +148,9 @@ bool stage_over_rates(struct stage *stage)
 
     if (stage->rat_entry != NULL && (stage->rat_entry->flags & RAT_BYPASS_RATE_LIMIT) != 0)
         return false;
-    add_ask(&asks, stage->conn->listener->counted.host, RATE_HOST, ratekey_slice(&host),
-            keys->max_recipients_per_hour, stage->gate->rate_period);
+    if (!stage->conn->trusted)
+        add_ask(&asks, stage->conn->listener->counted.host, RATE_HOST, ratekey_slice(&host),
+                keys->max_recipients_per_hour, stage->gate->rate_period);
     ask_sender(stage, &asks);
     if (!ask_account(stage, &asks))
         return stage_refuse(stage, REASON_INTERNAL);
@@ -158,7 +162,7 @@ bool stage_over_rates(struct stage *stage)
 static bool is_watched(const struct conn_facts *conn)
 {
     return conn->policy->keys.max_invalid_recipients_per_hour != KEY_NO_LIMIT &&
-           !facts_may_relay(conn);
+           !facts_may_relay(conn) && !conn->trusted;
 }
 
 static bool is_harvester(const struct conn_facts *conn, struct invalid_count count)
@@ -199,7 +203,7 @@ void stage_count_invalid(struct stage *stage)
     const struct counting *counting = &stage->gate->services->counting;
     struct ratekey client = ratekey_of(stage->conn);
     struct invalid_ask ask = {.client = ratekey_slice(&client),
-                              .address = slice_of(stage->rcpt->to.key),
+                              .address = slice_of(stage->rcpt->base.key),
                               .window = stage->gate->rate_period};
 
     if (!is_watched(stage->conn))

@@ -4,7 +4,8 @@
 /* No listener at connect: nothing can be judged, whatever the MTA sends on. */
 static bool need_listener(struct stage *stage)
 {
-    return stage->conn->listener == NULL && stage_refuse(stage, REASON_NO_LISTENER);
+    return (stage->conn->listener == NULL || stage->gate->rules == NULL) &&
+           stage_refuse(stage, REASON_NO_LISTENER);
 }
 
 /* With reject_at = connect a client hears it here as well: Postfix carries the
@@ -53,25 +54,12 @@ static bool announced_too_large(struct stage *stage)
            stage_refuse(stage, REASON_SIZE_ANNOUNCED);
 }
 
-static bool parse_sender(struct stage *stage)
-{
-    enum mailaddr_mode mode = (enum mailaddr_mode)stage->conn->listener->keys->address_parser;
-    struct err err = {0};
-
-    if (stage->mail->sent.p == NULL)
-        return stage_refuse(stage, REASON_INTERNAL);
-    if (mailaddr_parse(stage->mail->sent, mode, true, stage->gate->arena, &stage->mail->from, &err))
-        return false;
-    stage->mail->from.text = NULL;
-    return stage_refuse(stage, err.kind == ERR_MEMORY ? REASON_INTERNAL : REASON_SENDER_SYNTAX);
-}
-
 void gate_mail(const struct gate *gate, struct conn_facts *conn, struct mail_facts *mail,
                struct verdict *verdict_out)
 {
     static stage_step *const steps[] = {
         need_listener,       refused_at_connect, stage_harvester_at_mail, too_many_messages,
-        auth_against_policy, tls_missing,        announced_too_large,     parse_sender,
+        auth_against_policy, tls_missing,        announced_too_large,     stage_sender,
     };
     struct stage stage = {.gate = gate, .conn = conn, .mail = mail, .verdict = verdict_out};
 

@@ -25,12 +25,17 @@ static bool too_many_recipients(struct stage *stage)
 
 static bool parse_recipient(struct stage *stage)
 {
-    enum mailaddr_mode mode = (enum mailaddr_mode)stage->conn->listener->keys->address_parser;
+    const struct listener_keys *keys = stage->conn->listener->keys;
+    enum mailaddr_mode mode = (enum mailaddr_mode)keys->address_parser;
     struct err err = {0};
 
-    if (mailaddr_parse(stage->rcpt->sent, mode, false, stage->gate->arena, &stage->rcpt->to, &err))
-        return false;
-    stage->rcpt->to.text = NULL;
+    struct rcpt_facts *rcpt = stage->rcpt;
+
+    if (mailaddr_parse(rcpt->sent, mode, false, stage->gate->arena, &rcpt->to, &err))
+        return !mailaddr_without_extension(&rcpt->to, keys->recipient_delimiter, stage->gate->arena,
+                                           &rcpt->base) &&
+               stage_refuse(stage, REASON_INTERNAL);
+    rcpt->to.text = NULL;
     return stage_refuse(stage, err.kind == ERR_MEMORY ? REASON_INTERNAL : REASON_RECIPIENT_SYNTAX);
 }
 
@@ -63,7 +68,9 @@ static bool private_listener(struct stage *stage)
 static bool refused_by_rat(struct stage *stage)
 {
     const struct rat *rat = stage->gate->rules->rat;
-    const struct rat_entry *entry = rat != NULL ? rat_lookup(rat, &stage->rcpt->to) : NULL;
+    const struct rcpt_facts *rcpt = stage->rcpt;
+    const struct rat_entry *entry =
+        rat != NULL ? rat_lookup_either(rat, &rcpt->to, &rcpt->base) : NULL;
 
     stage->rat_entry = entry;
     if (entry != NULL && entry->accept)
@@ -170,7 +177,7 @@ static bool ask_mailbox_host(struct stage *stage)
     bool literal_named = stage->rcpt->to.kind == MAILADDR_LITERAL &&
                          (entry->form == RAT_LITERAL || entry->form == RAT_ADDRESS);
     struct callahead_answer answer;
-    services->callahead(services->ctx, rules->plan, &stage->rcpt->to, literal_named,
+    services->callahead(services->ctx, rules->plan, stage->rcpt, literal_named,
                         stage->gate->deadline, &answer);
     judge(stage, rules, &answer);
     if (answer.class == CALLAHEAD_USER_UNKNOWN)

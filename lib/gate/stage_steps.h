@@ -31,6 +31,9 @@ enum listener_reject_at stage_reject_at(const struct conn_facts *conn);
  * a client that was refused at connect already stays out (SPEC 4). */
 bool stage_refused_at_connect(const struct conn_facts *conn);
 
+/* All steps of SPEC 6 that look at the envelope sender, as one (stage_sender.c). */
+stage_step stage_sender;
+
 /* Refuse with the reason's reply, or with a policy's code and text in which
  * HAT variables are replaced. Both return true: decided. */
 bool stage_refuse(struct stage *stage, enum reason reason);

@@ -462,7 +462,8 @@ void callahead_ask(struct callahead *pool, const struct callahead_profile *profi
     mono_us bound = asking.started + MONO_MS(profile->keys->timeout);
     strbuf_init(&key);
     atomic_fetch_add_explicit(&pool->asked, 1, memory_order_relaxed);
-    if (!key_of(profile, recipient, &key) || !asking.memory) {
+    bool renamed = where != NULL && where->known_as != NULL;
+    if (!key_of(profile, renamed ? where->known_as : recipient, &key) || !asking.memory) {
         fail(&asking, CALLAHEAD_AT_CONNECT, "out of memory");
         strbuf_done(&key);
         return;

@@ -20,10 +20,9 @@
  * all servers pause, the answer is server_ill at once.
  *
  * Only valid and user_unknown are cached, by profile name, sender and
- * recipient (case ignored). Connections are told apart by address and by all
- * of a profile that shapes them, so a reload that changes nothing of it keeps
- * them warm. All functions: any thread. Locks are leaves; none is held over
- * I/O.
+ * recipient (case ignored; or what it is known as). Connections are told apart by address and by
+ * all of a profile that shapes them, so a reload that changes nothing of it keeps them warm. All
+ * functions: any thread. Locks are leaves; none is held over I/O.
  */
 #ifndef LIB_NET_CALLAHEAD_H
 #define LIB_NET_CALLAHEAD_H
@@ -82,6 +81,9 @@ struct callahead_where {
     size_t nhosts;
     const char *mx_domain; /* used when nhosts is 0; NULL with hosts */
     bool untrusted;        /* hosts came from the client's own address literal */
+    /* Under whose name the verdict is remembered: "user@" for "user+tag@" (SPEC 2,
+     * recipient_delimiter). NULL: the recipient's. */
+    const struct mailaddr *known_as;
 };
 
 /* Blocks up to deadline (and keys->timeout). where may be NULL for type

@@ -13,7 +13,7 @@ tree = Tree()
 rules = Rules()
 reasons = tree.text(DEF)
 cases = "".join(tree.text(f) for f in tree.select(".case", under=("t/stage/",)))
-rows = find(reasons, r'^REASON\((\w+),\s*"(\w+)",\s*"(\w+)"')
+rows = find(reasons, r'^REASON\((\w+),\s*"(\w+)",\s*"([\w ]+)"')
 
 read = {line for line, _ in rows}
 rules.rule("every row of reasons.def can be read", [
@@ -23,7 +23,8 @@ expected = {m.group(1) for _, m in find(cases, r"^= (?:accept|(?:reject|tempfail
 rules.rule("every reason is expected in a stage case", [
     "%s:%d: %s" % (DEF, line, row.group(1)) for line, row in rows if row.group(1) not in expected])
 
-logged = {m.groups() for _, m in find(cases, r"^log .* by=(\w+) detail=(\w+)\b")}
+logged = {(m.group(1), m.group(2).strip('"'))
+          for _, m in find(cases, r'^log .* by=(\w+) detail=(\w+\b|"[\w ]+")')}
 rules.rule("every reason is expected in a line of the log", [
     "%s:%d: by=%s detail=%s" % (DEF, line, row.group(2), row.group(3)) for line, row in rows
     if row.group(2, 3) not in logged])

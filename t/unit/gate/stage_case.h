@@ -25,7 +25,11 @@
  *     callahead CLASS [code=N] [status=S] [text=T] [server=S] [cached] [ms=N]
  *            [out-of-memory]         the next answer; must be fetched
  *     rcpt TEXT                      the client's words after "RCPT TO:"
- *     asked ADDRESS [literal_named]  what call-ahead was asked at this RCPT
+ *     asked ADDRESS [literal_named] [known_as=ADDRESS]
+ *                                    what call-ahead was asked at this RCPT
+ *     sender-dns ok|nonexistent|unresolvable [ms=N]
+ *                                    the next answer about a sender domain; must be fetched
+ *     verified DOMAIN [accept_a]     what DNS was asked at this MAIL; nothing: not at all
  *     eom N                          the message ends after N bytes
  *     close
  *     another                        the connection stays open; the next `connect` is another one

@@ -19,6 +19,26 @@ static enum lookup_outcome outcome_of(const char *value)
     return strcmp(value, "none") == 0 ? LOOKUP_NONE : LOOKUP_FOUND;
 }
 
+bool stage_lookups_told(struct conn_facts *conn, const char *word)
+{
+    const char *value;
+
+    if ((value = case_value(word, "score")) != NULL) {
+        conn->score_known = true;
+        conn->score_none = strcmp(value, "none") == 0;
+        conn->score = conn->score_none ? 0 : strtod(value, NULL);
+    } else if ((value = case_value(word, "owner")) != NULL) {
+        conn->owner_known = true;
+        conn->owner = (uint32_t)strtoul(value, NULL, 10);
+    } else if ((value = case_value(word, "country")) != NULL) {
+        conn->country_known = true;
+        snprintf(conn->country, sizeof conn->country, "%s", value);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 bool stage_lookups_set(struct stage_lookups *lookups, const char *word)
 {
     struct lookup_answer *known = &lookups->known;

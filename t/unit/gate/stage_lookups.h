@@ -5,7 +5,7 @@
 #ifndef T_UNIT_GATE_STAGE_LOOKUPS_H
 #define T_UNIT_GATE_STAGE_LOOKUPS_H
 
-#include "lib/tables/hat.h"
+#include "lib/gate/facts.h"
 
 #define STAGE_LISTING_MAX 4
 
@@ -16,6 +16,9 @@ struct stage_lookups {
     uint32_t ms;
     char wanted[400]; /* "score bl.example", " | " between two calls */
 };
+
+/* score=, owner= or country= of the step `client`; false: word is none. */
+bool stage_lookups_told(struct conn_facts *conn, const char *word);
 
 /* One word of the step `lookups`; false: it is none. Borrows the word. */
 bool stage_lookups_set(struct stage_lookups *lookups, const char *word);

@@ -13,6 +13,7 @@
 #include "milter/limits.h"
 #include "t/unit/gate/stage_answer.h"
 #include "t/unit/gate/stage_crowd.h"
+#include "t/unit/gate/stage_domains.h"
 #include "t/unit/gate/stage_lookups.h"
 #include "t/unit/gate/stage_memory.h"
 
@@ -41,6 +42,7 @@ struct run {
     struct host_answer host;
     uint32_t host_ms;
     struct stage_lookups lookups;
+    struct stage_domains domains;
     struct callahead_answer answer;
     bool scripted; /* answer waits to be fetched */
     bool answer_takes_memory;
@@ -108,14 +110,25 @@ static void give_lookups(void *ctx, const struct conn_facts *conn, const struct 
     stage_lookups_give(&run->lookups, wants, answer_out);
 }
 
-static void give_answer(void *ctx, const struct callahead_plan *plan,
-                        const struct mailaddr *recipient, bool literal_named, mono_us deadline,
-                        struct callahead_answer *answer_out)
+static void give_sender(void *ctx, const char *domain, bool accept_a, mono_us deadline,
+                        enum sender_class *answer_out)
 {
     struct run *run = ctx;
+    run->until = deadline;
+    if (!stage_domains_give(&run->domains, domain, accept_a, answer_out))
+        wrong(run, "DNS is asked for %s, no answer is scripted", run->domains.asked);
+    now += MONO_MS(run->domains.ms);
+}
+
+static void give_answer(void *ctx, const struct callahead_plan *plan, const struct rcpt_facts *rcpt,
+                        bool literal_named, mono_us deadline, struct callahead_answer *answer_out)
+{
+    struct run *run = ctx;
+    bool renamed = strcmp(rcpt->to.text, rcpt->base.text) != 0;
     assert_ptr_equal(plan, run->rules->callahead->plan);
-    snprintf(run->asked, sizeof run->asked, "%s%s", recipient->text,
-             literal_named ? " literal_named" : "");
+    snprintf(run->asked, sizeof run->asked, "%s%s%s%s", rcpt->to.text,
+             literal_named ? " literal_named" : "", renamed ? " known_as=" : "",
+             renamed ? rcpt->base.text : "");
     run->until = deadline;
     if (!run->scripted)
         wrong(run, "call-ahead is asked for %s, no answer is scripted", run->asked);
@@ -130,44 +143,8 @@ static void give_answer(void *ctx, const struct callahead_plan *plan,
 
 static void step_host(struct run *run, char *rest)
 {
-    static const char *const classes[] = {[HOST_VERIFIED] = "verified",
-                                          [HOST_NO_PTR] = "no_ptr",
-                                          [HOST_PTR_TEMPFAIL] = "ptr_tempfail",
-                                          [HOST_PTR_MISMATCH] = "ptr_mismatch",
-                                          [HOST_UNKNOWN] = "unknown"};
-    const char *word = need_word(run, &rest, "the class");
-    size_t i = 0;
-    while (i < ARRAY_LEN(classes) && strcmp(word, classes[i]) != 0)
-        i++;
-    if (i == ARRAY_LEN(classes))
-        wrong(run, "no such class: %s", word);
-    run->host = (struct host_answer){.class = (enum host_class)i};
-    while ((word = case_word(&rest)) != NULL) {
-        const char *ms = case_value(word, "ms");
-        if (ms != NULL)
-            run->host_ms = (uint32_t)number(run, ms);
-        else
-            snprintf(run->host.name, sizeof run->host.name, "%s", word);
-    }
-}
-
-static void set_score(struct run *run, const char *value)
-{
-    run->conn.score_known = true;
-    run->conn.score_none = strcmp(value, "none") == 0;
-    run->conn.score = run->conn.score_none ? 0 : strtod(value, NULL);
-}
-
-static void set_owner(struct run *run, const char *value)
-{
-    run->conn.owner_known = true;
-    run->conn.owner = (uint32_t)number(run, value);
-}
-
-static void set_country(struct run *run, const char *value)
-{
-    run->conn.country_known = true;
-    snprintf(run->conn.country, sizeof run->conn.country, "%s", value);
+    if (!stage_domains_host(rest, &run->host, &run->host_ms))
+        wrong(run, "no such class or number");
 }
 
 static void add_listed(struct run *run, const char *zone)
@@ -191,15 +168,9 @@ static void step_client(struct run *run, char *rest)
             run->conn.auth = NULL;
         else if ((value = case_value(word, "auth")) != NULL)
             run->conn.auth = arena_dup(run->conn_arena, value);
-        else if ((value = case_value(word, "score")) != NULL)
-            set_score(run, value);
-        else if ((value = case_value(word, "owner")) != NULL)
-            set_owner(run, value);
         else if ((value = case_value(word, "listed")) != NULL)
             add_listed(run, value);
-        else if ((value = case_value(word, "country")) != NULL)
-            set_country(run, value);
-        else
+        else if (!stage_lookups_told(&run->conn, word))
             wrong(run, "no such fact: %s", word);
     }
 }
@@ -250,6 +221,12 @@ static void step_leave(struct run *run, char *rest)
         wrong(run, "there is no other connection %s", rest);
 }
 
+static void step_sender_dns(struct run *run, char *rest)
+{
+    if (run->domains.scripted || !stage_domains_script(&run->domains, rest))
+        wrong(run, "no such answer, or the one before was not fetched");
+}
+
 static void step_size(struct run *run, char *rest)
 {
     run->has_size = true;
@@ -289,7 +266,7 @@ static struct gate begin_command(struct run *run, struct arena *arena)
         wrong(run, "the verdict of the command before is not expected anywhere");
     run->judged = true;
     run->looked_at = false;
-    run->asked[0] = run->log[0] = '\0';
+    run->asked[0] = run->log[0] = run->domains.asked[0] = '\0';
     run->until = 0;
     run->deadline = now + BUDGET;
     memset(&run->verdict, 0x5a, sizeof run->verdict);
@@ -450,6 +427,11 @@ static void step_wanted(struct run *run, char *rest)
     must_be(run, "wanted", run->lookups.wanted, rest);
 }
 
+static void step_verified(struct run *run, char *rest)
+{
+    must_be(run, "verified", run->domains.asked, rest);
+}
+
 static void step_asked(struct run *run, char *rest)
 {
     must_be(run, "asked", run->asked, rest);
@@ -474,6 +456,8 @@ static const struct {
     {"asked", step_asked},
     {"lookups", step_lookups},
     {"wanted", step_wanted},
+    {"sender-dns", step_sender_dns},
+    {"verified", step_verified},
     {"eom", step_eom},
     {"close", step_close},
     {"queue-id", step_queue_id},
@@ -533,6 +517,7 @@ static void begin_run(struct run *run, const struct stage_test *test)
     run->services = (struct services){.ctx = run,
                                       .host = give_host,
                                       .lookups = give_lookups,
+                                      .sender = give_sender,
                                       .callahead = give_answer,
                                       .counting = limits_counting(run->limits)};
     assert_non_null(run->conn_arena);
@@ -548,8 +533,8 @@ static void begin_run(struct run *run, const struct stage_test *test)
 
 static void end_run(struct run *run)
 {
-    if (run->scripted)
-        wrong(run, "the last answer of call-ahead was never fetched");
+    if (run->scripted || run->domains.scripted)
+        wrong(run, "the last answer of call-ahead or DNS was never fetched");
     if (!run->judged || !run->looked_at)
         wrong(run, "the last verdict is not expected anywhere");
     limits_free(run->limits);

@@ -7,6 +7,7 @@
 
 #include "lib/net/callahead.h"
 #include "lib/tables/group.h"
+#include "lib/tables/hops.h"
 
 #define PATH_MAX_BYTES 400
 #define GROUPS_MAX 16
@@ -35,8 +36,19 @@ static const struct conf_type callahead_type = {.name = "callahead",
                                                 .nrows = &callahead_nrows,
                                                 .size = sizeof(struct callahead_keys),
                                                 .doc = ""};
-static const struct conf_type *const types[] = {&policy_type, &group_type, &listener_type,
-                                                &callahead_type};
+static const struct conf_type lists_type = {.name = "addresslist",
+                                            .arg = "NAME",
+                                            .rows = lists_rows,
+                                            .nrows = &lists_nrows,
+                                            .size = sizeof(struct lists_keys),
+                                            .doc = ""};
+static const struct conf_type exceptions_type = {.name = "exceptions",
+                                                 .rows = exceptions_rows,
+                                                 .nrows = &exceptions_nrows,
+                                                 .size = sizeof(struct exceptions_keys),
+                                                 .doc = ""};
+static const struct conf_type *const types[] = {&policy_type,    &group_type, &listener_type,
+                                                &callahead_type, &lists_type, &exceptions_type};
 
 static void *need(void *p, const char *what)
 {
@@ -148,6 +160,23 @@ static void build_listener(const struct world_config *config, const struct conf_
     if (keys->rat[0] != '\0')
         listener->rat = rat_load(keys->rat, section->at, problems);
     listener->callahead = build_rules(config, keys->callahead);
+    if (keys->trusted_hops.n > 0)
+        listener->hops = hops_build(&keys->trusted_hops, problems);
+    listener->lists = config->lists;
+    listener->exceptions = config->exceptions;
+}
+
+static void build_senders(struct world_config *config, struct problems *problems)
+{
+    const struct conf_section *section = NULL, *table = conf_find(config->conf, "exceptions", "");
+    const struct exceptions_keys *keys = table->values;
+    config->lists = need(lists_new(), "lists");
+    while ((section = conf_next(config->conf, "addresslist", section)) != NULL)
+        lists_add(config->lists,
+                  &(struct lists_written){.name = section->name, .keys = section->values},
+                  problems);
+    if (keys->file[0] != '\0')
+        config->exceptions = exceptions_load(keys->file, table->at, problems);
 }
 
 static void build_config(const struct world *world, struct world_config *config,
@@ -163,6 +192,8 @@ static void build_config(const struct world *world, struct world_config *config,
     *config = (struct world_config){.name = block->name};
     config->conf = conf_read(path, types, ARRAY_LEN(types), &problems);
     config->listeners.v = config->pointers;
+    if (config->conf != NULL)
+        build_senders(config, &problems);
     while (config->conf != NULL &&
            (section = conf_next(config->conf, "listener", section)) != NULL) {
         size_t i = config->listeners.n++;
@@ -213,7 +244,10 @@ void world_done(struct world *world)
         for (size_t j = 0; j < config->listeners.n; j++) {
             hat_free((struct hat *)(uintptr_t)config->list[j].hat);
             rat_free((struct rat *)(uintptr_t)config->list[j].rat);
+            ipmap_free((struct ipmap *)(uintptr_t)config->list[j].hops);
         }
+        lists_free(config->lists);
+        exceptions_free(config->exceptions);
         conf_free(config->conf);
     }
     remove_folder(world);

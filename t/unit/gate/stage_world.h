@@ -15,6 +15,8 @@
 struct world_config {
     const char *name;
     struct conf *conf;
+    struct lists *lists;
+    struct exceptions *exceptions; /* NULL: none */
     struct listener list[WORLD_LISTENERS_MAX];
     const struct listener *pointers[WORLD_LISTENERS_MAX];
     struct listeners listeners;

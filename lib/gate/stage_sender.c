@@ -1,0 +1,158 @@
+/* The envelope sender at MAIL, from parse on, in the order of SPEC 6. */
+#include "lib/gate/stage_steps.h"
+
+#include <string.h>
+
+#include "lib/base/domain.h"
+#include "lib/gate/hatvars.h"
+
+/* --- parse ---------------------------------------------------------------------- */
+
+/* joe, joe@, joe@host. */
+static bool is_partial(const struct mailaddr *addr)
+{
+    switch (addr->kind) {
+    case MAILADDR_LOCAL:
+        return true;
+    case MAILADDR_DOMAIN:
+        return strchr(addr->domain, '.') == NULL;
+    case MAILADDR_NULL:
+    case MAILADDR_LITERAL:
+        return false;
+    }
+    return false;
+}
+
+/* A domain that is verified must be the client's own word. */
+static bool partial_is_malformed(const struct conn_facts *conn)
+{
+    return conn->policy->keys.verify_sender || !conn->listener->keys->allow_partial_domain;
+}
+
+/* joe -> joe@default, joe@host -> joe@host.default. One that gets too long stays
+ * as it is. */
+static bool complete(struct stage *stage, const char *dflt)
+{
+    const struct mailaddr *from = &stage->mail->from;
+    char domain[2 * DOMAIN_MAX], canonical[DOMAIN_MAX];
+
+    snprintf(domain, sizeof domain, "%s%s%s", from->domain, from->domain[0] != '\0' ? "." : "",
+             dflt);
+    if (!domain_canon(slice_of(domain), canonical))
+        return false;
+    return !mailaddr_with_domain(from, canonical, stage->gate->arena, &stage->mail->sender) &&
+           stage_refuse(stage, REASON_INTERNAL);
+}
+
+static bool parse_sender(struct stage *stage)
+{
+    const struct listener_keys *keys = stage->conn->listener->keys;
+    struct mail_facts *mail = stage->mail;
+    struct err err = {0};
+
+    mail->sender.text = NULL;
+    if (mail->sent.p == NULL)
+        return stage_refuse(stage, REASON_INTERNAL);
+    if (!mailaddr_parse(mail->sent, (enum mailaddr_mode)keys->address_parser, true,
+                        stage->gate->arena, &mail->from, &err)) {
+        mail->from.text = NULL;
+        return stage_refuse(stage, err.kind == ERR_MEMORY ? REASON_INTERNAL : REASON_SENDER_SYNTAX);
+    }
+    mail->sender = mail->from;
+    return is_partial(&mail->from) && keys->default_domain[0] != '\0' &&
+           !partial_is_malformed(stage->conn) && complete(stage, keys->default_domain);
+}
+
+/* --- judge ---------------------------------------------------------------------- */
+
+static bool tls_missing(struct stage *stage)
+{
+    const struct conn_facts *conn = stage->conn;
+    const struct policy_keys *keys = &conn->policy->keys;
+    struct place at;
+
+    if (keys->tls != POLICY_PREFERRED || conn->tls ||
+        !lists_match(conn->listener->lists, keys->tls_required_senders, &stage->mail->sender, &at))
+        return false;
+    stage_refuse(stage, REASON_TLS_REQUIRED_SENDER);
+    stage->verdict->rule = at;
+    return true;
+}
+
+/* With the policy's reply, in which $EnvelopeSender is filled in. The status is
+ * taken before that, from what the administrator wrote. */
+static bool refuse(struct stage *stage, enum reason reason, int code, const char *text)
+{
+    verdict_reply(stage->verdict, reason, code, text);
+    const char *expanded = hatvars_expand_sender(stage->verdict->text, stage->conn,
+                                                 stage->mail->from.text, stage->gate->arena);
+    if (expanded == NULL)
+        return stage_refuse(stage, REASON_INTERNAL);
+    stage->verdict->text = expanded;
+    return true;
+}
+
+static bool malformed(struct stage *stage)
+{
+    const struct policy_keys *keys = &stage->conn->policy->keys;
+
+    return is_partial(&stage->mail->sender) && partial_is_malformed(stage->conn) &&
+           refuse(stage, REASON_SENDER_MALFORMED, keys->malformed_sender_code,
+                  keys->malformed_sender_text);
+}
+
+static bool in_exceptions(struct stage *stage)
+{
+    const struct exceptions *exceptions = stage->gate->rules->exceptions;
+    const struct exceptions_entry *entry = NULL;
+
+    if (stage->conn->policy->keys.use_exceptions && exceptions != NULL)
+        entry = exceptions_lookup(exceptions, &stage->mail->sender);
+    if (entry == NULL)
+        return false;
+    if (entry->allow)
+        verdict_set(stage->verdict, REASON_SENDER_ALLOWED);
+    else
+        verdict_reply(stage->verdict, REASON_SENDER_REJECTED, entry->code, entry->text);
+    stage->verdict->rule = entry->at;
+    return true;
+}
+
+/* An address literal is no name to ask for. */
+static bool domain_unknown(struct stage *stage)
+{
+    const struct services *services = stage->gate->services;
+    const struct policy_keys *keys = &stage->conn->policy->keys;
+    const struct mailaddr *sender = &stage->mail->sender;
+    enum sender_class answer = SENDER_EXISTS;
+
+    if (!keys->verify_sender || sender->kind != MAILADDR_DOMAIN)
+        return false;
+    services->sender(services->ctx, sender->domain, keys->no_mx == POLICY_NO_MX_ACCEPT_A,
+                     stage->gate->deadline, &answer);
+    switch (answer) {
+    case SENDER_EXISTS:
+        return false;
+    case SENDER_NONEXISTENT:
+        return refuse(stage, REASON_SENDER_NONEXISTENT, keys->nonexistent_sender_code,
+                      keys->nonexistent_sender_text);
+    case SENDER_UNRESOLVABLE:
+        return refuse(stage, REASON_SENDER_UNRESOLVABLE, keys->unresolvable_sender_code,
+                      keys->unresolvable_sender_text);
+    }
+    return false;
+}
+
+bool stage_sender(struct stage *stage)
+{
+    static stage_step *const steps[] = {parse_sender, tls_missing, malformed, in_exceptions,
+                                        domain_unknown};
+
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        if (steps[i](stage))
+            return true;
+        if (stage->mail->from.kind == MAILADDR_NULL)
+            return false; /* <> is let through whatever follows */
+    }
+    return false;
+}
