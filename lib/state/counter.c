@@ -29,11 +29,11 @@ _Static_assert(sizeof(struct slot) == COUNTER_BYTES, "counter.h says how large a
 
 struct shard {
     _Alignas(64) pthread_mutex_t lock; /* a cache line of its own: neighbours do not slow down */
-    struct slot *slots;                /* owned */
-    slot_name *buckets;                /* owned */
-    size_t nbuckets;                   /* a power of two */
-    uint32_t room, used;               /* slots there are; those ever filled */
-    atomic_uint keys;                  /* changed under the lock, read without */
+    struct slot *slots;                /* its part of the table's */
+    slot_name *buckets;
+    size_t nbuckets;     /* a power of two */
+    uint32_t room, used; /* slots there are; those ever filled */
+    atomic_uint keys;    /* changed under the lock, read without */
     slot_name free, oldest, newest;
 };
 
@@ -41,17 +41,31 @@ struct counter_table {
     struct hash_seed seed;
     size_t nshards; /* a power of two */
     struct shard *shards;
+    struct slot *slots;
+    slot_name *buckets;
 };
 
-static bool shard_init(struct shard *shard, size_t room)
+static size_t buckets_for(size_t room)
 {
-    *shard = (struct shard){.nbuckets = 1, .room = (uint32_t)room};
-    while (shard->nbuckets < room)
-        shard->nbuckets *= 2;
-    shard->slots = calloc(room, sizeof(struct slot));
-    shard->buckets = calloc(shard->nbuckets, sizeof(slot_name));
-    CHECK(pthread_mutex_init(&shard->lock, NULL) == 0);
-    return shard->slots != NULL && shard->buckets != NULL;
+    size_t n = 1;
+    while (n < room)
+        n *= 2;
+    return n;
+}
+
+static void init_shards(struct counter_table *table, size_t max_keys)
+{
+    size_t least = max_keys / table->nshards, more = max_keys % table->nshards, at = 0;
+    size_t nbuckets = buckets_for(least + 1);
+    for (size_t i = 0; i < table->nshards; i++) {
+        size_t room = least + (i < more);
+        table->shards[i] = (struct shard){.slots = table->slots + at,
+                                          .buckets = table->buckets + i * nbuckets,
+                                          .nbuckets = nbuckets,
+                                          .room = (uint32_t)room};
+        at += room;
+        CHECK(pthread_mutex_init(&table->shards[i].lock, NULL) == 0);
+    }
 }
 
 struct counter_table *counter_new(size_t max_keys)
@@ -64,30 +78,30 @@ struct counter_table *counter_new(size_t max_keys)
     if (table == NULL)
         return NULL;
     table->seed = hash_seed_random();
-    table->shards = aligned_alloc(_Alignof(struct shard), SHARDS * sizeof(struct shard));
-    size_t nshards = max_keys < SHARDS * SHARD_KEYS_MIN ? 1 : SHARDS;
-    bool ok = table->shards != NULL;
-    for (size_t i = 0; ok && i < nshards; i++) {
-        ok = shard_init(&table->shards[i], max_keys / nshards + (i < max_keys % nshards));
-        table->nshards++;
+    table->nshards = max_keys < SHARDS * SHARD_KEYS_MIN ? 1 : SHARDS;
+    /* In one piece each: many small ones would be cleared, and so be touched. */
+    table->slots = calloc(max_keys, sizeof(struct slot));
+    table->buckets =
+        calloc(table->nshards * buckets_for(max_keys / table->nshards + 1), sizeof(slot_name));
+    table->shards = aligned_alloc(_Alignof(struct shard), table->nshards * sizeof(struct shard));
+    if (table->slots != NULL && table->buckets != NULL && table->shards != NULL) {
+        init_shards(table, max_keys);
+        return table;
     }
-    if (!ok) {
-        counter_free(table);
-        return NULL;
-    }
-    return table;
+    table->nshards = 0;
+    counter_free(table);
+    return NULL;
 }
 
 void counter_free(struct counter_table *table)
 {
     if (table == NULL)
         return;
-    for (size_t i = 0; i < table->nshards; i++) {
+    for (size_t i = 0; i < table->nshards; i++)
         pthread_mutex_destroy(&table->shards[i].lock);
-        free(table->shards[i].slots);
-        free(table->shards[i].buckets);
-    }
     free(table->shards);
+    free(table->slots);
+    free(table->buckets);
     free(table);
 }
 
@@ -282,7 +296,7 @@ size_t counter_keys(struct counter_table *table)
 
 size_t counter_bytes(const struct counter_table *table)
 {
-    size_t bytes = sizeof *table + SHARDS * sizeof(struct shard);
+    size_t bytes = sizeof *table + table->nshards * sizeof(struct shard);
     for (size_t i = 0; i < table->nshards; i++)
         bytes += table->shards[i].room * sizeof(struct slot) +
                  table->shards[i].nbuckets * sizeof(slot_name);
