@@ -1,4 +1,4 @@
-/* gatehousectl reload, status, stats, cache: asked of the running daemon. */
+/* gatehousectl reload, status, stats, cache, counter: asked of the running daemon. */
 #include "milter/command.h"
 
 #include <string.h>
@@ -56,4 +56,18 @@ int command_cache(const struct command *command, const char *conf, int argc, cha
         return ask_daemon(conf, words, 2);
     }
     return command_usage(command, "wrong arguments");
+}
+
+int command_counter(const struct command *command, const char *conf, int argc, char **argv)
+{
+    const char *words[3] = {NULL, argc > 2 ? argv[argc - 1] : NULL, "json"};
+    bool json = argc == 4 && strcmp(argv[2], "--json") == 0;
+
+    if ((argc == 3 || json) && strcmp(argv[1], "show") == 0)
+        words[0] = "counter-show";
+    else if (argc == 3 && strcmp(argv[1], "reset") == 0)
+        words[0] = "counter-reset";
+    else
+        return command_usage(command, "wrong arguments");
+    return ask_daemon(conf, words, json ? 3 : 2);
 }

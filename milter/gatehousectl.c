@@ -40,6 +40,7 @@ static const struct command commands[] = {
     {"status", "[--json]", command_status},
     {"stats", "[--prometheus]", command_stats},
     {"cache", "list [--json] | flush ADDRESS|@DOMAIN|--negative|--all", command_cache},
+    {"counter", "show [--json] KEY | reset KEY", command_counter},
 };
 
 int command_usage(const struct command *command, const char *wrong)

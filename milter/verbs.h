@@ -38,5 +38,9 @@ enum wire_status verbs_cache_list(void *ctx, const char *const *arguments, size_
                                   struct strbuf *reply);
 enum wire_status verbs_cache_flush(void *ctx, const char *const *arguments, size_t n,
                                    struct strbuf *reply);
+enum wire_status verbs_counter_show(void *ctx, const char *const *arguments, size_t n,
+                                    struct strbuf *reply);
+enum wire_status verbs_counter_reset(void *ctx, const char *const *arguments, size_t n,
+                                     struct strbuf *reply);
 
 #endif

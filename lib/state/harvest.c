@@ -43,7 +43,7 @@ void harvest_free(struct harvest *harvest)
 
 static struct harvest_value value_of(const struct counter_value *value)
 {
-    return (struct harvest_value){value->count, value->total};
+    return (struct harvest_value){value->count, value->total, value->began};
 }
 
 struct harvest_value harvest_note(struct harvest *harvest, struct slice client,

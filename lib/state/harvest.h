@@ -21,6 +21,7 @@ void harvest_free(struct harvest *harvest);   /* takes NULL */
 struct harvest_value {
     uint32_t different; /* addresses */
     uint32_t total;     /* times one was named */
+    mono_us began;      /* the window */
 };
 
 /* An invalid recipient of this client: what there were in its window now. */
