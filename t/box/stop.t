@@ -84,7 +84,7 @@ def slow_callbacks():
 
 @tap.part
 def during_a_reload():
-    rat = "".join(f"u{n}@big.example ACCEPT\n" for n in range(200000))
+    rat = "".join(f"u{n}@big.example ACCEPT\n" for n in range(40000))
     with House(OFF, {"rat": rat}) as it:
         it.send_signal(signal.SIGHUP)
         time.sleep(0.02)
