@@ -175,18 +175,22 @@ static bool read_group(struct hat_text *text, struct slice name)
     return good && add_group(text, &group);
 }
 
-/* One sender or more without a group. */
+/* One sender or more without a group. ALL is the end of the table where a
+ * target follows at once, else a sender. */
 static bool read_bare(struct hat_text *text)
 {
     struct hat_builder_group group = {.at = text->start};
     const struct hat_token *now = &text->tokens.now;
-    bool all = is_all(now->text);
-    if (!all && !add_sender(text, now->text, now->at))
+    char all[] = "ALL";
+    bool is_all_word = is_all(now->text);
+    if (is_all_word)
+        memcpy(all, now->text.p, now->text.n);
+    else if (!add_sender(text, now->text, now->at))
         return false;
     hat_text_step(text);
-    if (all && (now->kind == HAT_TOKEN_ACTION || now->kind == HAT_TOKEN_POLICY))
+    if (is_all_word && (now->kind == HAT_TOKEN_ACTION || now->kind == HAT_TOKEN_POLICY))
         return read_all(text);
-    if (all && !add_sender(text, slice_of("ALL"), text->start))
+    if (is_all_word && !add_sender(text, slice_of(all), text->start))
         return false;
     return read_senders(text) && read_target(text, &group) && add_group(text, &group);
 }

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "lib/tables/hat.h"
+#include "lib/tables/hat_text.h"
 #include "lib/tables/rat.h"
 #include "lib/tables/routes.h"
 #include "t/unit/tables/table_file.h"
@@ -73,6 +73,25 @@ static size_t hat_job(const char *path, struct problems *problems)
     return entries;
 }
 
+static const struct policies *policies; /* made while memory lasts */
+
+static size_t hat_text_job(const char *path, struct problems *problems)
+{
+    const struct policy *fallback = policies_find(policies, "ACCEPTED");
+    struct hat *hat = hat_text_load(path, table_file_named(), policies, fallback, problems);
+    if (hat == NULL)
+        return 0;
+    struct host_answer host = {.class = HOST_VERIFIED, .name = "h99.example"};
+    struct hat_client client = {.ip = ip_from_v4(1), .host = &host};
+    struct hat_match match;
+    hat_decide(hat, &client, &match);
+    assert_string_equal(match.group, "G99");
+    assert_string_equal(match.policy->name, "P9");
+    size_t entries = hat_entries(hat) + hat_groups(hat);
+    hat_free(hat);
+    return entries;
+}
+
 static size_t rat_job(const char *path, struct problems *problems)
 {
     struct rat *rat = rat_load(path, table_file_named(), problems);
@@ -129,6 +148,28 @@ static void test_hat(void **state)
     strbuf_done(&text);
 }
 
+static void test_hat_text(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(0);
+    struct strbuf text;
+    policies = policies_build(NULL, 0, false, arena);
+    strbuf_init(&text);
+    for (unsigned i = 0; i < 10; i++)
+        strbuf_printf(&text,
+                      "$P%u ACCEPT { max_concurrency = %u unknown%u = \"\xfc\" "
+                      "reject_text = \"go away\" } (c%u)\n",
+                      i, i + 1, i, i);
+    for (unsigned i = 0; i < 600; i++)
+        strbuf_printf(&text, "G%u: h%u.example 10.0.%u.%u $P%u (gr\xfc\xdf%u)\n", i, i, i >> 8,
+                      i & 255, i % 10, i);
+    strbuf_puts(&text, "10.1.1.1 $TRUSTED\n10.1.1.2 REJECT { smtp_banner_code = 450 }\n"
+                       "ALL, x.example RELAY\nALL: $BLOCKED\n");
+    fail_each(hat_text_job, &text);
+    strbuf_done(&text);
+    arena_free(arena);
+}
+
 static void test_rat(void **state)
 {
     (void)state;
@@ -157,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hat),
+        cmocka_unit_test(test_hat_text),
         cmocka_unit_test(test_rat),
         cmocka_unit_test(test_routes),
     };
