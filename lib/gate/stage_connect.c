@@ -160,13 +160,17 @@ static bool classify(struct stage *stage)
     return false;
 }
 
-/* $OrgID in the text, but no entry had to know the owner. */
-static void find_owner_for(struct stage *stage, const char *text)
+/* $OrgID in a text that this client may come to hear, while no entry had to know
+ * the owner. */
+static bool find_owner(struct stage *stage)
 {
+    const struct policy_keys *keys = &stage->conn->policy->keys;
+    bool rejected = keys->access == POLICY_REJECT;
     struct hat_wants wants = {.owner = true};
 
-    if (hatvars_needs_owner(text))
+    if (hatvars_needs_owner(rejected ? keys->reject_text : keys->max_recipients_per_hour_text))
         ask(stage, &wants);
+    return false;
 }
 
 /* A refusal is made here in any case; reject_at only says when it is spoken. */
@@ -185,7 +189,6 @@ static bool act(struct stage *stage)
     const struct policy_keys *keys = &stage->conn->policy->keys;
     switch ((enum policy_access)keys->access) {
     case POLICY_REJECT:
-        find_owner_for(stage, keys->reject_text);
         stage_refuse_with(stage, REASON_HAT_REJECTED, keys->reject_code, keys->reject_text);
         return keep_refusal(stage);
     case POLICY_TCPREFUSE:
@@ -203,14 +206,8 @@ void gate_connect(const struct gate *gate, const struct listeners *listeners,
                   struct conn_facts *conn, struct verdict *verdict_out)
 {
     static stage_step *const steps[] = {
-        choose_listener,
-        stage_listener_full,
-        find_host_name,
-        match_block,
-        look_up,
-        classify,
-        stage_host_crowded,
-        act,
+        choose_listener, stage_listener_full, find_host_name,     match_block, look_up,
+        classify,        find_owner,          stage_host_crowded, act,
     };
     struct stage stage = {
         .gate = gate, .listeners = listeners, .conn = conn, .verdict = verdict_out};
