@@ -316,7 +316,7 @@ static void take_out_ended(struct blocks *blocks)
     struct strbuf note;
 
     for (size_t i = blocks->n; i-- > 0;) {
-        if (blocks->list[i].expires == 0 || blocks->list[i].expires > now)
+        if (blocks->list[i].expires == 0 || blocks->list[i].expires >= now)
             continue;
         log_note(LOG_AT_INFO, "block", "%s: its time is over", blocks->list[i].entry);
         take_out(blocks, i);
@@ -326,14 +326,14 @@ static void take_out_ended(struct blocks *blocks)
     save(blocks, &note);
     strbuf_done(&note);
     if (!put_in_force(blocks))
-        blocks->next_end = now + 1; /* again in a second */
+        blocks->next_end = now; /* again in a second */
 }
 
 void blocks_tick(struct blocks *blocks)
 {
     struct strbuf note;
 
-    if (blocks->next_end <= mono_wall_seconds())
+    if (blocks->next_end < mono_wall_seconds())
         take_out_ended(blocks);
     if (!blocks->unsaved || mono_now() < blocks->save_again)
         return;

@@ -30,7 +30,7 @@
 
 struct block {
     char *entry, *policy;   /* owned; as written */
-    int64_t added, expires; /* wall-clock seconds; expires 0: it does not */
+    int64_t added, expires; /* wall-clock seconds; it ends after expires; 0: it does not */
     bool in_force;
 };
 

@@ -244,6 +244,10 @@ static void end_in_wall_clock_time(void **state)
     int64_t now = mono_wall_seconds();
 
     add(world, "192.0.2.7", "BLOCKED", now + 1000);
+    add(world, "192.0.2.10", "BLOCKED", now + 2); /* not before this second is over */
+    blocks_tick(&world->blocks);
+    assert_policy(world, "192.0.2.10", "BLOCKED");
+    assert_true(blocks_remove(&world->blocks, "192.0.2.10", &world->note));
     add(world, "192.0.2.8", "BLOCKED", now - 1);
     add(world, "192.0.2.9", "BLOCKED", 0);
     assert_policy(world, "192.0.2.8", "BLOCKED");
