@@ -84,7 +84,8 @@ void conf_warning(struct problems *problems, const struct conf_section *section,
 /* --- printing (conf_print.c, conf_doc.c, conf_compare.c) ------------------ */
 
 /* Effective values with their origin, as `config show [--defaults]`: what the
- * file sets, or every key when defaults is true. Reads again as the same
+ * file sets, or every key when defaults is true, and where sections that others
+ * name are used. Reads again as the same
  * configuration but for secrets, which stand there as comments. */
 void conf_show(const struct conf *conf, bool defaults, struct strbuf *out);
 

@@ -3,7 +3,61 @@
  */
 #include "lib/conf/conf.h"
 
+#include <string.h>
 #include "lib/conf/conf_inner.h"
+
+/* --- where a section is used --------------------------------------------------- */
+
+static bool refers_to(const struct key_row *row, const struct conf_section *section)
+{
+    return row->type == KEY_REF && strcmp(row->refers, section->type->name) == 0;
+}
+
+/* Lines for the keys of other that name section. */
+static size_t show_uses(const struct conf_section *section, const struct conf_section *other,
+                        struct strbuf *out)
+{
+    size_t uses = 0;
+    for (size_t i = 0; i < *other->type->nrows; i++) {
+        const struct key_row *row = &other->type->rows[i];
+        const struct place *at = &other->origins[i];
+        if (!refers_to(row, section) || at->line == 0 ||
+            strcmp(*(const char *const *)((const char *)other->values + row->offset),
+                   section->name) != 0)
+            continue;
+        uses++;
+        strbuf_puts(out, "# used by ");
+        conf_put_title(other->type->name, slice_of(other->name), out);
+        strbuf_printf(out, " %s, %s:%u\n", row->name, at->file, at->line);
+    }
+    return uses;
+}
+
+static bool can_be_used(const struct conf *conf, const struct conf_section *section)
+{
+    for (size_t i = 0; i < conf->nshelves; i++) {
+        const struct conf_type *type = conf->shelves[i].type;
+        for (size_t k = 0; k < *type->nrows; k++)
+            if (refers_to(&type->rows[k], section))
+                return true;
+    }
+    return false;
+}
+
+static void show_users(const struct conf *conf, const struct conf_section *section,
+                       struct strbuf *out)
+{
+    size_t uses = 0;
+    if (!can_be_used(conf, section))
+        return;
+    for (size_t i = 0; i < conf->nshelves; i++)
+        for (size_t k = 0; k < conf->shelves[i].n; k++)
+            uses += show_uses(section, conf->shelves[i].v[k], out);
+    if (uses == 0)
+        strbuf_puts(out, "# not used\n");
+}
+
+/* --- sections ------------------------------------------------------------------- */
 
 static void show_key(const struct conf_section *section, size_t index, struct strbuf *out)
 {
@@ -23,12 +77,14 @@ static void show_key(const struct conf_section *section, size_t index, struct st
     strbuf_done(&value);
 }
 
-static void show_section(const struct conf_section *section, bool defaults, struct strbuf *out)
+static void show_section(const struct conf *conf, const struct conf_section *section, bool defaults,
+                         struct strbuf *out)
 {
     bool inherits = section->type->flags & CONF_INHERITS;
     strbuf_puts(out, out->n > 0 ? "\n" : "");
     conf_put_title(section->type->name, slice_of(section->name), out);
     strbuf_putc(out, '\n');
+    show_users(conf, section, out);
     for (size_t i = 0; i < *section->type->nrows; i++)
         if (section->origins[i].line > 0 || (defaults && !inherits))
             show_key(section, i, out);
@@ -40,6 +96,6 @@ void conf_show(const struct conf *conf, bool defaults, struct strbuf *out)
         const struct conf_shelf *shelf = &conf->shelves[i];
         for (size_t k = 0; k < shelf->n; k++)
             if (shelf->v[k]->at.line > 0 || defaults)
-                show_section(shelf->v[k], defaults, out);
+                show_section(conf, shelf->v[k], defaults, out);
     }
 }

@@ -10,11 +10,14 @@ static bool add(struct ipmap *map, const struct key_item *item, struct problems 
 {
     struct hat_form form;
     struct err err = {0};
-    char shown[SHOWN_MAX];
+    char shown[SHOWN_MAX], network[IP_TEXT_MAX];
     bool added = true;
 
     bool good = hat_form_parse(slice_of(item->text), &form, &err);
     if (good && form.kind == HAT_ENTRY_RANGE) {
+        if (form.host_bits)
+            problem_warning(problems, item->at, "%s has bits set behind its prefix: %s/%u is meant",
+                            item->text, ip_text(&form.first, network), form.network_bits);
         added = ipmap_add(map, &form.first, &form.last, 0);
     } else if (good && form.kind == HAT_ENTRY_GROUP_RANGE) {
         added = ipmap_add_group_range(map, &form.first, form.group, form.from, form.to, 0);

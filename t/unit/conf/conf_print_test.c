@@ -86,10 +86,10 @@ static void shows_origins_and_hides_secrets(void **state)
 {
     (void)state;
     assert_shown("", false, "");
-    assert_shown("[named a]\n", false, "[named a]\n");
+    assert_shown("[named a]\n", false, "[named a]\n# not used\n");
     assert_shown("[named a]\ntitle =\n[plain]\n\nwait = 60\npassword = tell nobody\n", false,
                  "[plain]\n# conf:5\nwait = 1m\n# conf:6\n# password = (set)\n"
-                 "\n[named a]\n# conf:2\ntitle =\n");
+                 "\n[named a]\n# not used\n# conf:2\ntitle =\n");
     assert_shown(
         "[later]\nneeded = x\n[plain]\ntries = 3\n", true,
         "[plain]\n# default\nquick = yes\n# conf:4\ntries = 3\n# default\nrate = unlimited\n"
@@ -98,6 +98,21 @@ static void shows_origins_and_hides_secrets(void **state)
         "# default\nhosts =\n# default\nmode = slow\n# default\nmarks =\n"
         "# default\npartner =\n# default\npassword =\n# default\nfuture =\n"
         "\n[later]\n# conf:2\nneeded = x\n");
+}
+
+static void shows_where_a_section_is_used(void **state)
+{
+    (void)state;
+    assert_shown("[plain]\npartner = b\n[named a]\npartner = b\n[named b]\n\npartner = b\n"
+                 "[named c]\n[named d]\npartner = c\n",
+                 false,
+                 "[plain]\n# conf:2\npartner = b\n"
+                 "\n[named a]\n# not used\n# conf:4\npartner = b\n"
+                 "\n[named b]\n# used by [plain] partner, conf:2\n"
+                 "# used by [named a] partner, conf:4\n# used by [named b] partner, conf:7\n"
+                 "# conf:7\npartner = b\n"
+                 "\n[named c]\n# used by [named d] partner, conf:10\n"
+                 "\n[named d]\n# not used\n# conf:10\npartner = c\n");
 }
 
 /* [policy NAME] takes what it leaves out from elsewhere: no default is true. */
@@ -216,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shows_what_reads_again),
         cmocka_unit_test(shows_origins_and_hides_secrets),
+        cmocka_unit_test(shows_where_a_section_is_used),
         cmocka_unit_test(shows_only_what_is_written_of_heirs),
         cmocka_unit_test(writes_the_example),
         cmocka_unit_test(writes_the_manual),

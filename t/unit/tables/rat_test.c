@@ -256,6 +256,34 @@ static void test_lookups(void **state)
     table_file_done(&file);
 }
 
+static void test_either(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *addr, *base, *expected;
+    } rows[] = {
+        {"<special+x@first.example>", "<special@first.example>", "special@first.example"},
+        {"<late@first.example>", "<special@first.example>", "special@first.example"},
+        {"<abuse+x@other.example>", "<abuse@other.example>", "abuse@"},
+        {"<abuse@other.example>", "<abuse@other.example>", "abuse@"},
+        {"<abuse>", "<joe@none.example>", "abuse@"},
+        {"<a@none.example>", "<b@none.example>", "ALL"},
+    };
+    struct table_file file;
+    struct arena *arena = arena_new(0);
+    table_file_new(&file, slice_of(table));
+    struct rat *rat = load(&file);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct mailaddr addr = address(rows[i].addr, arena), base = address(rows[i].base, arena);
+        print_message("# %s\n", rows[i].addr);
+        assert_string_equal(rat_lookup_either(rat, &addr, &base)->address, rows[i].expected);
+        assert_string_equal(rat_lookup_either(rat, &base, &addr)->address, rows[i].expected);
+    }
+    rat_free(rat);
+    table_file_done(&file);
+    arena_free(arena);
+}
+
 static void test_entry(void **state)
 {
     (void)state;
@@ -434,11 +462,11 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_lines), cmocka_unit_test(test_bad_lines),
-        cmocka_unit_test(test_warnings),   cmocka_unit_test(test_long_text),
-        cmocka_unit_test(test_no_file),    cmocka_unit_test(test_lookups),
-        cmocka_unit_test(test_entry),      cmocka_unit_test(test_accepts_all),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_good_lines),  cmocka_unit_test(test_bad_lines),
+        cmocka_unit_test(test_warnings),    cmocka_unit_test(test_long_text),
+        cmocka_unit_test(test_no_file),     cmocka_unit_test(test_lookups),
+        cmocka_unit_test(test_either),      cmocka_unit_test(test_entry),
+        cmocka_unit_test(test_accepts_all), cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
