@@ -14,6 +14,7 @@
             .access = (access_),                                                                   \
             .reject_code = 554,                                                                    \
             .reject_text = "5.7.1 Not $HATEntry of $Group",                                        \
+            .max_recipients_per_hour_text = "",                                                    \
             .max_message_size = 1000,                                                              \
             .max_messages_per_connection = 10                                                      \
         }                                                                                          \
