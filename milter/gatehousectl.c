@@ -15,6 +15,7 @@ static const struct command commands[] = {
      "--ip A [--listener L] [--host NAME|none|servfail|mismatch] [--helo H]\n"
      "        --from S --to R[,R...] [--size N] [--tls] [--auth U] [--score N|none]\n"
      "        [--owner N] [--country CC] [--listed ZONE,...]\n"
+     "        [--sender-dns ok|nonexistent|unresolvable]\n"
      "        [--callahead valid|user_unknown|temporary|server_ill] [--offline] [--json]\n"
      "      | [--offline] - (one JSON object a line on standard input)",
      command_trace},

@@ -98,6 +98,8 @@ static void put_class(struct logline *line, const struct conn_facts *conn)
     if (conn->country_known)
         log_word(line, "country", conn->country[0] != '\0' ? conn->country : "none");
     put_failed(line, conn);
+    if (conn->trusted)
+        log_word(line, "trusted", "yes");
 }
 
 void journal_connect(const struct conn_facts *conn, const struct verdict *verdict)

@@ -174,6 +174,32 @@ static void long_values_are_cut_at_whole_characters(void **state)
     }
 }
 
+/* Only where the text is about it; the client's own words do no harm. */
+static void the_sender_is_a_variable_of_some_texts(void **state)
+{
+    static const struct {
+        const char *text, *sender, *want;
+    } rows[] = {
+        {"<$EnvelopeSender>", "joe@example.com", "<joe@example.com>"},
+        {"$ENVELOPESENDER$envelopesender", "a@b", "a@ba@b"},
+        {"$EnvelopeSenders $Envelope", "a@b", "$EnvelopeSenders $Envelope"},
+        {"$Group: $EnvelopeSender", "a@b", "SUSPECTLIST: a@b"},
+        {"<$EnvelopeSender>", "$Group", "<$Group>"},
+        {"<$EnvelopeSender>", "a\r\n250 ok\xff@b", "<a??250 ok?@b>"},
+        {"<$EnvelopeSender>", "", "<>"},
+        {"no variable", "a@b", "no variable"},
+    };
+    struct conn_facts conn = suspect();
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct arena *arena = arena_new(0);
+        assert_non_null(arena);
+        assert_string_equal(hatvars_expand_sender(rows[i].text, &conn, rows[i].sender, arena),
+                            rows[i].want);
+        arena_free(arena);
+    }
+}
+
 static void only_orgid_needs_the_owner(void **state)
 {
     (void)state;
@@ -208,6 +234,7 @@ int main(void)
         cmocka_unit_test(what_is_not_known_is_none),
         cmocka_unit_test(foreign_bytes_become_harmless),
         cmocka_unit_test(long_values_are_cut_at_whole_characters),
+        cmocka_unit_test(the_sender_is_a_variable_of_some_texts),
         cmocka_unit_test(only_orgid_needs_the_owner),
         cmocka_unit_test(out_of_memory_is_told),
     };

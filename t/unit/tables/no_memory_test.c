@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "lib/tables/exceptions.h"
 #include "lib/tables/hat_text.h"
+#include "lib/tables/hops.h"
+#include "lib/tables/lists.h"
 #include "lib/tables/rat.h"
 #include "lib/tables/routes.h"
 #include "t/unit/tables/table_file.h"
@@ -110,6 +113,47 @@ static size_t routes_job(const char *path, struct problems *problems)
     return n;
 }
 
+static size_t exceptions_job(const char *path, struct problems *problems)
+{
+    struct exceptions *table = exceptions_load(path, table_file_named(), problems);
+    size_t n = table != NULL ? exceptions_count(table) : 0;
+    exceptions_free(table);
+    return n;
+}
+
+/* What is right is in the list whatever else went wrong: an error is all that
+ * is asked for. */
+static size_t lists_job(const char *path, struct problems *problems)
+{
+    static const struct key_item items[] = {{"u@a.example", {0}}, {"@[192.0.2.1]", {0}}};
+    struct lists_keys keys = {.addresses = {items, ARRAY_LEN(items)}, .addresses_file = path};
+    struct lists *lists = lists_new();
+    if (lists == NULL) {
+        problem_error(problems, table_file_named(), "out of memory");
+        return 0;
+    }
+    lists_add(lists, &(struct lists_written){"k", &keys, table_file_named()}, problems);
+    size_t n = problems_errors(problems) == 0 ? lists_entries(lists, "k") : 0;
+    lists_free(lists);
+    return n;
+}
+
+static size_t hops_job(const char *path, struct problems *problems)
+{
+    struct key_item items[100];
+    char texts[ARRAY_LEN(items)][40];
+    for (unsigned i = 0; i < ARRAY_LEN(items); i++) {
+        snprintf(texts[i], sizeof texts[i], i % 3 == 0 ? "10.%u.0.0/16" : "2001:db8:%u:0-1:0:0:0:0",
+                 i);
+        items[i] = (struct key_item){texts[i], {0}};
+    }
+    struct ipmap *map = hops_build(&(struct key_list){items, ARRAY_LEN(items)}, problems);
+    bool built = map != NULL;
+    (void)path;
+    ipmap_free(map);
+    return built;
+}
+
 static void fail_each(size_t (*job)(const char *path, struct problems *problems),
                       const struct strbuf *text)
 {
@@ -194,13 +238,45 @@ static void test_routes(void **state)
     strbuf_done(&text);
 }
 
+static void test_exceptions(void **state)
+{
+    (void)state;
+    struct strbuf text;
+    strbuf_init(&text);
+    for (unsigned i = 0; i < 200; i++)
+        strbuf_printf(&text, "u%u@d.example REJECT 550 \"No %u\"\n@.d%u.example ALLOW\n", i, i, i);
+    strbuf_puts(&text, "@m\xfcller.example REJECT 550 \"gr\xfc\xdf\"\n");
+    fail_each(exceptions_job, &text);
+    strbuf_done(&text);
+}
+
+static void test_lists(void **state)
+{
+    (void)state;
+    struct strbuf text;
+    strbuf_init(&text);
+    for (unsigned i = 0; i < 200; i++)
+        strbuf_printf(&text, "u%u@d.example, @.d%u.example\n", i, i);
+    strbuf_puts(&text, "@m\xfcller.example u@m\xfcller.example\n");
+    fail_each(lists_job, &text);
+    strbuf_done(&text);
+}
+
+static void test_hops(void **state)
+{
+    (void)state;
+    struct strbuf text;
+    strbuf_init(&text);
+    fail_each(hops_job, &text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hat),
-        cmocka_unit_test(test_hat_text),
-        cmocka_unit_test(test_rat),
-        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_hat),        cmocka_unit_test(test_hat_text),
+        cmocka_unit_test(test_rat),        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_exceptions), cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_hops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
