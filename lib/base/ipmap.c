@@ -54,6 +54,7 @@ struct ipmap {
     struct ranges ranges4, ranges6[GROUPS]; /* before sealing */
     struct map4 four;
     struct map6 six[GROUPS]; /* by the group that stands last */
+    struct map6 ones6;       /* single addresses: start is all of them */
     bool sealed;
 };
 
@@ -79,6 +80,7 @@ void ipmap_free(struct ipmap *map)
         ranges_done(&map->ranges6[g]);
         free(map->six[g].list);
     }
+    free(map->ones6.list);
     free(map);
 }
 
@@ -239,8 +241,10 @@ static bool is_sorted(const struct ranges *ranges)
 
 static bool flatten(struct ranges *ranges, emit_fn *emit, void *to)
 {
-    if (ranges->count == 0)
+    if (ranges->count == 0) {
+        ranges_done(ranges);
         return true;
+    }
     if (ranges->count > UINT32_MAX)
         return false;
     if (!is_sorted(ranges))
@@ -326,9 +330,60 @@ static void trim6(struct map6 *map)
     }
 }
 
+static int by_start(const void *a, const void *b)
+{
+    const struct interval6 *x = a, *y = b;
+    int order = ip_compare(&x->start, &y->start);
+    return order != 0 ? order : (x->value > y->value) - (x->value < y->value);
+}
+
+/* Of equal ones the first, which has the least value, stays. */
+static void drop_equal(struct map6 *map)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < map->count; i++) {
+        if (n == 0 || !ip_equal(&map->list[n - 1].start, &map->list[i].start))
+            map->list[n++] = map->list[i];
+    }
+    map->count = n;
+}
+
+static bool is_one(const struct range *range)
+{
+    return ip_equal(&range->first, &range->last);
+}
+
+/* Moves single addresses from ranges to a list of their own. */
+static bool take_ones6(struct ranges *ranges, struct map6 *ones)
+{
+    size_t n = 0, kept = 0;
+    for (size_t i = 0; i < ranges->count; i++)
+        n += is_one(&ranges->list[i]);
+    if (n == 0)
+        return true;
+    ones->list = malloc(n * sizeof *ones->list);
+    if (ones->list == NULL)
+        return false;
+    ones->room = n;
+    for (size_t i = 0; i < ranges->count; i++) {
+        const struct range *range = &ranges->list[i];
+        if (is_one(range))
+            ones->list[ones->count++] = (struct interval6){range->first, range->value};
+        else
+            ranges->list[kept++] = *range;
+    }
+    ranges->count = kept;
+    qsort(ones->list, ones->count, sizeof *ones->list, by_start);
+    drop_equal(ones);
+    trim6(ones);
+    return true;
+}
+
 bool ipmap_seal(struct ipmap *map)
 {
     CHECK(!map->sealed);
+    if (!take_ones6(&map->ranges6[LAST_GROUP], &map->ones6))
+        return false;
     if (!flatten(&map->ranges4, emit4, &map->four))
         return false;
     for (unsigned g = 0; g < GROUPS; g++) {
@@ -358,7 +413,8 @@ static uint32_t get4(const struct map4 *map, uint32_t address)
     return low > 0 ? map->list[low - 1].value : IPMAP_NONE;
 }
 
-static uint32_t get6(const struct map6 *map, const struct ip *ip)
+/* How many start at or before ip. */
+static size_t count6(const struct map6 *map, const struct ip *ip)
 {
     size_t low = 0, high = map->count;
     while (low < high) {
@@ -368,7 +424,19 @@ static uint32_t get6(const struct map6 *map, const struct ip *ip)
         else
             high = middle;
     }
-    return low > 0 ? map->list[low - 1].value : IPMAP_NONE;
+    return low;
+}
+
+static uint32_t get6(const struct map6 *map, const struct ip *ip)
+{
+    size_t n = count6(map, ip);
+    return n > 0 ? map->list[n - 1].value : IPMAP_NONE;
+}
+
+static uint32_t get_one6(const struct map6 *map, const struct ip *ip)
+{
+    size_t n = count6(map, ip);
+    return n > 0 && ip_equal(&map->list[n - 1].start, ip) ? map->list[n - 1].value : IPMAP_NONE;
 }
 
 uint32_t ipmap_get(const struct ipmap *map, const struct ip *ip)
@@ -376,6 +444,10 @@ uint32_t ipmap_get(const struct ipmap *map, const struct ip *ip)
     CHECK(map->sealed);
     bool four = ip_is_v4(ip);
     uint32_t lowest = four ? get4(&map->four, ip_v4(ip)) : get6(&map->six[LAST_GROUP], ip);
+    if (!four) {
+        uint32_t value = get_one6(&map->ones6, ip);
+        lowest = value < lowest ? value : lowest;
+    }
     /* Of the group ranges only those in the two groups that hold an IPv4
      * address can mean one. */
     for (unsigned g = four ? LAST_GROUP - 1 : 0; g < LAST_GROUP; g++) {
@@ -395,6 +467,7 @@ size_t ipmap_bytes(const struct ipmap *map)
                map->four.room * sizeof *map->four.list;
     if (map->four.index != NULL)
         n += (INDEX_SIZE + 1) * sizeof *map->four.index;
+    n += map->ones6.room * sizeof *map->ones6.list;
     for (unsigned g = 0; g < GROUPS; g++)
         n += map->ranges6[g].room * sizeof *map->ranges6[g].list +
              map->six[g].room * sizeof *map->six[g].list;

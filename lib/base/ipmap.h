@@ -6,7 +6,9 @@
  * the number of entries. Ranges are flattened at build time into disjoint
  * sorted intervals, 8 bytes each for IPv4 and 20 for IPv6, and searched by
  * halving: exact for ranges that are no prefixes, which a trie would have to
- * split, and one contiguous block. Building: one thread. Reading: any.
+ * split, and one contiguous block. Single IPv6 addresses have a list of their
+ * own, where none needs a second interval for what comes behind it. Building: one thread. Reading:
+ * any.
  */
 #ifndef LIB_BASE_IPMAP_H
 #define LIB_BASE_IPMAP_H

@@ -2,9 +2,9 @@
  * strmap.c - open addressing over one block of key bytes.
  *
  * A slot is 8 bytes: half of the key's hash and where the entry begins in the
- * block. The half hash both places the slot (scaled to the table, not cut by a
- * mask, so that the table can grow by a quarter) and tells almost all other keys
- * apart without touching the block. An entry is: number (4 bytes), length (1,
+ * block; where the keys are somebody else's, its number plus one. The half hash both places the
+ * slot (scaled to the table, not cut by a mask, so that the table can grow by a quarter) and tells
+ * almost all other keys apart without touching the block. An entry is: number (4 bytes), length (1,
  * or LONG_KEY and 4), key.
  */
 #include "lib/base/strmap.h"
@@ -22,6 +22,8 @@ struct slot {
 };
 
 struct strmap {
+    struct slice (*key_of)(const void *owner, uint32_t value); /* NULL: keys are in block */
+    const void *owner;
     struct hash_seed seed;
     struct slot *slots; /* owned */
     uint32_t nslots, count;
@@ -51,6 +53,17 @@ struct strmap *strmap_new(void)
     return map;
 }
 
+struct strmap *strmap_new_over(struct slice (*key_of)(const void *owner, uint32_t value),
+                               const void *owner)
+{
+    struct strmap *map = strmap_new();
+    if (map != NULL) {
+        map->key_of = key_of;
+        map->owner = owner;
+    }
+    return map;
+}
+
 void strmap_free(struct strmap *map)
 {
     if (map == NULL)
@@ -73,6 +86,8 @@ static uint32_t home(uint32_t hash, uint32_t nslots)
 static struct entry entry_at(const struct strmap *map, uint32_t at)
 {
     struct entry entry;
+    if (map->key_of != NULL)
+        return (struct entry){at - 1, map->key_of(map->owner, at - 1)};
     const uint8_t *p = map->block + at;
     memcpy(&entry.value, p, 4);
     p += 4;
@@ -169,7 +184,9 @@ bool strmap_add(struct strmap *map, struct slice key, uint32_t value, bool *was_
 {
     if (was_there_out != NULL)
         *was_there_out = false;
-    if (key.n > UINT32_MAX / 2 || !grow_slots(map) || !grow_block(map, ENTRY_HEAD_MAX + key.n))
+    bool own = map->key_of == NULL;
+    if (key.n > UINT32_MAX / 2 || !grow_slots(map) ||
+        (own && !grow_block(map, ENTRY_HEAD_MAX + key.n)))
         return false;
     struct entry entry;
     uint32_t hash = half_hash(map, key);
@@ -179,8 +196,9 @@ bool strmap_add(struct strmap *map, struct slice key, uint32_t value, bool *was_
             *was_there_out = true;
         return true;
     }
-    *slot = (struct slot){.hash = hash, .at = (uint32_t)map->used};
-    put_entry(map, key, value);
+    *slot = (struct slot){.hash = hash, .at = own ? (uint32_t)map->used : value + 1};
+    if (own)
+        put_entry(map, key, value);
     map->count++;
     if (key.n > map->longest_suffix_key && key.p[0] == '.')
         map->longest_suffix_key = key.n;

@@ -18,6 +18,10 @@
 struct strmap;
 
 struct strmap *strmap_new(void); /* NULL: out of memory */
+/* For keys that are kept elsewhere already: 11 bytes an entry. key_of() gives
+ * the key of a number that was added, as it was then; owner is borrowed. */
+struct strmap *strmap_new_over(struct slice (*key_of)(const void *owner, uint32_t value),
+                               const void *owner);
 void strmap_free(struct strmap *map);
 /* false: out of memory. was_there_out (may be NULL): the key existed. */
 NODISCARD bool strmap_add(struct strmap *map, struct slice key, uint32_t value,

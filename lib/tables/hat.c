@@ -19,13 +19,36 @@ static uint32_t lower(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+/* Narrow low...high down to the last group that begins at or before the entry.
+ * A search by halving through a million groups would wait for memory twenty
+ * times; where entries are spread evenly over them, this begins next to it. */
+static void find_bounds(const struct hat *hat, uint32_t entry, size_t *low_out, size_t *high_out)
+{
+    const struct hat_row *groups = hat->groups;
+    size_t n = hat->ngroups, step = 1;
+    size_t low = (size_t)((uint64_t)entry * n / hat->nentries), high = low + 1;
+    while (groups[low].first > entry) {
+        high = low;
+        low = low > step ? low - step : 0;
+        step *= 2;
+    }
+    while (high < n && groups[high].first <= entry) {
+        low = high;
+        high = n - high > step ? high + step : n;
+        step *= 2;
+    }
+    *low_out = low;
+    *high_out = high;
+}
+
 /* The last group that begins at or before the entry: empty groups begin where
  * the next one does. */
 static uint32_t group_of(const struct hat *hat, uint32_t entry)
 {
-    size_t low = 0, high = hat->ngroups;
+    size_t low, high;
     if (entry == HAT_NONE)
         return HAT_NONE;
+    find_bounds(hat, entry, &low, &high);
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         if (hat->groups[middle].first <= entry)
@@ -38,10 +61,7 @@ static uint32_t group_of(const struct hat *hat, uint32_t entry)
 
 const char *hat_entry_text(const struct hat *hat, uint32_t entry)
 {
-    const char *text = hat->pool + hat->texts[entry / HAT_TEXT_STEP];
-    for (uint32_t i = entry % HAT_TEXT_STEP; i > 0; i--)
-        text += strlen(text) + 1;
-    return text;
+    return hat->pool + hat->texts[entry];
 }
 
 const char *hat_word(const struct hat *hat, uint32_t word)
@@ -51,13 +71,19 @@ const char *hat_word(const struct hat *hat, uint32_t word)
 
 /* --- the three numbers ------------------------------------------------------------- */
 
+static uint32_t match_name(const struct strmap *names, const char *name)
+{
+    return lower(strmap_get(names, slice_of(name)), strmap_lowest_suffix(names, name));
+}
+
 static uint32_t match_static(const struct hat *hat, const struct hat_client *client)
 {
     uint32_t entry = lower(hat->all, ipmap_get(hat->addresses, &client->ip));
     if (client->host != NULL && client->host->class == HOST_VERIFIED) {
         const char *name = client->host->name;
-        entry = lower(entry, strmap_get(hat->names, slice_of(name)));
-        entry = lower(entry, strmap_lowest_suffix(hat->names, name));
+        entry = lower(entry, match_name(hat->names, name));
+        if (strmap_count(hat->spelled) > 0)
+            entry = lower(entry, match_name(hat->spelled, name));
     }
     return entry;
 }
@@ -297,7 +323,7 @@ size_t hat_bytes(const struct hat *hat)
     return sizeof *hat + arena_used(hat->arena) + hat->pool_room + hat->words_room +
            hat->texts_room * sizeof *hat->texts + hat->groups_room * sizeof *hat->groups +
            hat->targets_room * sizeof *hat->targets + ipmap_bytes(hat->addresses) +
-           strmap_bytes(hat->names) + strmap_bytes(hat->lookups) +
+           strmap_bytes(hat->names) + strmap_bytes(hat->spelled) + strmap_bytes(hat->lookups) +
            (hat->scores != NULL ? HAT_SCORE_SLOTS * sizeof *hat->scores : 0);
 }
 
@@ -308,6 +334,7 @@ void hat_free(struct hat *hat)
     arena_free(hat->arena);
     ipmap_free(hat->addresses);
     strmap_free(hat->names);
+    strmap_free(hat->spelled);
     strmap_free(hat->lookups);
     free(hat->pool);
     free(hat->texts);

@@ -56,19 +56,15 @@ static bool put_text(char **pool, size_t *n, size_t *room, struct slice text)
 
 static bool keep_text(struct hat *hat, struct slice text)
 {
-    size_t at = hat->pool_n, step = hat->nentries / HAT_TEXT_STEP;
-    if (hat->nentries % HAT_TEXT_STEP == 0) {
-        void *texts = hat->texts;
-        bool good = grow(&texts, sizeof *hat->texts, step, 1, &hat->texts_room);
-        hat->texts = texts;
-        if (!good)
-            return false;
-        hat->texts[step] = (uint32_t)at;
-    }
-    if (hat->nentries == HAT_NONE - 1 || !put_text(&hat->pool, &hat->pool_n, &hat->pool_room, text))
-        return false;
-    hat->nentries++;
-    return true;
+    size_t at = hat->pool_n;
+    void *texts = hat->texts;
+    bool good = hat->nentries < HAT_NONE - 1 &&
+                put_text(&hat->pool, &hat->pool_n, &hat->pool_room, text) &&
+                grow(&texts, sizeof *hat->texts, hat->nentries, 1, &hat->texts_room);
+    hat->texts = texts;
+    if (good)
+        hat->texts[hat->nentries++] = (uint32_t)at;
+    return good;
 }
 
 /* A name or comment, as UTF-8. */
@@ -174,6 +170,13 @@ static void index_classes(struct hat *hat, unsigned classes, uint32_t group)
     }
 }
 
+/* Most names are written as they are compared, and need no second copy. */
+static bool index_name(struct hat *hat, const char *name, uint32_t entry)
+{
+    bool same = strcmp(name, hat_entry_text(hat, entry)) == 0;
+    return strmap_add(same ? hat->names : hat->spelled, slice_of(name), entry, NULL);
+}
+
 static bool index_form(struct hat_builder *builder, const struct hat_form *form, uint32_t entry,
                        struct place at)
 {
@@ -189,7 +192,7 @@ static bool index_form(struct hat_builder *builder, const struct hat_form *form,
         break;
     case HAT_ENTRY_NAME:
     case HAT_ENTRY_SUFFIX:
-        good = strmap_add(hat->names, slice_of(form->name), entry, NULL);
+        good = index_name(hat, form->name, entry);
         break;
     case HAT_ENTRY_LOOKUP:
         return index_lookup(builder, form, entry, at);
@@ -212,13 +215,11 @@ static bool index_entries(struct hat_builder *builder, uint32_t first, struct pl
     size_t n = hat->nentries - first;
     if (n == 1)
         return index_form(builder, &builder->last, first, at);
-    const char *text = n > 0 ? hat_entry_text(hat, first) : NULL;
     for (uint32_t entry = first; entry < hat->nentries; entry++) {
         struct hat_form form;
-        CHECK(hat_form_parse(slice_of(text), &form, NULL));
+        CHECK(hat_form_parse(slice_of(hat_entry_text(hat, entry)), &form, NULL));
         if (!index_form(builder, &form, entry, at))
             return false;
-        text += strlen(text) + 1;
     }
     return true;
 }
@@ -343,17 +344,23 @@ bool hat_builder_group(struct hat_builder *builder, const struct hat_builder_gro
 
 /* --- the whole ---------------------------------------------------------------------------- */
 
+static struct slice text_of(const void *hat, uint32_t entry)
+{
+    return slice_of(hat_entry_text(hat, entry));
+}
+
 static bool make_parts(struct hat *hat)
 {
     hat->arena = arena_new(0);
     hat->addresses = ipmap_new();
-    hat->names = strmap_new();
+    hat->names = strmap_new_over(text_of, hat);
+    hat->spelled = strmap_new();
     hat->lookups = strmap_new();
     hat->all = hat->first_score = hat->first_owner = hat->first_country = HAT_NONE;
     for (unsigned i = 0; i < HAT_CLASSES; i++)
         hat->class_group[i] = HAT_NONE;
     return hat->arena != NULL && hat->addresses != NULL && hat->names != NULL &&
-           hat->lookups != NULL;
+           hat->spelled != NULL && hat->lookups != NULL;
 }
 
 bool hat_builder_start(struct hat_builder *builder, const char *file, struct problems *problems)
@@ -371,13 +378,15 @@ bool hat_builder_start(struct hat_builder *builder, const char *file, struct pro
 static void trim(struct hat *hat)
 {
     void *pool = hat->pool, *texts = hat->texts, *words = hat->words, *groups = hat->groups;
-    size_t steps = (hat->nentries + HAT_TEXT_STEP - 1) / HAT_TEXT_STEP;
+    void *targets = hat->targets;
     shrink(&pool, 1, hat->pool_n, &hat->pool_room);
-    shrink(&texts, sizeof *hat->texts, steps, &hat->texts_room);
+    shrink(&texts, sizeof *hat->texts, hat->nentries, &hat->texts_room);
     shrink(&words, 1, hat->words_n, &hat->words_room);
     shrink(&groups, sizeof *hat->groups, hat->ngroups, &hat->groups_room);
+    shrink(&targets, sizeof *hat->targets, hat->ntargets, &hat->targets_room);
     hat->pool = pool;
     hat->texts = texts;
+    hat->targets = targets;
     hat->words = words;
     hat->groups = groups;
 }

@@ -25,10 +25,6 @@
 /* Room for a key of hat->lookups: "zone:" and a name. */
 #define HAT_LOOKUP_KEY_MAX (DOMAIN_MAX + 8)
 
-/* Where every so many entries' texts begin is kept; those between follow each
- * other. */
-#define HAT_TEXT_STEP 16
-
 /* One group. A HAT text file may be a million bare entries, each a group of its
  * own, so this counts. */
 struct hat_row {
@@ -56,7 +52,7 @@ struct hat {
     /* As written. */
     const char *file; /* arena; where the groups stand */
     char *pool;       /* owned: the texts of all entries, each with its NUL */
-    uint32_t *texts;  /* owned: where every HAT_TEXT_STEPth begins */
+    uint32_t *texts;  /* owned: where each begins */
     size_t pool_n, pool_room, nentries, texts_room;
     char *words; /* owned: names and comments, each with its NUL */
     size_t words_n, words_room;
@@ -67,8 +63,9 @@ struct hat {
 
     /* Static entries -> number. */
     struct ipmap *addresses;
-    struct strmap *names; /* "mail.example.com", ".example.com" */
-    uint32_t all;         /* the first ALL, or HAT_NONE */
+    struct strmap *names;   /* "mail.example.com", ".example.com": keys are the texts, */
+    struct strmap *spelled; /* ... but those that are written otherwise */
+    uint32_t all;           /* the first ALL, or HAT_NONE */
 
     /* Look-up entries -> number of the first. */
     struct strmap *lookups; /* "sbo:64500", "country:JP", "zone:bl.example.org", "sbrs:none" */

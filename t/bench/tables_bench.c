@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "lib/base/mono.h"
-#include "lib/tables/hat.h"
+#include "lib/tables/hat_text.h"
 #include "lib/tables/routes.h"
 
 #define LOOKUPS 200000
@@ -125,6 +125,21 @@ static void look_up_host(const void *table, uint32_t i, size_t n)
     sink += match.entry != NULL;
 }
 
+/* Each a rule of its own. */
+static void bare_line(FILE *out, uint32_t i)
+{
+    uint32_t a = scramble(i);
+    fprintf(out, "%u.%u.%u.%u  REJECT\n", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+}
+
+/* One group in lines of 10,000 entries. */
+static void long_line(FILE *out, uint32_t i)
+{
+    uint32_t a = scramble(i);
+    fprintf(out, "%s%u.%u.%u.%u,%s", i == 0 ? "LIST: " : "", a >> 24, a >> 16 & 255, a >> 8 & 255,
+            a & 255, i % 10000 == 9999 ? "\n" : " ");
+}
+
 static struct hat *load_hat(const char *path, mono_us *took_out)
 {
     static const struct policy accept = {.name = "A", .keys = {.access = POLICY_ACCEPT}};
@@ -138,6 +153,39 @@ static struct hat *load_hat(const char *path, mono_us *took_out)
     problems_print(&problems, stderr);
     problems_done(&problems);
     return hat;
+}
+
+static struct hat *load_hat_text(const char *path, mono_us *took_out)
+{
+    struct problems problems;
+    struct arena *arena = arena_new(0);
+    const struct policies *policies = policies_build(NULL, 0, false, arena);
+    problems_init(&problems);
+    mono_us begin = mono_now();
+    struct hat *hat = hat_text_load(path, (struct place){0}, policies,
+                                    policies_bare(policies, POLICY_ACCEPT), &problems);
+    *took_out = mono_now() - begin;
+    problems_print(&problems, stderr);
+    problems_done(&problems);
+    return hat; /* uses the policies to the end */
+}
+
+static void bench_hat_text(const char *what, size_t n, void (*line)(FILE *, uint32_t),
+                           const char *end)
+{
+    char path[32];
+    mono_us took;
+    FILE *out = open_temporary(path);
+    for (uint32_t i = 0; i < n; i++)
+        line(out, i);
+    fputs(end, out);
+    fclose(out);
+    struct hat *hat = load_hat_text(path, &took);
+    unlink(path);
+    if (hat == NULL)
+        exit(1);
+    report(what, n, took, hat_bytes(hat), median_ns(look_up_address, hat, n));
+    hat_free(hat);
 }
 
 static void bench_hat(const char *what, size_t n, void (*line)(FILE *, uint32_t),
@@ -206,6 +254,8 @@ int main(void)
         bench_hat("HAT, IPv4 networks", sizes[i], network_line, look_up_address);
         bench_hat("HAT, IPv6 addresses", sizes[i], address6_line, look_up_address6);
         bench_hat("HAT, host names (1)", sizes[i], name_line, look_up_host);
+        bench_hat_text("HAT text, bare IPv4", sizes[i], bare_line, "");
+        bench_hat_text("HAT text, long lines", sizes[i], long_line, " REJECT\n");
         bench_routes("routes, 35 targets (1)", sizes[i], few_line);
         bench_routes("routes, own target (1)", sizes[i], many_line);
     }

@@ -131,11 +131,17 @@ static void check_name(const struct strmap *map, char keys[][KEY_MAX], const cha
     assert_int_equal(strmap_longest_suffix(map, name), longest);
 }
 
-static void compare_with_loop(uint64_t seed)
+static struct slice key_of(const void *owner, uint32_t value)
+{
+    return slice_of((const char *)owner + (size_t)value * KEY_MAX);
+}
+
+/* over: the keys are the caller's, and not copied. */
+static void compare_with_loop(uint64_t seed, bool over)
 {
     static char keys[LOOP_KEYS][KEY_MAX];
     struct dice dice = dice_start(seed);
-    struct strmap *map = strmap_new();
+    struct strmap *map = over ? strmap_new_over(key_of, keys) : strmap_new();
     size_t distinct = 0;
     memset(keys, '?', sizeof keys);
     for (uint32_t i = 0; i < LOOP_KEYS; i++) {
@@ -162,8 +168,10 @@ static void compare_with_loop(uint64_t seed)
 static void test_against_a_loop(void **state)
 {
     (void)state;
-    compare_with_loop(1);
-    compare_with_loop(0);
+    for (int over = 0; over < 2; over++) {
+        compare_with_loop(1, over == 1);
+        compare_with_loop(0, over == 1);
+    }
 }
 
 static void test_many_keys_are_compact(void **state)
@@ -186,12 +194,39 @@ static void test_many_keys_are_compact(void **state)
     strmap_free(map);
 }
 
+static struct slice number_of(const void *owner, uint32_t value)
+{
+    char *text = (char *)(uintptr_t)owner;
+    int n = snprintf(text, 16, "%u", (unsigned)value);
+    return (struct slice){text, (size_t)n};
+}
+
+/* Nothing but slots, and the highest number there is. */
+static void test_keys_elsewhere(void **state)
+{
+    (void)state;
+    char text[16] = "", key[16];
+    struct strmap *map = strmap_new_over(number_of, text);
+    assert_true(strmap_add(map, slice_of("4294967294"), 4294967294u, NULL));
+    for (uint32_t i = 0; i < 100000; i++) {
+        int n = snprintf(key, sizeof key, "%u", i);
+        assert_true(strmap_add(map, (struct slice){key, (size_t)n}, i, NULL));
+    }
+    assert_true(strmap_bytes(map) < 100000 * 13);
+    assert_int_equal(strmap_get(map, slice_of("4294967294")), 4294967294u);
+    assert_int_equal(strmap_get(map, slice_of("0")), 0);
+    assert_int_equal(strmap_get(map, slice_of("99999")), 99999);
+    assert_int_equal(strmap_get(map, slice_of("100000")), STRMAP_NONE);
+    strmap_free(map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_wins),     cmocka_unit_test(test_keys_are_bytes),
         cmocka_unit_test(test_long_keys),      cmocka_unit_test(test_suffixes),
         cmocka_unit_test(test_against_a_loop), cmocka_unit_test(test_many_keys_are_compact),
+        cmocka_unit_test(test_keys_elsewhere),
     };
     return cmocka_run_group_tests_name("strmap", tests, NULL, NULL);
 }
