@@ -7,7 +7,7 @@ import subprocess
 import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from house import CTL, House
+from house import AS_ROOT, CTL, House
 from tap import Tap
 
 tap = Tap()
@@ -302,13 +302,17 @@ def imports():
     with house(BOTH) as it:
         path = it.write("new", "# mine\n192.0.2.1 REJECT\nALL $ACCEPTED\n")
         os.chmod(os.path.join(it.folder, "hat"), 0o640)
+        if AS_ROOT:
+            os.chown(os.path.join(it.folder, "hat"), 65534, 65533)
         os.link(os.path.join(it.folder, "hat"), os.path.join(it.folder, "kept"))
         status, out, _err = it.ctl("hat", "import", "in", path)
         tap.eq((status, out), (0, os.path.join(it.folder, "hat") + ": replaced; gatehousectl reload puts it into effect\n"),
                "hat import")
         tap.eq(read(it, "hat"), read(it, "new"), "the file is there as it was written")
         tap.eq(read(it, "kept"), HAT, "the old one was not written to")
-        tap.eq(stat.S_IMODE(os.stat(os.path.join(it.folder, "hat")).st_mode), 0o640, "its permissions stay")
+        new, old = (os.stat(os.path.join(it.folder, name)) for name in ("hat", "kept"))
+        tap.eq((stat.S_IMODE(new.st_mode), new.st_uid, new.st_gid), (0o640, old.st_uid, old.st_gid),
+               "its permissions and owner stay")
 
         bad = it.write("bad", "192.0.2.300 REJECT\nALL CONTINUE\n")
         status, out, err = it.ctl("hat", "import", "in", bad)
