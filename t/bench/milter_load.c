@@ -2,11 +2,13 @@
  * milter_load - the MTA side of the milter protocol, as fast as it goes.
  *
  *   milter_load SOCKET [-c SESSIONS] [-s SECONDS] [-n TOTAL] [-r RCPTS]
- *               [-u USERS] [-d DOMAIN] [-b BYTES]
+ *               [-u USERS] [-d DOMAIN] [-b BYTES] [-a ADDRESSES]
  *
  * Keeps SESSIONS sessions open at once, each on a connection of its own as
  * Postfix does it: negotiate, connect, MAIL, RCPTS times RCPT, a body of BYTES
- * and end of message (0: none, the message is aborted), quit. Recipients are
+ * and end of message (0: none, the message is aborted), quit; with RCPTS 0 only the
+ * connect stage. Clients have ADDRESSES different addresses from 11.0.0.0 on
+ * (without: all have 192.0.2.1). Recipients are
  * u0...u(USERS-1)@DOMAIN in turn, so USERS decides between a warm and a cold
  * verdict cache. Stops after SECONDS or TOTAL sessions and prints one line:
  *
@@ -47,14 +49,14 @@ struct client {
 
 static struct {
     const char *socket, *domain;
-    unsigned sessions, rcpts, users, body;
+    unsigned sessions, rcpts, users, body, addresses;
     uint64_t total;
     double seconds;
 } want = {.domain = "example.com", .sessions = 50, .rcpts = 3, .users = 100, .seconds = 3};
 
 static struct {
     uint64_t started, finished, rcpts, accepted, refused, tempfailed, errors;
-    uint64_t next_user;
+    uint64_t next_user, next_address;
     unsigned open;
     uint32_t *rcpt_us;
     size_t rcpt_n, rcpt_room;
@@ -118,8 +120,19 @@ static void put_macros(struct packet *packet, char command, const char *const *p
     packet_end(packet, at);
 }
 
+/* Neighbours in time are no neighbours in the table. */
+static const char *next_address(char text[16])
+{
+    if (want.addresses == 0)
+        return "192.0.2.1";
+    unsigned n = (unsigned)(seen.next_address++ * 7919 % want.addresses);
+    snprintf(text, 16, "11.%u.%u.%u", n >> 16 & 255, n >> 8 & 255, n & 255);
+    return text;
+}
+
 static void put_connect(struct packet *packet)
 {
+    char address[16];
     static const char *const macros[] = {"j",
                                          "mx.example.com",
                                          "{daemon_name}",
@@ -139,7 +152,7 @@ static void put_connect(struct packet *packet)
     packet_text(packet, "client.example.net");
     packet_put(packet, "4", 1);
     packet_put(packet, &port, 2);
-    packet_text(packet, "192.0.2.1");
+    packet_text(packet, next_address(address));
     packet_end(packet, at);
 }
 
@@ -248,7 +261,7 @@ static void advance(struct client *client, const unsigned char *reply, size_t n)
         client->step = STEP_CONNECT;
         break;
     case STEP_CONNECT:
-        client->step = command == 'c' ? STEP_MAIL : STEP_DONE;
+        client->step = command == 'c' && want.rcpts > 0 ? STEP_MAIL : STEP_DONE;
         break;
     case STEP_MAIL:
         client->rcpts_left = want.rcpts;
@@ -389,7 +402,7 @@ static int run(void)
 int main(int argc, char **argv)
 {
     int option;
-    while ((option = getopt(argc, argv, "c:s:n:r:u:d:b:")) != -1) {
+    while ((option = getopt(argc, argv, "c:s:n:r:u:d:b:a:")) != -1) {
         if (option == 'c')
             want.sessions = (unsigned)strtoul(optarg, NULL, 10);
         else if (option == 's')
@@ -404,12 +417,14 @@ int main(int argc, char **argv)
             want.domain = optarg;
         else if (option == 'b')
             want.body = (unsigned)strtoul(optarg, NULL, 10);
+        else if (option == 'a')
+            want.addresses = (unsigned)strtoul(optarg, NULL, 10);
         else
             return 2;
     }
-    if (optind + 1 != argc || want.sessions == 0 || want.rcpts == 0 || want.users == 0) {
+    if (optind + 1 != argc || want.sessions == 0 || want.users == 0) {
         fprintf(stderr, "usage: milter_load SOCKET [-c SESSIONS] [-s SECONDS] [-n TOTAL] "
-                        "[-r RCPTS] [-u USERS] [-d DOMAIN] [-b BYTES]\n");
+                        "[-r RCPTS] [-u USERS] [-d DOMAIN] [-b BYTES] [-a ADDRESSES]\n");
         return 2;
     }
     want.socket = argv[optind];
