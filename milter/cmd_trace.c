@@ -191,12 +191,33 @@ static void print_verdict(const char *stage, const char *what, const struct verd
     printf("\n");
 }
 
+/* What was given or found out about the client beside its name. */
+static void print_known(const struct conn_facts *conn)
+{
+    if (!conn->score_known && !conn->owner_known && !conn->country_known && conn->nlisted == 0)
+        return;
+    printf("known   ");
+    if (conn->score_known && conn->score_none)
+        printf(" score none%s", conn->score_failed ? " (no answer)" : "");
+    else if (conn->score_known)
+        printf(" score %.1f", conn->score);
+    if (conn->owner_known)
+        printf(" owner %u%s", (unsigned)conn->owner, conn->owner_failed ? " (no answer)" : "");
+    if (conn->country_known)
+        printf(" country %s%s", conn->country[0] != '\0' ? conn->country : "none",
+               conn->country_failed ? " (no answer)" : "");
+    for (size_t i = 0; i < conn->nlisted; i++)
+        printf(" listed in %s", conn->listed[i]);
+    printf("\n");
+}
+
 static void print_text(const struct trace_query *query, const struct trace_result *result)
 {
     const struct conn_facts *conn = &result->conn;
     char ip[IP_TEXT_MAX];
 
     printf("listener %s\n", conn->listener != NULL ? conn->listener->name : "none");
+    print_known(conn);
     if (conn->policy != NULL)
         printf("group    %s, entry %s\npolicy   %s, access %s\n",
                conn->match.group != NULL ? conn->match.group : "None", conn->match.entry,

@@ -79,6 +79,11 @@ void engine_tick(struct engine *engine)
     dnslists_tick(engine->dnslists);
 }
 
+struct dnslists *engine_dnslists(const struct engine *engine)
+{
+    return engine->dnslists;
+}
+
 struct callahead *engine_callahead(const struct engine *engine)
 {
     return engine->callahead;

@@ -1,13 +1,14 @@
 /*
  * engine.h - what talks to the network and outlives reloads: the DNS engine,
- * the DNS lists' state and the call-ahead pool. One for the process; gatehoused and gatehousectl
- * (trace without --offline) both make one. engine_services() dresses it up as
+ * the DNS lists' state and the call-ahead pool. One for the process; gatehoused
+ * and gatehousectl (trace without --offline) both make one. engine_services() dresses it up as
  * the services the stages use. Any thread after engine_new().
  */
 #ifndef MILTER_ENGINE_H
 #define MILTER_ENGINE_H
 
 #include "lib/gate/services.h"
+#include "lib/net/dnslist.h"
 #include "milter/snapshot.h"
 
 struct engine;
@@ -29,6 +30,9 @@ NODISCARD bool engine_reconfigure(struct engine *engine, const struct snapshot *
 
 /* The call-ahead pool, for status and cache. */
 struct callahead *engine_callahead(const struct engine *engine);
+
+/* The DNS lists, for the same. */
+struct dnslists *engine_dnslists(const struct engine *engine);
 
 /* Services that ask for real, by the rules of snapshot (borrowed). */
 struct engine_view {

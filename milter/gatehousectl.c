@@ -19,7 +19,7 @@ static const struct command commands[] = {
      "        [--callahead valid|user_unknown|temporary|server_ill] [--offline] [--json]\n"
      "      | [--offline] - (one JSON object a line on standard input)",
      command_trace},
-    {"dnslist test", "ZONE IP [--json] | [ZONE] -", command_dnslist},
+    {"dnslist test", "[--json] ZONE IP | [ZONE] -", command_dnslist},
     {"maps", "--mta postfix --output DIR [--check] [--force] [--no-compile] [--compiler PATH]",
      command_maps},
     {"mta-config", "--mta postfix [--output DIR] [--queue-directory DIR]", command_mta_config},

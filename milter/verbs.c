@@ -73,6 +73,22 @@ static void put_callahead(struct form *form, const struct house *house)
     form_number(form, "callahead_servers_paused", stats.servers_paused);
 }
 
+static void put_list(const char *zone, enum dnslist_health health, void *arg)
+{
+    strbuf_printf(arg, "%s %s\n", zone, dnslist_health_name(health));
+}
+
+static void put_dnslists(struct form *form, const struct house *house)
+{
+    struct strbuf lists;
+
+    strbuf_init(&lists);
+    dnslists_each(engine_dnslists(house->engine), put_list, &lists);
+    form_lines(form, "dnslists", strbuf_text(&lists));
+    form->out->failed = form->out->failed || lists.failed;
+    strbuf_done(&lists);
+}
+
 static enum wire_status status(void *ctx, const char *const *arguments, size_t n,
                                struct strbuf *reply)
 {
@@ -98,6 +114,7 @@ static enum wire_status status(void *ctx, const char *const *arguments, size_t n
     form_number(&form, "sessions", atomic_load(&world->house->open));
     form_number(&form, "blocks", atomic_load(&world->house->blocks.count));
     put_callahead(&form, world->house);
+    put_dnslists(&form, world->house);
     form_lines(&form, "warnings", state.warnings);
     form_moment(&form, "reload_refused", state.refused);
     form_lines(&form, "reload_errors", state.refusal);

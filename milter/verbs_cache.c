@@ -1,4 +1,4 @@
-/* Verbs about what call-ahead remembers. */
+/* Verbs about what is remembered: call-ahead, DNS lists. */
 #include "milter/verbs.h"
 
 #include <string.h>
@@ -86,6 +86,16 @@ static bool parse_target(const char *text, struct arena *arena, struct target *t
            err_set(err, ERR_SYNTAX, "\"%.80s\" is no domain; allowed: @example.com", text);
 }
 
+/* Answers of DNS lists go with all, or with the name of the list. How many lists. */
+static size_t flush_lists(const struct house *house, const struct target *target)
+{
+    struct dnslists *lists = engine_dnslists(house->engine);
+
+    if (target->what == CALLAHEAD_FLUSH_ALL)
+        return dnslists_forget(lists, NULL);
+    return target->what == CALLAHEAD_FLUSH_DOMAIN ? dnslists_forget(lists, target->text) : 0;
+}
+
 enum wire_status verbs_cache_flush(void *ctx, const char *const *arguments, size_t n,
                                    struct strbuf *reply)
 {
@@ -102,8 +112,11 @@ enum wire_status verbs_cache_flush(void *ctx, const char *const *arguments, size
     }
     size_t count =
         callahead_flush(engine_callahead(world->house->engine), target.what, target.text);
+    size_t lists = flush_lists(world->house, &target);
     strbuf_printf(reply, "%zu forgotten\n", count);
+    if (lists > 0)
+        strbuf_printf(reply, "%zu DNS lists forgotten\n", lists);
     arena_free(arena);
     bool any = target.what == CALLAHEAD_FLUSH_ALL || target.what == CALLAHEAD_FLUSH_NEGATIVE;
-    return count > 0 || any ? WIRE_YES : WIRE_NO;
+    return count + lists > 0 || any ? WIRE_YES : WIRE_NO;
 }

@@ -24,15 +24,17 @@ struct dnslist {
 
     /* guarded by the lock */
     enum dnslist_health health;
+    bool ipv6;          /* the last check says it may be asked about IPv6 addresses */
     mono_us checked;    /* end of the last check */
     unsigned failures;  /* questions without an answer, in a row */
     unsigned run;       /* clients listed, in a row */
     bool check_soon;    /* a reason to check before the time */
     mono_us complained; /* last line about an odd answer */
     unsigned withheld;  /* odd answers since */
+    bool watched;
 
     /* of the watching thread */
-    bool watched, checking;
+    bool checking;
     mono_us check_until; /* patience */
     struct dns_query *points[DNSLIST_POINTS];
 };
@@ -168,13 +170,18 @@ static void ask_points(struct dnslists *lists, const struct dnslist *list, mono_
     }
 }
 
-static enum dnslist_health judge(struct dns_query *const points[DNSLIST_POINTS])
+struct finding {
+    enum dnslist_health health;
+    bool ipv6;
+};
+
+static struct finding judge(struct dns_query *const points[DNSLIST_POINTS])
 {
     enum dnslist_class classes[DNSLIST_POINTS];
 
     for (size_t i = 0; i < DNSLIST_POINTS; i++)
         classes[i] = dnslist_read(dns_wait(points[i], MONO_NEVER));
-    return dnslist_judge(classes);
+    return (struct finding){dnslist_judge(classes), dnslist_takes_ipv6(classes)};
 }
 
 /* A single check without an answer does not make a good list a bad one: such
@@ -186,16 +193,17 @@ static enum dnslist_health weigh(struct dnslist *list, enum dnslist_health found
     return ++list->failures < DNSLIST_FAILURES_MAX ? DNSLIST_GOOD : found;
 }
 
-static void end_check(struct dnslists *lists, struct dnslist *list, enum dnslist_health found)
+static void end_check(struct dnslists *lists, struct dnslist *list, struct finding found)
 {
     pthread_mutex_lock(&lists->lock);
     enum dnslist_health before = list->health;
-    enum dnslist_health after = weigh(list, found);
+    enum dnslist_health after = weigh(list, found.health);
     list->health = after;
+    list->ipv6 = found.ipv6;
     list->checked = mono_now();
     list->check_soon = false;
     list->run = 0;
-    if (found == DNSLIST_GOOD)
+    if (found.health == DNSLIST_GOOD)
         list->failures = 0;
     pthread_mutex_unlock(&lists->lock);
 
@@ -233,12 +241,20 @@ static bool points_ready(struct dns_query *const points[DNSLIST_POINTS])
 static bool is_due(struct dnslists *lists, const struct dnslist *list)
 {
     pthread_mutex_lock(&lists->lock);
+    bool watched = list->watched;
     bool doubtful = is_suspended(list->health) || list->failures > 0;
     mono_us every = doubtful ? DNSLIST_RECHECK_EVERY : DNSLIST_CHECK_EVERY;
     bool due = list->health == DNSLIST_UNCHECKED || list->check_soon ||
                mono_now() - list->checked >= every;
     pthread_mutex_unlock(&lists->lock);
-    return due;
+    return watched && due;
+}
+
+static void set_watched(struct dnslists *lists, struct dnslist *list, bool watched)
+{
+    pthread_mutex_lock(&lists->lock);
+    list->watched = watched;
+    pthread_mutex_unlock(&lists->lock);
 }
 
 bool dnslists_watch(struct dnslists *lists, const char *const *zones, size_t n)
@@ -246,11 +262,11 @@ bool dnslists_watch(struct dnslists *lists, const char *const *zones, size_t n)
     bool all = true;
 
     for (struct dnslist *list = first_list(lists); list != NULL; list = list->next)
-        list->watched = false;
+        set_watched(lists, list, false);
     for (size_t i = 0; i < n; i++) {
         struct dnslist *list = find_list(lists, zones[i]);
         if (list != NULL)
-            list->watched = true;
+            set_watched(lists, list, true);
         all = all && list != NULL;
     }
     return all;
@@ -260,11 +276,11 @@ void dnslists_tick(struct dnslists *lists)
 {
     for (struct dnslist *list = first_list(lists); list != NULL; list = list->next) {
         if (list->checking && points_ready(list->points)) {
-            enum dnslist_health found = judge(list->points);
+            struct finding found = judge(list->points);
             drop_points(list->points);
             list->checking = false;
             end_check(lists, list, found);
-        } else if (!list->checking && list->watched && is_due(lists, list)) {
+        } else if (!list->checking && is_due(lists, list)) {
             begin_check(lists, list);
         }
     }
@@ -274,17 +290,20 @@ void dnslists_tick(struct dnslists *lists)
 
 enum belief { BELIEF_NO, BELIEF_YES, BELIEF_CHECK_FIRST };
 
-static enum belief belief_in(struct dnslists *lists, const struct dnslist *list)
+static enum belief belief_in(struct dnslists *lists, const struct dnslist *list, bool about_ipv6)
 {
     pthread_mutex_lock(&lists->lock);
     enum dnslist_health health = list->health;
+    bool able = list->ipv6 || !about_ipv6;
     mono_us age = mono_now() - list->checked;
     pthread_mutex_unlock(&lists->lock);
     if (health == DNSLIST_UNCHECKED)
         return BELIEF_CHECK_FIRST;
     if (is_suspended(health))
         return age < STALE_SUSPENDED ? BELIEF_NO : BELIEF_CHECK_FIRST;
-    return age < STALE_GOOD ? BELIEF_YES : BELIEF_CHECK_FIRST;
+    if (age >= STALE_GOOD)
+        return BELIEF_CHECK_FIRST;
+    return able ? BELIEF_YES : BELIEF_NO;
 }
 
 void dnslist_ask(struct dnslists *lists, const char *zone, const struct ip *ip, mono_us deadline,
@@ -298,7 +317,7 @@ void dnslist_ask(struct dnslists *lists, const char *zone, const struct ip *ip, 
     if (!ip_is_local(ip) && dnslist_name(zone, ip, name) != 0)
         list = find_list(lists, zone);
     if (list != NULL)
-        belief = belief_in(lists, list);
+        belief = belief_in(lists, list, !ip_is_v4(ip));
     if (belief == BELIEF_NO)
         return;
     query_out->list = list;
@@ -395,9 +414,11 @@ static enum dnslist_class believe(struct dnslist_query *query, enum dnslist_clas
 {
     if (class != DNSLIST_LISTED)
         return class;
-    enum dnslist_health found = query->checks ? judge(query->points) : DNSLIST_UNCHECKED;
-    if (query->checks && (query->patient || found != DNSLIST_UNANSWERED))
-        end_check(query->lists, query->list, found);
+    if (query->checks) {
+        struct finding found = judge(query->points);
+        if (query->patient || found.health != DNSLIST_UNANSWERED)
+            end_check(query->lists, query->list, found);
+    }
     pthread_mutex_lock(&query->lists->lock);
     bool good = query->list->health == DNSLIST_GOOD;
     pthread_mutex_unlock(&query->lists->lock);
@@ -446,10 +467,29 @@ enum dnslist_health dnslists_health(struct dnslists *lists, const char *zone)
     return health;
 }
 
-void dnslists_forget(struct dnslists *lists, const char *zone)
+void dnslists_each(struct dnslists *lists,
+                   void (*visit)(const char *zone, enum dnslist_health health, void *arg),
+                   void *arg)
 {
-    for (struct dnslist *list = first_list(lists); list != NULL; list = list->next) {
-        if (zone == NULL || strcmp(zone, list->zone) == 0)
-            dns_forget_below(lists->dns, list->zone);
+    for (const struct dnslist *list = first_list(lists); list != NULL; list = list->next) {
+        pthread_mutex_lock(&lists->lock);
+        enum dnslist_health health = list->health;
+        bool watched = list->watched;
+        pthread_mutex_unlock(&lists->lock);
+        if (watched)
+            visit(list->zone, health, arg);
     }
+}
+
+size_t dnslists_forget(struct dnslists *lists, const char *zone)
+{
+    size_t n = 0;
+
+    for (struct dnslist *list = first_list(lists); list != NULL; list = list->next) {
+        if (zone != NULL && strcmp(zone, list->zone) != 0)
+            continue;
+        dns_forget_below(lists->dns, list->zone);
+        n++;
+    }
+    return n;
 }

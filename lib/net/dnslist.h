@@ -55,7 +55,8 @@ struct dnslist_query {
 };
 
 /* Never blocks. zone: canonical. A local address (ip_is_local) and one whose name
- * would be too long are not asked about, nor is a suspended list. patient: the
+ * would be too long are not asked about, nor is a suspended list, nor one about
+ * IPv6 that fails over its test point there. patient: the
  * deadline leaves the list all the time it may have. */
 void dnslist_ask(struct dnslists *lists, const char *zone, const struct ip *ip, mono_us deadline,
                  bool patient, struct dnslist_query *query_out);
@@ -70,7 +71,12 @@ enum dnslist_health dnslists_check(struct dnslists *lists, const char *zone, mon
 /* What is known of a list now. */
 enum dnslist_health dnslists_health(struct dnslists *lists, const char *zone);
 
-/* Forget what a list has answered; NULL: all lists. */
-void dnslists_forget(struct dnslists *lists, const char *zone);
+/* All lists that are watched; visit is called without any lock. */
+void dnslists_each(struct dnslists *lists,
+                   void (*visit)(const char *zone, enum dnslist_health health, void *arg),
+                   void *arg);
+
+/* Forget what a list has answered; NULL: all lists. How many lists that were. */
+size_t dnslists_forget(struct dnslists *lists, const char *zone);
 
 #endif

@@ -119,6 +119,11 @@ static bool any(const enum dnslist_class points[DNSLIST_POINTS], enum dnslist_cl
     return false;
 }
 
+bool dnslist_takes_ipv6(const enum dnslist_class points[DNSLIST_POINTS])
+{
+    return points[DNSLIST_TEST6] == DNSLIST_LISTED || points[DNSLIST_TEST6] == DNSLIST_NOT_LISTED;
+}
+
 /* ::FFFF:7F00:1 needs no proof that it is not listed: many a list of IPv4
  * addresses fails over such a name, which takes nothing from what it is. */
 enum dnslist_health dnslist_judge(const enum dnslist_class points[DNSLIST_POINTS])

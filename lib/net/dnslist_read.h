@@ -67,5 +67,8 @@ const char *dnslist_health_text(enum dnslist_health health);
 /* A list is good when a test point of either family is listed and nothing is
  * that must not be. */
 enum dnslist_health dnslist_judge(const enum dnslist_class points[DNSLIST_POINTS]);
+/* Can it be asked about IPv6 addresses? Many a list of IPv4 addresses only knows
+ * no answer to such a question instead of saying no. */
+bool dnslist_takes_ipv6(const enum dnslist_class points[DNSLIST_POINTS]);
 
 #endif

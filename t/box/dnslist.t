@@ -55,6 +55,8 @@ LISTED = [
     ("192.0.2.2", "continue", "the good list refuses this one question"),
     ("192.0.2.3", "continue", "it answers with a public address"),
     ("192.0.2.6", "continue", "it answers with a public address as well"),
+    ("192.0.2.9", "continue", "not listed, again"),
+    ("192.0.2.10", "continue", "not listed: five odd answers in a row would suspend the list"),
     ("192.0.2.4", "continue", "it fails"),
     ("192.0.2.5", "continue", "it does not answer"),
     ("10.0.0.1", "continue", "a private address is asked about nowhere"),
@@ -124,6 +126,22 @@ with DnsServer(ZONE) as dns, House(CONF % dns.port, RAT) as house:
         odd = house.find_log(event="dnslist", zone="good.test", state="odd")
         tap.eq(len(odd), 1, "odd answers of a good list: one line a minute")
         tap.eq(odd[0]["why"], "refused", "the first of them")
+
+    @tap.part
+    def by_the_daemon():
+        status, out, _ = house.ctl("status", "--json")
+        tap.eq((status, sorted(json.loads(out)["dnslists"])),
+               (0, sorted([f"{name}.test {why}" for name, why in SUSPENDED.items()] +
+                          ["good.test good", "six.test good"])), "status tells how the lists are")
+        before = dns.count("1.2.0.192.good.test")
+        answer(house, "192.0.2.1")
+        tap.eq(dns.count("1.2.0.192.good.test"), before, "an answer is kept")
+        for what, n in (("@good.test", "1 DNS"), ("--all", "9 DNS")):
+            before = dns.count("1.2.0.192.good.test")
+            status, out, _ = house.ctl("cache", "flush", what)
+            tap.ok(status == 0 and f"{n} lists forgotten" in out, f"cache flush {what}", out)
+            answer(house, "192.0.2.1")
+            tap.eq(dns.count("1.2.0.192.good.test"), before + 1, "forgotten, asked again")
 
     @tap.part
     def by_the_tool():

@@ -14,7 +14,8 @@
 #define ZONE "bl.example"
 #define TEST6 "2.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
 #define CLEAR6 "1.0.0.0.0.0.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
-#define GOOD_LIST "2.0.0.127." ZONE " A 127.0.0.2\n" TEST6 ZONE " A 127.0.0.2\n"
+#define GOOD4 "2.0.0.127." ZONE " A 127.0.0.2\n"
+#define GOOD_LIST GOOD4 TEST6 ZONE " A 127.0.0.2\n"
 
 static struct nameserver server;
 static mono_us now; /* atomic: the engine's thread looks at it, too */
@@ -435,6 +436,25 @@ static void test_a_single_check_without_answer(void **state)
     end();
 }
 
+/* A list of IPv4 addresses whose servers know no answer to long names. */
+static void test_ipv6_where_it_fails(void **state)
+{
+    (void)state;
+    begin(GOOD4 "*.0.0.0.0." ZONE " !servfail\n*.f.7.f.f.f.f.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
+                "0." ZONE " !servfail\n9.2.0.192." ZONE " A 127.0.0.2\n");
+    become(DNSLIST_GOOD);
+    expect("2001:db8::1", DNSLIST_NOT_ASKED);
+    expect("192.0.2.9", DNSLIST_LISTED);
+    expect_log("");
+    end();
+    /* One that says no at its test point is asked: it may be right. */
+    begin(GOOD4 "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2." ZONE
+                " A 127.0.0.4\n");
+    become(DNSLIST_GOOD);
+    expect("2001:db8::1", DNSLIST_LISTED);
+    end();
+}
+
 static void test_who_has_no_time_blames_nobody(void **state)
 {
     (void)state;
@@ -542,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_odd_answers_are_no_listings),
         cmocka_unit_test(test_failures_in_a_row),
         cmocka_unit_test(test_a_single_check_without_answer),
+        cmocka_unit_test(test_ipv6_where_it_fails),
         cmocka_unit_test(test_who_has_no_time_blames_nobody),
         cmocka_unit_test(test_forgetting),
         cmocka_unit_test(test_many_ask_a_bad_list),
