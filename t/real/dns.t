@@ -1,12 +1,11 @@
 #!/usr/bin/python3
 """The DNS engine against NSD: what a real name server sends, UDP and TCP."""
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import time
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from nsd import Nsd
 
 BUILD = os.environ["GATEHOUSE_BUILD"]
 LONG = " ".join('"%s"' % (chr(ord("a") + i) * 200) for i in range(4))
@@ -14,10 +13,6 @@ MANY = "".join("many A 203.0.113.%d\n" % i for i in range(1, 121))
 
 ZONES = {
     "example.test": """
-$ORIGIN example.test.
-$TTL 300
-@ SOA ns root 1 3600 600 86400 60
-@ NS ns
 ns A 127.0.0.1
 @ MX 20 b
 @ MX 10 a
@@ -43,10 +38,6 @@ loop A 127.0.0.1
 Upper PTR MAIL.example.test.
 %s""" % (LONG, MANY),
     "2.0.192.in-addr.arpa": """
-$ORIGIN 2.0.192.in-addr.arpa.
-$TTL 300
-@ SOA ns.example.test. root.example.test. 1 3600 600 86400 60
-@ NS ns.example.test.
 1 PTR mail.example.test.
 2 PTR mail.example.test.
 3 PTR gone.example.test.
@@ -57,10 +48,6 @@ $TTL 300
 6 PTR mail6.example.test.
 """,
     "8.b.d.0.1.0.0.2.ip6.arpa": """
-$ORIGIN 8.b.d.0.1.0.0.2.ip6.arpa.
-$TTL 300
-@ SOA ns.example.test. root.example.test. 1 3600 600 86400 60
-@ NS ns.example.test.
 5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0 PTR six.example.test.
 """,
 }
@@ -107,50 +94,6 @@ TESTS = [
 ]
 
 
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", 0))
-        with socket.socket() as tcp:
-            tcp.bind(("127.0.0.1", udp.getsockname()[1]))
-            return udp.getsockname()[1]
-
-
-def write_configuration(folder, port):
-    path = os.path.join(folder, "nsd.conf")
-    with open(path, "w", encoding="ascii") as conf:
-        conf.write("""server:
-    ip-address: 127.0.0.1@%d
-    username: ""
-    chroot: ""
-    database: ""
-    zonesdir: "%s"
-    pidfile: "%s/nsd.pid"
-    xfrdfile: "%s/xfrd.state"
-    zonelistfile: "%s/zone.list"
-    logfile: "%s/nsd.log"
-    server-count: 1
-remote-control:
-    control-enable: no
-""" % (port, folder, folder, folder, folder, folder))
-        for name, text in ZONES.items():
-            with open(os.path.join(folder, name), "w", encoding="ascii") as zone:
-                zone.write(text)
-            conf.write('zone:\n    name: "%s"\n    zonefile: "%s"\n' % (name, name))
-    return path
-
-
-def wait_for_server(nsd, port):
-    for _ in range(200):
-        if nsd.poll() is not None:
-            break
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return True
-        except OSError:
-            time.sleep(0.05)
-    return False
-
-
 def check_all(port):
     """Line by line, so that a question can find the answer of an earlier one."""
     questions = "".join(question + "\n" for question, _ in TESTS) + "a many.example.test\n"
@@ -175,22 +118,8 @@ def check_all(port):
 
 
 def main():
-    folder = tempfile.mkdtemp(prefix="gatehouse-nsd-")
-    port = free_port()
-    program = shutil.which("nsd", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    nsd = subprocess.Popen([program, "-d", "-c", write_configuration(folder, port)],
-                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL)
-    try:
-        if wait_for_server(nsd, port):
-            return check_all(port)
-        with open(os.path.join(folder, "nsd.log"), encoding="utf-8") as log:
-            print("Bail out! nsd does not start: " + log.read())
-        return 1
-    finally:
-        nsd.terminate()
-        nsd.wait()
-        shutil.rmtree(folder)
+    with Nsd(ZONES) as server:
+        return check_all(server.port)
 
 
 sys.exit(main())
