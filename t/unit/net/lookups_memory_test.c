@@ -1,0 +1,223 @@
+/*
+ * lookups_memory_test.c - what is asked about a client and a sender's domain,
+ * while memory runs out: "cannot tell" may come of it, but never a wrong answer.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+#include "lib/base/log.h"
+#include "lib/net/host.h"
+#include "lib/net/lookups.h"
+#include "lib/net/scores.h"
+#include "lib/net/sender.h"
+#include "t/unit/net/nameserver.h"
+#include "t/unit/tables/table_file.h"
+
+/* The DNS engine has a thread of its own, so these are atomic. */
+static int allocations_left = -1; /* -1: no limit */
+static bool once;                 /* there is memory again after one failure */
+
+static bool one_more(void)
+{
+    int left = __atomic_load_n(&allocations_left, __ATOMIC_RELAXED), then;
+    do {
+        then = left > 0 ? left - 1 : left == 0 && once ? -1 : left;
+    } while (!__atomic_compare_exchange_n(&allocations_left, &left, then, false, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+    return left != 0;
+}
+
+static void allow(int allocations)
+{
+    __atomic_store_n(&allocations_left, allocations, __ATOMIC_RELAXED);
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+    return one_more() ? __real_malloc(size) : NULL;
+}
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return one_more() ? __real_calloc(n, size) : NULL;
+}
+
+void *__real_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size)
+{
+    return one_more() ? __real_realloc(p, size) : NULL;
+}
+
+/* --- the scene ------------------------------------------------------------------------ */
+
+static const char script[] = "1.2.0.192.in-addr.arpa PTR mail.a.example\n"
+                             "mail.a.example A 192.0.2.1\n"
+                             "2.2.0.192.in-addr.arpa PTR mail.a.example\n"
+                             "1.2.0.192.score.example A 127.0.4.75\n"
+                             "1.2.0.192.owner.example TXT 64500\n"
+                             "2.0.0.127.bl.example A 127.0.0.2\n"
+                             "1.2.0.192.bl.example A 127.0.0.2\n"
+                             "a.example MX 10 mail.a.example\n";
+
+struct scene {
+    struct dns *dns;
+    struct dnslists *lists;
+    struct reputation reputation;
+    struct lookups lookups;
+};
+
+static bool begin(struct scene *scene, const struct dns_keys *keys)
+{
+    struct err err = {0};
+    memset(scene, 0, sizeof *scene);
+    assert_true(reputation_parse_source("dns:score.example", 1U << REPUTATION_FROM_DNS,
+                                        &scene->reputation.score, &err));
+    assert_true(reputation_parse_source("dns:owner.example", 1U << REPUTATION_FROM_DNS,
+                                        &scene->reputation.owner, &err));
+    assert_true(reputation_parse_map("127.0.4.0-100 -> -10..10", &scene->reputation.map, &err));
+    scene->reputation.timeout = MONO_SECONDS(30);
+    scene->dns = dns_new(keys, &err);
+    scene->lists = scene->dns != NULL ? dnslists_new(scene->dns) : NULL;
+    scene->lookups = (struct lookups){
+        .dns = scene->dns, .lists = scene->lists, .reputation = &scene->reputation};
+    return scene->lists != NULL;
+}
+
+static void end(struct scene *scene)
+{
+    dnslists_free(scene->lists);
+    dns_free(scene->dns);
+}
+
+static struct ip ip_of(const char *text)
+{
+    struct ip ip;
+    assert_true(ip_parse(slice_of(text), &ip));
+    return ip;
+}
+
+/* --- questions: is all known that there is to know? ------------------------------------- */
+
+static bool ask_lookups(struct scene *scene, const char *address, bool something)
+{
+    static const char *const zones[] = {"bl.example"};
+    struct lookups_wanted wanted = {.score = true, .owner = true, .zones = zones, .nzones = 1};
+    struct lookup_answer answer;
+    struct ip ip = ip_of(address);
+    enum lookup_outcome known = something ? LOOKUP_FOUND : LOOKUP_NONE;
+
+    lookups_ask(&scene->lookups, &ip, &wanted, mono_now() + MONO_SECONDS(30), &answer);
+    assert_true(answer.score == known || answer.score == LOOKUP_FAILED);
+    assert_true(answer.owner == known || answer.owner == LOOKUP_FAILED);
+    assert_true(something || !answer.listed[0]);
+    if (something && answer.score == known)
+        assert_true(answer.value > 4.9 && answer.value < 5.1);
+    if (something && answer.owner == known)
+        assert_int_equal(answer.owner_number, 64500);
+    return answer.score == known && answer.owner == known && answer.listed[0] == something;
+}
+
+static bool ask_host(struct scene *scene, const char *address, enum host_class class)
+{
+    struct host_answer answer;
+    struct ip ip = ip_of(address);
+
+    host_lookup(scene->dns, &ip, mono_now() + MONO_SECONDS(30), NULL, NULL, &answer);
+    assert_true(answer.class == class || answer.class == HOST_PTR_TEMPFAIL);
+    return answer.class == class;
+}
+
+static bool ask_sender(struct scene *scene, const char *domain, enum sender_class class)
+{
+    struct sender_question question = {.domain = domain, .deadline = mono_now() + MONO_SECONDS(30)};
+    enum sender_class answer = sender_lookup(scene->dns, &question);
+
+    assert_true(answer == class || answer == SENDER_UNRESOLVABLE);
+    return answer == class;
+}
+
+static bool ask_everything(struct scene *scene)
+{
+    bool known = ask_lookups(scene, "192.0.2.1", true);
+    known &= ask_lookups(scene, "192.0.2.2", false);
+    known &= ask_host(scene, "192.0.2.1", HOST_VERIFIED);
+    known &= ask_host(scene, "192.0.2.2", HOST_PTR_MISMATCH);
+    known &= ask_host(scene, "192.0.2.3", HOST_NO_PTR);
+    known &= ask_sender(scene, "a.example", SENDER_EXISTS);
+    known &= ask_sender(scene, "none.example", SENDER_NONEXISTENT);
+    return known;
+}
+
+static void test_questions(void **state)
+{
+    struct nameserver server;
+    (void)state;
+    nameserver_start(&server);
+    struct dns_keys keys = nameserver_keys(&server);
+    keys.timeout = 30000; /* a slow machine is no reason */
+    nameserver_script(&server, script);
+    for (int kind = 0; kind < 2; kind++) {
+        bool all_known = false;
+        once = kind == 1;
+        for (int allowed = 0; !all_known || allowed < 20; allowed++) {
+            struct scene scene;
+            assert_true(allowed < 2000);
+            allow(allowed);
+            bool made = begin(&scene, &keys);
+            all_known = made && ask_everything(&scene) &&
+                        __atomic_load_n(&allocations_left, __ATOMIC_RELAXED) > 0;
+            allow(-1);
+            end(&scene);
+        }
+    }
+    nameserver_stop(&server);
+}
+
+/* --- files ------------------------------------------------------------------------------ */
+
+static void test_score_file(void **state)
+{
+    static char text[20000];
+    struct table_file file;
+    struct ip ip = ip_of("10.0.0.7");
+    size_t n = 0;
+    bool loaded = false;
+    (void)state;
+    for (unsigned i = 0; i < 500; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "10.0.%u.0/24 -5\n2001:db8:%x::/48 2\n",
+                              i % 256, i);
+    once = true;
+    for (int allowed = 0; !loaded; allowed++) {
+        double score = 0;
+        assert_true(allowed < 1000);
+        table_file_new(&file, (struct slice){text, n});
+        allow(allowed);
+        struct scores *scores = scores_load(file.path, table_file_named(), &file.problems);
+        bool failed = __atomic_load_n(&allocations_left, __ATOMIC_RELAXED) < 0;
+        allow(-1);
+        assert_true(scores != NULL || file.problems.errors > 0 || file.problems.lost);
+        if (scores != NULL) {
+            assert_int_equal(scores_count(scores), 1000);
+            assert_true(scores_get(scores, &ip, &score) && score < -4.9 && score > -5.1);
+        }
+        loaded = scores != NULL && !failed;
+        scores_free(scores);
+        table_file_done(&file);
+    }
+}
+
+int main(void)
+{
+    log_set_level(LOG_AT_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_questions),
+        cmocka_unit_test(test_score_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
