@@ -24,6 +24,7 @@ struct command {
     int (*run)(const struct command *command, const char *conf, int argc, char **argv);
 };
 
+int command_callahead(const struct command *command, const char *conf, int argc, char **argv);
 int command_check(const struct command *command, const char *conf, int argc, char **argv);
 int command_config(const struct command *command, const char *conf, int argc, char **argv);
 int command_dnslist(const struct command *command, const char *conf, int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct command commands[] = {
      "        [--callahead valid|user_unknown|temporary|server_ill] [--offline] [--json]\n"
      "      | [--offline] - (one JSON object a line on standard input)",
      command_trace},
+    {"callahead", "[--listener L] [--json] ADDRESS | [--listener L] -", command_callahead},
     {"dnslist test", "[--json] ZONE IP | [ZONE] -", command_dnslist},
     {"maps", "--mta postfix --output DIR [--check] [--force] [--no-compile] [--compiler PATH]",
      command_maps},

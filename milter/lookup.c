@@ -115,16 +115,21 @@ static int ask_lines(struct run *run, size_t fixed)
 /* How many words it has, "-" not counted; SIZE_MAX: it is wrong. */
 static size_t read_arguments(struct run *run, int argc, char **argv)
 {
-    static const struct option known[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+    static const struct option known[] = {{"json", no_argument, NULL, 'j'},
+                                          {"listener", required_argument, NULL, 'l'},
+                                          {NULL, 0, NULL, 0}};
     const struct lookup *lookup = run->lookup;
     int option;
     size_t n = 0;
 
     optind = 0;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        if (option != 'j')
+        if (option == 'j')
+            run->json = true;
+        else if (option == 'l' && lookup->any_listener)
+            run->question.listener = optarg;
+        else
             return SIZE_MAX;
-        run->json = true;
     }
     for (; optind < argc && !run->batch; optind++) {
         run->batch = strcmp(argv[optind], "-") == 0;
@@ -135,6 +140,7 @@ static size_t read_arguments(struct run *run, int argc, char **argv)
         run->question.words[n++] = argv[optind];
     }
     run->json = run->json || run->batch;
+    run->question.json = run->json;
     bool enough = run->batch ? n < lookup->most : n >= lookup->least;
     return optind == argc && enough ? n : SIZE_MAX;
 }

@@ -19,12 +19,15 @@
 struct lookup_question {
     const struct snapshot *snapshot;
     const char *words[LOOKUP_WORDS_MAX]; /* NULL: not given */
+    const char *listener;                /* --listener; NULL: not given */
+    bool json;                           /* the answer is for a program */
     struct arena *arena;                 /* emptied before the next one */
     void *ctx;                           /* the look-up's */
 };
 
 struct lookup {
     size_t least, most; /* words of a question */
+    bool any_listener;  /* there is an option --listener */
     /* Fills form and returns COMMAND_YES or COMMAND_NO. COMMAND_USAGE: err says
      * why there is no answer; form is not used then. */
     int (*answer)(const struct lookup_question *question, struct form *form, struct err *err);

@@ -1,5 +1,6 @@
 /* Call-ahead profiles of a snapshot. */
 #include "lib/base/replytext.h"
+#include "lib/net/sock.h"
 #include "milter/plan.h"
 #include "milter/snapshot_parts.h"
 
@@ -21,9 +22,29 @@ static void check_reply(const struct conf_section *section, const char *key, con
         conf_error(problems, section, key, "%s", err.text);
 }
 
+/* It goes as it is into MAIL FROM. */
+static void check_mail_from(struct snapshot *snapshot, const struct conf_section *section,
+                            const char *text, struct problems *problems)
+{
+    struct mailaddr addr;
+    struct err err = {0};
+
+    if (!mailaddr_parse(slice_of(text), MAILADDR_STRICT, true, conf_arena(snapshot->conf), &addr,
+                        &err))
+        conf_error(problems, section, "mail_from", "%s; allowed: <> or user@example.com", err.text);
+    else if (addr.kind == MAILADDR_LOCAL || addr.utf8)
+        conf_error(problems, section, "mail_from", "\"%.100s\" %s; allowed: <> or user@example.com",
+                   text, addr.utf8 ? "is not ASCII" : "has no domain");
+}
+
 static void check_profile(struct snapshot *snapshot, const struct conf_section *section,
                           const struct callahead_keys *keys, struct problems *problems)
 {
+    struct err err = {0};
+
+    check_mail_from(snapshot, section, keys->mail_from, problems);
+    if (!sock_check_interface(keys->interface, &err))
+        conf_error(problems, section, "interface", "%s", err.text);
     check_reply(section, "failure_text", keys->failure_text, keys->failure_code, problems);
     check_reply(section, "temporary_text", keys->temporary_text, keys->temporary_code, problems);
     check_reply(section, "unknown_text", keys->unknown_text, keys->unknown_code, problems);

@@ -38,6 +38,12 @@ void gate_mail(const struct gate *gate, struct conn_facts *conn, struct mail_fac
 void gate_rcpt(const struct gate *gate, struct conn_facts *conn, struct mail_facts *mail,
                struct rcpt_facts *rcpt, struct verdict *verdict_out);
 
+/* The part of gate_rcpt() that says what an answer of call-ahead means for the
+ * recipient. Texts go into arena. */
+void gate_judge_callahead(const struct callahead_rules *rules,
+                          const struct callahead_answer *answer, struct arena *arena,
+                          struct verdict *verdict_out);
+
 /* received: bytes of the body, line ends as CR LF. */
 void gate_eom(const struct gate *gate, const struct conn_facts *conn, uint64_t received,
               struct verdict *verdict_out);

@@ -151,6 +151,16 @@ static void judge(struct stage *stage, const struct callahead_rules *rules,
         judge_failure(stage, rules, answer);
 }
 
+void gate_judge_callahead(const struct callahead_rules *rules,
+                          const struct callahead_answer *answer, struct arena *arena,
+                          struct verdict *verdict_out)
+{
+    struct gate gate = {.arena = arena};
+    struct stage stage = {.gate = &gate, .verdict = verdict_out};
+
+    judge(&stage, rules, answer);
+}
+
 /* What the log and trace tell about the question. Best effort: without memory
  * the line is shorter, the verdict the same. */
 static void note_answer(struct stage *stage, const struct callahead_answer *answer)

@@ -116,17 +116,6 @@ static bool recall(struct callahead_memory *memory, struct slice key,
     return true;
 }
 
-static mono_us life_of(const struct callahead_keys *keys, enum callahead_class class)
-{
-    int64_t longest = MONO_SECONDS(900) / 1000;
-    int64_t negative = keys->negative_cache_ttl;
-    if (class == CALLAHEAD_VALID)
-        return MONO_MS(keys->cache_ttl);
-    if (negative == 0)
-        negative = keys->cache_ttl < longest ? keys->cache_ttl : longest;
-    return MONO_MS(negative);
-}
-
 static void remember(const struct question *question, const struct callahead_answer *answer)
 {
     if (answer->class != CALLAHEAD_VALID && answer->class != CALLAHEAD_USER_UNKNOWN)
@@ -138,7 +127,7 @@ static void remember(const struct question *question, const struct callahead_ans
     memcpy(value.text, answer->text, sizeof value.text);
     cache_put(question->memory->cache, (struct slice){question->key, question->key_n}, &value,
               offsetof(struct remembered, text) + strlen(value.text) + 1,
-              now + life_of(question->profile.keys, answer->class), now);
+              now + MONO_MS(callahead_life(question->profile.keys, answer->class)), now);
 }
 
 /* --- a question ---------------------------------------------------------------------- */
@@ -549,6 +538,15 @@ void callahead_free(struct callahead *pool)
     pthread_mutex_destroy(&pool->lock);
     free(pool->hostname);
     free(pool);
+}
+
+void callahead_watch(struct callahead *pool,
+                     void (*watch)(enum callahead_event event, const char *server,
+                                   struct slice bytes, void *arg),
+                     void *arg)
+{
+    pool->watch = watch;
+    pool->watch_arg = arg;
 }
 
 void callahead_get_stats(struct callahead *pool, struct callahead_stats *stats_out)

@@ -94,6 +94,22 @@ void callahead_ask(struct callahead *pool, const struct callahead_profile *profi
                    mono_us deadline, void (*about_to_wait)(void *arg), void *arg,
                    struct callahead_answer *answer_out);
 
+/* --- watching ------------------------------------------------------------- */
+enum callahead_event {
+    CALLAHEAD_EVENT_SENT,     /* bytes */
+    CALLAHEAD_EVENT_RECEIVED, /* bytes */
+    CALLAHEAD_EVENT_NOTE      /* our words: "connecting", "TLS", "closed by the server" */
+};
+/* Tell of every dialogue, byte by byte; for gatehousectl. Before the first
+ * question. watch is called in the threads of connections, and holds them up. */
+void callahead_watch(struct callahead *pool,
+                     void (*watch)(enum callahead_event event, const char *server,
+                                   struct slice bytes, void *arg),
+                     void *arg);
+
+/* Milliseconds for which such an answer is remembered; 0: it is not. */
+int64_t callahead_life(const struct callahead_keys *keys, enum callahead_class class);
+
 /* --- what is remembered --------------------------------------------------- */
 enum callahead_flush {
     CALLAHEAD_FLUSH_ADDRESS, /* text: a recipient, canonical and in lower case (mailaddr.h: key) */

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define NEGATIVE_LIFE_MAX 900000 /* ms, where the configuration gives none */
+
 static struct callahead_memory *first_memory(struct callahead *pool)
 {
     return atomic_load_explicit(&pool->memories, memory_order_acquire);
@@ -16,6 +18,27 @@ static struct slice recipient_of(struct slice key)
     const char *nul = memchr(key.p, '\0', key.n);
     return nul ? (struct slice){nul + 1, key.n - (size_t)(nul + 1 - key.p)}
                : (struct slice){key.p + key.n, 0};
+}
+
+int64_t callahead_life(const struct callahead_keys *keys, enum callahead_class class)
+{
+    int64_t negative = keys->negative_cache_ttl, positive = keys->cache_ttl;
+
+    switch (class) {
+    case CALLAHEAD_VALID:
+        return positive;
+    case CALLAHEAD_USER_UNKNOWN:
+        if (negative > 0)
+            return negative;
+        return positive < NEGATIVE_LIFE_MAX ? positive : NEGATIVE_LIFE_MAX;
+    case CALLAHEAD_MAILBOX_FULL:
+    case CALLAHEAD_POLICY:
+    case CALLAHEAD_GREYLISTED:
+    case CALLAHEAD_TEMPORARY:
+    case CALLAHEAD_SERVER_ILL:
+        return 0;
+    }
+    return 0;
 }
 
 struct flush {

@@ -33,10 +33,17 @@ struct conn {
 
 /* --- moving bytes -------------------------------------------------------------------- */
 
+static void tell(const struct conn *conn, enum callahead_event event, struct slice bytes)
+{
+    if (conn->pool->watch && bytes.n > 0)
+        conn->pool->watch(event, conn->server->text, bytes, conn->pool->watch_arg);
+}
+
 static void give_up(struct conn *conn, const struct err *err, bool cut_off)
 {
     conn->timed_out = err->kind == ERR_TIMEOUT;
     conn->stopped = err->kind == ERR_SYSTEM && err->sys == ECANCELED;
+    tell(conn, CALLAHEAD_EVENT_NOTE, slice_of(err->text));
     dialog_give_up(conn->dialog, cut_off, conn->stopped ? "call-ahead is ending" : err->text);
 }
 
@@ -44,6 +51,7 @@ static void give_up(struct conn *conn, const struct err *err, bool cut_off)
 static void on_close(struct conn *conn)
 {
     conn->closed = true;
+    tell(conn, CALLAHEAD_EVENT_NOTE, slice_of("closed by the server"));
     dialog_input(conn->dialog, NULL, 0);
 }
 
@@ -65,6 +73,7 @@ static bool send_output(struct conn *conn, mono_us deadline)
 {
     struct err err = {0};
     struct slice out = dialog_output(conn->dialog);
+    tell(conn, CALLAHEAD_EVENT_SENT, out);
     if (out.n > 0 && !sock_write(conn->sock, out.p, out.n, deadline, &err)) {
         lost(conn, &err);
         return false;
@@ -75,6 +84,7 @@ static bool send_output(struct conn *conn, mono_us deadline)
 
 static void on_bytes(struct conn *conn, size_t n)
 {
+    tell(conn, CALLAHEAD_EVENT_RECEIVED, (struct slice){conn->bytes, n});
     if (n == 0)
         on_close(conn);
     else
@@ -89,6 +99,8 @@ static void start_tls(struct conn *conn, mono_us deadline)
         err_set(&err, ERR_TLS, "no TLS settings");
     else if (sock_start_tls(conn->sock, link->tls_client, link->name, link->verify, deadline, &err))
         dialog_tls_started(conn->dialog);
+    if (err.kind == ERR_NONE)
+        tell(conn, CALLAHEAD_EVENT_NOTE, slice_of("TLS"));
     if (err.kind != ERR_NONE)
         give_up(conn, &err, false);
     /* A reset in the handshake is as bad as a wrong word in it. */
@@ -181,6 +193,7 @@ static void say_quit(struct conn *conn)
 {
     dialog_quit(conn->dialog);
     struct slice out = dialog_output(conn->dialog);
+    tell(conn, CALLAHEAD_EVENT_SENT, out);
     sock_write_some(conn->sock, out.p, out.n);
 }
 
@@ -233,6 +246,7 @@ static bool open_conn(struct conn *conn)
     if (deadline == 0)
         return false;
     snprintf(failure.server, sizeof failure.server, "%s", server->text);
+    tell(conn, CALLAHEAD_EVENT_NOTE, slice_of("connecting"));
     conn->sock = sock_connect(&server->link.ip, server->link.port, server->link.interface,
                               conn->pool->stop_fd, deadline, &err);
     if (conn->sock)
@@ -246,6 +260,8 @@ static bool open_conn(struct conn *conn)
         answer_of(conn, dialog_failure(conn->dialog), &failure);
     else
         snprintf(failure.text, sizeof failure.text, "%s", conn->sock ? "out of memory" : err.text);
+    if (!conn->dialog)
+        tell(conn, CALLAHEAD_EVENT_NOTE, slice_of(failure.text));
     conn->stopped = conn->stopped || (err.kind == ERR_SYSTEM && err.sys == ECANCELED);
     on_open_failure(conn, &failure);
     return false;

@@ -138,6 +138,9 @@ struct callahead {
     char *hostname; /* owned */
     int stop_fd;    /* an eventfd; readable: everything ends */
     struct hash_seed seed;
+    /* Who watches the dialogues; NULL: nobody. Set before the first question. */
+    void (*watch)(enum callahead_event event, const char *server, struct slice bytes, void *arg);
+    void *watch_arg;
     _Atomic(struct callahead_memory *) memories; /* grows only */
     atomic_uint_fast64_t asked, cached, joined, valid, unknown, failed;
 

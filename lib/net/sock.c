@@ -2,6 +2,7 @@
 #include "lib/net/sock.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -75,6 +76,27 @@ static bool bind_interface(int fd, const struct ip *to, const char *interface, s
     if (ip_parse(slice_of(interface), &from))
         return bind_address(fd, to, &from, err);
     return bind_device(fd, interface, err);
+}
+
+bool sock_check_interface(const char *interface, struct err *err)
+{
+    struct ip from;
+    if (interface[0] == '\0' || strcmp(interface, "auto") == 0)
+        return true;
+    if (!ip_parse(slice_of(interface), &from))
+        return if_nametoindex(interface) != 0 ||
+               err_set(err, ERR_RANGE,
+                       "\"%.64s\" is no address and no device of this host; allowed: auto, a local "
+                       "address or a device",
+                       interface);
+    int fd = socket(ip_is_v4(&from) ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool good = fd >= 0 && bind_address(fd, &from, &from, err);
+    int sys = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    return good || err_set(err, ERR_RANGE,
+                           "cannot connect from %s: %s; allowed: auto, a local address or a device",
+                           interface, strerror(sys));
 }
 
 static bool finish_connect(const struct sock *sock, mono_us deadline, struct err *err)

@@ -24,6 +24,9 @@ struct tls_client; /* tls.h */
  * of that kind) or ERR_MEMORY. */
 struct sock *sock_connect(const struct ip *ip, uint16_t port, const char *interface, int stop_fd,
                           mono_us deadline, struct err *err);
+/* Could a connection begin there: is it an address or a device of this host? Asks
+ * the system, blocks on nothing. */
+NODISCARD bool sock_check_interface(const char *interface, struct err *err);
 void sock_close(struct sock *sock); /* takes NULL; never blocks */
 
 /* At least one byte: its count. 0: the peer closed. -1: err, of kind
