@@ -4,11 +4,12 @@
     with smtpserver.Server(rcpt=[["^bad", "550 5.1.1 no"]]) as server:
         ... server.port, server.stats() ...
 
-or as a program for tests in C: `smtpserver.py [JSON]` writes its port as a line, then answers the
-lines of its standard input: `stats` with one line `connections=1 open=0 ...`, `asked ADDRESS` with
-how often it was, `set JSON` (new settings for the connections to come) and `forget` (all counts to
-zero) with `ok`. It ends with its input. `smtpserver.py --certificate FOLDER NAME ADDRESS` makes a
-certificate instead.
+or as a program for tests in C: `smtpserver.py [JSON...]` runs a server for each, writes their ports
+as a line, then answers the lines of its standard input: `stats` with one line `connections=1 open=0
+...`, `asked ADDRESS` with how often it was, `said LINE` with how often that command came, `set JSON`
+(new settings for the connections to come), `open` (the gate) and `forget` (all counts to zero) with
+`ok`. `@1 ` before it: to the second server. It ends with its input. `smtpserver.py --certificate
+FOLDER NAME ADDRESS` makes a certificate instead.
 
 Settings, all optional:
 
@@ -17,7 +18,8 @@ Settings, all optional:
     rcpt_default    the reply where none matches ("250 2.1.5 Ok")
     pipelining, smtputf8   are they offered? (true, true)
     tls             {"cert": FILE, "key": FILE}: STARTTLS is offered; with "client": FILE only to
-                    clients with a certificate of that authority
+                    clients with a certificate of that authority; with "alert": NUMBER that TLS
+                    alert is the answer to a ClientHello, with "garbage" no TLS is
     latency         seconds before each reply, the greeting included
     serial          false: on the wire, replies overlap; true: in the server, one after another
     max_rcpts       accepted recipients of a transaction, then 452 4.5.3
@@ -28,6 +30,7 @@ Settings, all optional:
 REPLY: lines separated by \\n, the codes' dashes as written; or with actions before it:
 
     delay:SECONDS:REPLY     later
+    gate:REPLY              once the gate is open
     drip:SECONDS:REPLY      one byte at a time
     twice:REPLY             two replies at once
     surplus:SECONDS:REPLY   a second one later
@@ -55,7 +58,7 @@ DEFAULTS = {
     "lose_pipelined": False,
 }
 COUNTS = ("connections", "open", "most_open", "commands", "mail", "rcpt", "rset", "quit", "tls",
-          "batches", "cut")
+          "batches", "cut", "sent")
 
 
 def make_certificate(folder, name="mx.test", address="127.0.0.1"):
@@ -89,14 +92,12 @@ class Session:
 
     # --- replies ----------------------------------------------------------------
     async def send(self, data, pause=0):
-        if not pause:
-            self.writer.write(data)
-            await self.writer.drain()
-            return
-        for i in range(len(data)):
-            self.writer.write(data[i:i + 1])
+        step = 1 if pause else len(data)
+        for i in range(0, len(data), step):
+            self.writer.write(data[i:i + step])
             await self.writer.drain()
             await asyncio.sleep(pause)
+        self.count("sent")
 
     async def perform(self, reply, pause=0):
         action, _, rest = reply.partition(":")
@@ -112,6 +113,10 @@ class Session:
         elif action == "delay":
             seconds, _, rest = rest.partition(":")
             await asyncio.sleep(float(seconds))
+            await self.perform(rest)
+        elif action == "gate":
+            while not self.server.gate.is_set():
+                await asyncio.sleep(0.01)
             await self.perform(rest)
         elif action == "drip":
             seconds, _, rest = rest.partition(":")
@@ -195,7 +200,7 @@ class Session:
             if self.settings["max_rcpts"] and self.accepted >= self.settings["max_rcpts"]:
                 return "452 4.5.3 Too many recipients"
             self.accepted += 1
-        elif reply[0] in "45":
+        elif reply.startswith(("4", "5")):
             self.refused += 1
             if self.settings["max_errors"] and self.refused > self.settings["max_errors"]:
                 self.count("cut")
@@ -203,14 +208,29 @@ class Session:
         return reply
 
     async def start_tls(self):
+        # What the client says next is not for this reader.
+        self.writer.transport.pause_reading()
         await self.reply(self.settings["starttls"])
         await self.due.join()
-        if "220" in self.settings["starttls"] and not self.writer.is_closing():
+        if "220" not in self.settings["starttls"] or self.writer.is_closing():
+            self.writer.transport.resume_reading()
+        elif {"alert", "garbage"} & set(self.settings["tls"]):
+            self.writer.transport.resume_reading()
+            await self.refuse_tls()
+        else:
             await self.writer.start_tls(self.server.tls_context())
             self.buffer = b""
             self.count("tls")
 
+    async def refuse_tls(self):
+        """In the middle of the handshake."""
+        await self.reader.read(65536)
+        alert = bytes([21, 3, 3, 0, 2, 2, self.settings["tls"].get("alert", 0)])
+        await self.send(alert if "alert" in self.settings["tls"] else b"250 2.0.0 Ok\r\n" * 10)
+        raise Hangup
+
     async def command(self, line):
+        self.server.lines[line] = self.server.lines.get(line, 0) + 1
         verb = line.split(" ")[0].upper().split(":")[0]
         self.count("commands")
         if verb in ("EHLO", "LHLO"):
@@ -224,10 +244,8 @@ class Session:
             if verb != "HELO":
                 self.count(verb.lower())
             self.accepted = 0
-            await self.reply(self.settings[verb.lower()])
-            if verb == "QUIT":
-                await self.due.join()
-                raise Hangup
+            text = self.settings[verb.lower()]
+            await self.reply("then-close:" + text if verb == "QUIT" else text)
         else:
             await self.reply("502 5.5.2 what?")
 
@@ -258,6 +276,7 @@ class Server:
 
     def __init__(self, host="127.0.0.1", port=0, **settings):
         self.host, self.port = host, port
+        self.gate = threading.Event()
         self.forget()
         self.change(settings)
         self.loop = asyncio.new_event_loop()
@@ -268,7 +287,7 @@ class Server:
         kept = getattr(self, "counts", {}).get("open", 0)
         self.counts = dict.fromkeys(COUNTS, 0)
         self.counts["open"] = self.counts["most_open"] = kept
-        self.recipients = {}
+        self.recipients, self.lines = {}, {}
 
     def change(self, settings):
         unknown = set(settings) - set(DEFAULTS)
@@ -330,21 +349,30 @@ def main():
     if sys.argv[1:2] == ["--certificate"]:
         make_certificate(*sys.argv[2:])
         return
-    server = Server(**json.loads(sys.argv[1] if len(sys.argv) > 1 else "{}")).start()
-    print(server.port, flush=True)
+    servers = [Server(**json.loads(settings)).start() for settings in sys.argv[1:] or ["{}"]]
+    print(*(server.port for server in servers), flush=True)
     for line in sys.stdin:
         word, _, rest = line.strip().partition(" ")
+        server = servers[0]
+        if word.startswith("@"):
+            server = servers[int(word[1:])]
+            word, _, rest = rest.partition(" ")
         if word == "stats":
             print(" ".join("%s=%d" % item for item in server.stats().items()), flush=True)
         elif word == "asked":
             print(server.recipients.get(rest, 0), flush=True)
+        elif word == "said":
+            print(server.lines.get(rest, 0), flush=True)
         else:
             if word == "set":
                 server.change(json.loads(rest))
+            elif word == "open":
+                server.gate.set()
             elif word == "forget":
                 server.forget()
             print("ok", flush=True)
-    server.stop()
+    for server in servers:
+        server.stop()
 
 
 if __name__ == "__main__":

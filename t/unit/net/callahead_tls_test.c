@@ -65,7 +65,7 @@ static struct tls_client *tls_make(const struct tls_keys *keys)
 struct meeting {
     const char *what;
     const char *folder;   /* of the server's certificate; NULL: no TLS */
-    const char *settings; /* more of the server */
+    const char *settings; /* more of the server, of its TLS where it begins with a comma */
     enum callahead_tls tls;
     bool verify, know; /* the server's certificate is trusted */
     const char *name;  /* of the server, if not its address */
@@ -89,6 +89,21 @@ static const struct meeting meetings[] = {
      false},
     {"may, garbage", right, "\"starttls\": \"raw:220 go\\\\r\\\\n\\\\x00\\\\x01garbage\"", MAY,
      false, false, NULL, CALLAHEAD_SERVER_ILL, CALLAHEAD_AT_STARTTLS, false},
+    {"may, an alert in the handshake", right, ", \"alert\": 40", MAY, false, false, NULL, YES,
+     false},
+    {"may, no TLS after all", right, ", \"garbage\": true", MAY, false, false, NULL, YES, false},
+    {"may and verify, an alert in the handshake", right, ", \"alert\": 40", MAY, true, true, NULL,
+     NO, false},
+    {"require, an alert in the handshake", right, ", \"alert\": 40", REQUIRE, false, false, NULL,
+     NO, false},
+    {"require, an alert that is none", right, ", \"alert\": 255", REQUIRE, false, false, NULL, NO,
+     false},
+    {"require, no TLS after all", right, ", \"garbage\": true", REQUIRE, false, false, NULL, NO,
+     false},
+    {"require, closed in the handshake", right, "\"starttls\": \"then-close:220 go\"", REQUIRE,
+     false, false, NULL, NO, false},
+    {"require, two answers to STARTTLS", right, "\"starttls\": \"twice:220 go\"", REQUIRE, false,
+     false, NULL, NO, false},
     {"may and verify, a stranger's certificate", wrong, "", MAY, true, true, NULL, NO, false},
     {"may and verify, broken", right, "\"starttls\": \"then-close:220 go\"", MAY, true, true, NULL,
      NO, false},
@@ -109,10 +124,12 @@ static const struct meeting meetings[] = {
 
 static void server_settings(const struct meeting *meeting, char *settings, size_t room)
 {
+    bool of_tls = meeting->settings[0] == ',';
     if (meeting->folder)
-        snprintf(settings, room, "{\"tls\": {\"cert\": \"%s\", \"key\": \"%s\"}%s%s}",
+        snprintf(settings, room, "{\"tls\": {\"cert\": \"%s\", \"key\": \"%s\"%s}%s%s}",
                  in(meeting->folder, "cert.pem"), in(meeting->folder, "key.pem"),
-                 meeting->settings[0] ? ", " : "", meeting->settings);
+                 of_tls ? meeting->settings : "", of_tls || !meeting->settings[0] ? "" : ", ",
+                 of_tls ? "" : meeting->settings);
     else
         snprintf(settings, room, "{%s}", meeting->settings);
 }
@@ -130,7 +147,6 @@ static void meet(const struct meeting *meeting)
     client.profile.tls = tls_make(&keys);
     client.keys.tls = (int)meeting->tls;
     client.keys.verify = meeting->verify;
-    client.keys.timeout = 3000;
     if (meeting->name)
         client.hosts[0].host = meeting->name;
     for (int i = 0; i < 2; i++) {
@@ -142,6 +158,8 @@ static void meet(const struct meeting *meeting)
     }
     if ((peer_count(&peer, "tls") > 0) != meeting->encrypted)
         fail_msg("%s: tls=%u", meeting->what, peer_count(&peer, "tls"));
+    if (meeting->class != CALLAHEAD_VALID)
+        peer_await(&peer, "open", 0);
     if (meeting->class != CALLAHEAD_VALID)
         assert_int_equal(peer_count(&peer, "rcpt"), 0);
     client_done(&client);

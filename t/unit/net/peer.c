@@ -21,11 +21,14 @@ static const char *script(void)
     return path;
 }
 
-static void exec_server(const char *settings, int in, int out)
+static void exec_servers(const char *const *settings, size_t n, int in, int out)
 {
+    static const char *args[PEERS_MAX + 4] = {"python3", "-B"};
+    args[2] = script();
+    memcpy(args + 3, settings, n * sizeof *settings);
     dup2(in, 0);
     dup2(out, 1);
-    execl(PYTHON, "python3", "-B", script(), settings, (char *)NULL);
+    execv(PYTHON, (char *const *)(uintptr_t)args);
     _exit(127);
 }
 
@@ -56,25 +59,43 @@ static unsigned to_number(const char *text)
     return (unsigned)number;
 }
 
-void peer_start(struct peer *peer, const char *settings)
+static pid_t fork_servers(const char *const *settings, size_t n, FILE **to, FILE **from)
 {
     int in[2], out[2];
-    char line[100];
     /* CLOEXEC: a later server must not hold the earlier one's input open. */
     assert_int_equal(pipe2(in, O_CLOEXEC), 0);
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    peer->pid = fork();
-    assert_true(peer->pid >= 0);
-    if (peer->pid == 0)
-        exec_server(settings, in[0], out[1]);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        exec_servers(settings, n, in[0], out[1]);
     close(in[0]);
     close(out[1]);
-    peer->to = fdopen(in[1], "w");
-    peer->from = fdopen(out[0], "r");
-    assert_non_null(peer->to);
-    assert_non_null(peer->from);
-    read_line(peer, line, sizeof line);
-    peer->port = (uint16_t)to_number(line);
+    *to = fdopen(in[1], "w");
+    *from = fdopen(out[0], "r");
+    assert_non_null(*to);
+    assert_non_null(*from);
+    return pid;
+}
+
+void peer_start_all(struct peer *peers, const char *const *settings, size_t n)
+{
+    FILE *to = NULL, *from = NULL;
+    char line[PEERS_MAX * 6 + 2];
+    assert_in_range(n, 1, PEERS_MAX);
+    pid_t pid = fork_servers(settings, n, &to, &from);
+    assert_non_null(fgets(line, sizeof line, from));
+    const char *at = line;
+    for (size_t i = 0; i < n; i++) {
+        peers[i] = (struct peer){.pid = pid, .to = to, .from = from, .number = (unsigned)i};
+        peers[i].port = (uint16_t)to_number(at);
+        at += strcspn(at, " \n") + 1;
+    }
+}
+
+void peer_start(struct peer *peer, const char *settings)
+{
+    peer_start_all(peer, &settings, 1);
 }
 
 void peer_stop(struct peer *peer)
@@ -86,7 +107,7 @@ void peer_stop(struct peer *peer)
 
 static void talk(struct peer *peer, const char *word, const char *rest, char *line, size_t room)
 {
-    fprintf(peer->to, "%s %s\n", word, rest);
+    fprintf(peer->to, "@%u %s %s\n", peer->number, word, rest);
     fflush(peer->to);
     read_line(peer, line, room);
 }
@@ -102,6 +123,13 @@ void peer_forget(struct peer *peer)
 {
     char line[100];
     talk(peer, "forget", "", line, sizeof line);
+    assert_string_equal(line, "ok");
+}
+
+void peer_open(struct peer *peer)
+{
+    char line[100];
+    talk(peer, "open", "", line, sizeof line);
     assert_string_equal(line, "ok");
 }
 
@@ -121,6 +149,24 @@ unsigned peer_asked(struct peer *peer, const char *address)
     char line[100];
     talk(peer, "asked", address, line, sizeof line);
     return to_number(line);
+}
+
+unsigned peer_said(struct peer *peer, const char *command)
+{
+    char line[100];
+    talk(peer, "said", command, line, sizeof line);
+    return to_number(line);
+}
+
+void peer_await(struct peer *peer, const char *name, unsigned count)
+{
+    mono_us began = mono_now();
+    unsigned now = 0;
+    while ((now = peer_count(peer, name)) != count) {
+        if (mono_now() - began > PATIENCE)
+            fail_msg("%s=%u at the server, not %u", name, now, count);
+        pause_ms(10);
+    }
 }
 
 /* --- the client ------------------------------------------------------------------ */
@@ -178,7 +224,7 @@ struct callahead_answer client_ask(struct client *client, const char *address, i
 
 struct callahead_answer client_asks(struct client *client, const char *address)
 {
-    return client_ask(client, address, 10000);
+    return client_ask(client, address, 60000);
 }
 
 void client_expect(struct client *client, const char *address, enum callahead_class class, int code)
@@ -216,7 +262,7 @@ void client_ask_many(struct client *client, size_t n, const char *name)
     for (size_t i = 0; i < n; i++) {
         char address[64];
         snprintf(address, sizeof address, "%s%zu@example.com", name, i);
-        asker_start(&askers[i], client, address, 10000);
+        asker_start(&askers[i], client, address, 60000);
     }
     for (size_t i = 0; i < n; i++) {
         asker_join(&askers[i]);

@@ -18,18 +18,26 @@
 #include "lib/net/callahead.h"
 #include "lib/net/tls.h"
 
+#define PEERS_MAX 100
+#define PATIENCE MONO_SECONDS(60) /* for what takes a moment on an idle machine */
+
 struct peer {
     pid_t pid;
     FILE *to, *from;
+    unsigned number; /* several in one process */
     uint16_t port;
 };
 
 void peer_start(struct peer *peer, const char *settings);
-void peer_stop(struct peer *peer);
+void peer_start_all(struct peer *peers, const char *const *settings, size_t n);
+void peer_stop(struct peer *peer); /* of those started together: any one, it ends all */
 void peer_set(struct peer *peer, const char *settings); /* for connections to come */
+void peer_open(struct peer *peer);                      /* the gate */
 void peer_forget(struct peer *peer);
 unsigned peer_count(struct peer *peer, const char *name); /* "connections", "rcpt", ... */
 unsigned peer_asked(struct peer *peer, const char *address);
+unsigned peer_said(struct peer *peer, const char *command);
+void peer_await(struct peer *peer, const char *name, unsigned count); /* as peer_count() */
 
 /* cert.pem and key.pem in an existing folder, self-signed. */
 void peer_certificate(const char *folder, const char *name, const char *address);
@@ -52,7 +60,7 @@ void client_done(struct client *client);
 
 /* Any thread. ms: deadline from now. */
 struct callahead_answer client_ask(struct client *client, const char *address, int ms);
-struct callahead_answer client_asks(struct client *client, const char *address); /* 10 s */
+struct callahead_answer client_asks(struct client *client, const char *address); /* a minute */
 /* Asks and requires that class, stage and code. */
 void client_expect(struct client *client, const char *address, enum callahead_class class,
                    int code);
