@@ -40,14 +40,16 @@ static const char *macro(SMFICTX *ctx, char *name)
 static char macro_daemon_name[] = "{daemon_name}", macro_daemon_addr[] = "{daemon_addr}",
             macro_if_addr[] = "{if_addr}", macro_daemon_port[] = "{daemon_port}",
             macro_client_name[] = "{client_name}", macro_client_resolve[] = "{client_resolve}",
-            macro_tls_version[] = "{tls_version}", macro_auth[] = "{auth_authen}",
-            macro_queue_id[] = "i";
+            macro_tls_version[] = "{tls_version}", macro_verify[] = "{verify}",
+            macro_cert_subject[] = "{cert_subject}", macro_cert_issuer[] = "{cert_issuer}",
+            macro_auth[] = "{auth_authen}", macro_queue_id[] = "i";
 
 /* What each stage needs; the list replaces the MTA's own, so that
  * administrators need no milter_*_macros settings. */
 static char connect_macros[] = "j v {daemon_name} {daemon_addr} {daemon_port} {if_addr} "
                                "{client_addr} {client_name} {client_resolve}";
-static char mail_macros[] = "i {auth_type} {auth_authen} {tls_version}";
+static char mail_macros[] = "i {auth_type} {auth_authen} {tls_version} {verify} {cert_subject} "
+                            "{cert_issuer}";
 static char rcpt_macros[] = "i";
 static char eom_macros[] = "i";
 
@@ -58,12 +60,12 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
                              unsigned long *actions_out, unsigned long *steps_out,
                              unsigned long *out2, unsigned long *out3)
 {
-    const unsigned long not_needed =
-        SMFIP_NOHELO | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NODATA | SMFIP_NOUNKNOWN | SMFIP_NR_BODY;
+    const unsigned long not_needed = SMFIP_NOHELO | SMFIP_NOEOH | SMFIP_NODATA | SMFIP_NOUNKNOWN;
+    bool headers = session_reads_headers(house);
     (void)unused2;
     (void)unused3;
-    *actions_out = actions & SMFIF_SETSYMLIST;
-    *steps_out = steps & not_needed;
+    *actions_out = actions & (SMFIF_SETSYMLIST | (headers ? SMFIF_ADDHDRS | SMFIF_CHGHDRS : 0UL));
+    *steps_out = steps & (not_needed | SMFIP_NR_BODY | (headers ? SMFIP_NR_HDR : SMFIP_NOHDRS));
     *out2 = 0;
     *out3 = 0;
     if ((actions & SMFIF_SETSYMLIST) != 0) {
@@ -110,6 +112,9 @@ static sfsistat serve_mail(SMFICTX *ctx, struct session *session, char **argv)
         .arguments = (const char *const *)argv + 1,
         .tls_version = macro(ctx, macro_tls_version),
         .auth_user = macro(ctx, macro_auth),
+        .verify = macro(ctx, macro_verify),
+        .cert_subject = macro(ctx, macro_cert_subject),
+        .cert_issuer = macro(ctx, macro_cert_issuer),
         .queue_id = macro(ctx, macro_queue_id),
     };
 
@@ -124,10 +129,35 @@ static sfsistat serve_rcpt(SMFICTX *ctx, struct session *session, char **argv)
     return speak(ctx, session, &verdict);
 }
 
+/* From the last one on: with each the MTA may count those after it anew. */
+static bool take_out_forged(SMFICTX *ctx, const struct session_mark *mark)
+{
+    char *name = (char *)(uintptr_t)mark->name; /* libmilter takes no const, and copies */
+
+    for (uint64_t i = mark->forged; i > 0; i--)
+        if (smfi_chgheader(ctx, name, (int)i, NULL) != MI_SUCCESS)
+            return false;
+    return true;
+}
+
+static bool put_mark(SMFICTX *ctx, const struct session_mark *mark)
+{
+    char *name = (char *)(uintptr_t)mark->name, *value = (char *)(uintptr_t)mark->value;
+
+    if (take_out_forged(ctx, mark) && smfi_insheader(ctx, 0, name, value) == MI_SUCCESS)
+        return true;
+    log_note(LOG_AT_ERROR, "header", "the MTA does not let the field %s be set", mark->name);
+    return false;
+}
+
 static sfsistat serve_eom(SMFICTX *ctx, struct session *session)
 {
     struct verdict verdict;
-    session_eom(session, macro(ctx, macro_queue_id), &verdict);
+    struct session_mark mark;
+
+    session_eom(session, macro(ctx, macro_queue_id), &mark, &verdict);
+    if (mark.name != NULL && !put_mark(ctx, &mark))
+        verdict_set(&verdict, REASON_INTERNAL);
     return speak(ctx, session, &verdict);
 }
 
@@ -172,13 +202,23 @@ static sfsistat on_rcpt(SMFICTX *ctx, char **argv)
     return leave(serve_rcpt(ctx, session, argv));
 }
 
+/* Where an MTA waits for an answer to each of these two, libmilter gives it. */
+static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
+{
+    struct session *session = smfi_getpriv(ctx);
+    (void)value;
+    if (session != NULL)
+        session_header(session, name);
+    return SMFIS_NOREPLY;
+}
+
 static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t size)
 {
     struct session *session = smfi_getpriv(ctx);
     (void)bytes;
     if (session != NULL)
         session_body(session, size);
-    return SMFIS_CONTINUE;
+    return SMFIS_NOREPLY;
 }
 
 static sfsistat on_eom(SMFICTX *ctx)
@@ -209,10 +249,11 @@ bool filter_open(struct house *shared, const char *socket, unsigned mode, struct
     struct smfiDesc description = {
         .xxfi_name = filter_name,
         .xxfi_version = SMFI_VERSION,
-        .xxfi_flags = SMFIF_NONE,
+        .xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS,
         .xxfi_connect = on_connect,
         .xxfi_envfrom = on_mail,
         .xxfi_envrcpt = on_rcpt,
+        .xxfi_header = on_header,
         .xxfi_body = on_body,
         .xxfi_eom = on_eom,
         .xxfi_close = on_close,

@@ -4,6 +4,7 @@
 
 #include "lib/base/log.h"
 #include "lib/gate/journal.h"
+#include "lib/gate/mark.h"
 #include "lib/gate/stage.h"
 #include "milter/tally.h"
 
@@ -21,7 +22,6 @@ struct session {
     struct mail_facts mail;
     bool in_message; /* MAIL was let through */
     uint64_t rid;    /* next recipient of the message */
-    uint64_t received;
     struct journal_totals totals;
     mono_us opened;
 };
@@ -161,6 +161,14 @@ static void note_size(struct mail_facts *mail, const char *const *arguments)
     }
 }
 
+/* Has the MTA found the client's certificate good? */
+static bool is_certified(const struct session_mail_told *told)
+{
+    if (told->verify != NULL)
+        return strcmp(told->verify, "OK") == 0;
+    return told->cert_subject != NULL || told->cert_issuer != NULL;
+}
+
 /* STARTTLS and AUTH may have come since connect; the MTA tells with MAIL. */
 static void note_client(struct session *session, const struct session_mail_told *told)
 {
@@ -169,6 +177,7 @@ static void note_client(struct session *session, const struct session_mail_told 
     if (or_empty(told->helo)[0] != '\0' && conn->helo[0] == '\0')
         conn->helo = keep(session->arena, told->helo);
     conn->tls = or_empty(told->tls_version)[0] != '\0';
+    conn->certificate = conn->tls && is_certified(told);
     if (conn->auth == NULL && or_empty(told->auth_user)[0] != '\0')
         conn->auth = arena_dup(session->arena, told->auth_user);
 }
@@ -183,7 +192,6 @@ static void begin_message(struct session *session, const struct session_mail_tol
     snapshot_drop(session->rules);
     session->rules = snapshot_current(&session->house->snapshots);
     session->rid = 0;
-    session->received = 0;
     session->mail = (struct mail_facts){
         .mid = atomic_fetch_add(&session->house->mid, 1) + 1,
         .sent = slice_of(arena_dup(arena, told->sender)),
@@ -263,14 +271,53 @@ bool session_monitors(const struct session *session)
     return session->conn.monitor;
 }
 
-void session_body(struct session *session, size_t bytes)
+static const char *mark_name(const struct session *session)
 {
-    session->received += bytes;
+    return session->snapshot->settings.keys->header;
 }
 
-void session_eom(struct session *session, const char *queue_id, struct verdict *verdict_out)
+bool session_reads_headers(struct house *house)
+{
+    struct snapshot *snapshot = snapshot_current(&house->snapshots);
+    bool reads = snapshot->settings.keys->header[0] != '\0';
+    snapshot_drop(snapshot);
+    return reads;
+}
+
+void session_header(struct session *session, const char *name)
+{
+    session->mail.forged += mark_is_forged(mark_name(session), name);
+}
+
+void session_body(struct session *session, size_t bytes)
+{
+    session->mail.received += bytes;
+}
+
+/* A message that may not be marked may not pass: a forged mark would. */
+static void mark(struct session *session, struct session_mark *mark_out,
+                 struct verdict *verdict_out)
+{
+    if (mark_name(session)[0] == '\0' ||
+        (verdict_out->action != VERDICT_CONTINUE && !session_monitors(session)))
+        return;
+    *mark_out = (struct session_mark){
+        .name = mark_name(session),
+        .value = mark_value(&session->conn, session->message_arena),
+        .forged = session->mail.forged < MARK_FORGED_MAX ? session->mail.forged : MARK_FORGED_MAX,
+    };
+    if (mark_out->value != NULL)
+        return;
+    mark_out->name = NULL;
+    verdict_set(verdict_out, REASON_INTERNAL);
+}
+
+void session_eom(struct session *session, const char *queue_id, struct session_mark *mark_out,
+                 struct verdict *verdict_out)
 {
     struct gate gate = {.arena = session->message_arena};
+
+    *mark_out = (struct session_mark){.name = NULL};
 
     /* libmilter lets it through at any time. */
     if (!session->in_message) {
@@ -278,8 +325,9 @@ void session_eom(struct session *session, const char *queue_id, struct verdict *
         return;
     }
     note_queue_id(session, queue_id);
-    gate_eom(&gate, &session->conn, session->received, verdict_out);
-    journal_eom(&session->conn, &session->mail, session->received, verdict_out);
+    gate_eom(&gate, &session->conn, &session->mail, verdict_out);
+    mark(session, mark_out, verdict_out);
+    journal_eom(&session->conn, &session->mail, verdict_out);
     count(session, TALLY_EOM, verdict_out);
     session->in_message = false;
 }

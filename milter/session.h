@@ -54,18 +54,34 @@ struct session_mail_told {
     const char *sender;           /* argv[0] */
     const char *const *arguments; /* ESMTP parameters, NULL-terminated */
     const char *helo, *tls_version, *auth_user, *queue_id;
+    /* Of the client's certificate. Sendmail says whether it is good (OK), Postfix names
+     * subject and issuer of a good one only. */
+    const char *verify, *cert_subject, *cert_issuer;
 };
 void session_mail(struct session *session, const struct session_mail_told *told,
                   struct verdict *verdict_out);
 
 void session_rcpt(struct session *session, const char *recipient, const char *queue_id,
                   struct verdict *verdict_out);
+/* A header field of the message, by its name. */
+void session_header(struct session *session, const char *name);
 void session_body(struct session *session, size_t bytes);
-void session_eom(struct session *session, const char *queue_id, struct verdict *verdict_out);
+
+/* What is done to the header of a message that is accepted. */
+struct session_mark {
+    const char *name;  /* of the field, forged or ours; NULL: nothing is done */
+    const char *value; /* of ours */
+    uint64_t forged;   /* how many fields of that name to take out, the last ones */
+};
+void session_eom(struct session *session, const char *queue_id, struct session_mark *mark_out,
+                 struct verdict *verdict_out);
 void session_close(struct session *session);
 
 /* mode = monitor: verdicts are logged, but none is to be spoken. */
 bool session_monitors(const struct session *session);
+
+/* Will a session that begins now want to see header fields and change them? */
+bool session_reads_headers(struct house *house);
 
 /* Main thread: finish what session_close() left. */
 void session_reap(struct house *house);

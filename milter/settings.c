@@ -9,6 +9,7 @@
 #include <syslog.h>
 #include <unistd.h>
 #include "lib/base/domain.h"
+#include "lib/gate/mark.h"
 
 static const char *const settings_mode_words[] = {"enforce", "monitor", NULL};
 static const char *const settings_level_words[] = {"error", "warning", "info", "debug", NULL};
@@ -138,6 +139,9 @@ static void check_names(const struct building *b)
         conf_error(b->problems, b->section, "user", "is empty; allowed: the name of a user");
     if (strcmp(keys->user, "root") == 0)
         wrong(b, "user", keys->user, "any user but root");
+    if (keys->header[0] && !mark_name_ok(keys->header))
+        wrong(b, "header", keys->header,
+              "X- and after it letters, digits and '-', not more than 64 bytes");
 }
 
 static void check_paths(const struct building *b)

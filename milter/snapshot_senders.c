@@ -69,6 +69,9 @@ static void check_policies(const struct snapshot *snapshot, struct problems *pro
             !tls_list_acts(snapshot, keys->tls_required_senders))
             conf_warning(problems, section, "tls_required_senders",
                          "acts with tls = preferred only");
+        if (keys->tls_verify_client && strcmp(section->name, "DEFAULT") != 0 &&
+            effective(snapshot, section)->tls != POLICY_REQUIRED)
+            conf_warning(problems, section, "tls_verify_client", "acts with tls = required only");
     }
 }
 

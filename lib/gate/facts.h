@@ -25,6 +25,7 @@ struct conn_facts {
     const char *mta_resolve; /* {client_resolve}: OK, FAIL, TEMP, FORGED; "" not known */
     const char *helo;        /* "" not known */
     bool tls;                /* the client's connection is encrypted */
+    bool certificate;        /* and it has shown a certificate that the MTA trusts */
     bool monitor;     /* [gatehouse] mode: the caller speaks no refusal, the log says would= */
     const char *auth; /* authenticated user; NULL: none */
 
@@ -65,6 +66,8 @@ struct mail_facts {
     bool size_known;
     uint64_t size;        /* SIZE= */
     const char *queue_id; /* "" not known yet */
+    uint64_t received;    /* bytes of the body, line ends as CR LF */
+    uint64_t forged;      /* header fields of our own name that came with it (mark.h) */
 
     /* found */
     struct mailaddr from; /* text NULL until parsed */

@@ -171,7 +171,7 @@ void journal_rcpt(const struct conn_facts *conn, const struct mail_facts *mail,
     log_end(&line);
 }
 
-void journal_eom(const struct conn_facts *conn, const struct mail_facts *mail, uint64_t received,
+void journal_eom(const struct conn_facts *conn, const struct mail_facts *mail,
                  const struct verdict *verdict)
 {
     struct logline line;
@@ -179,9 +179,11 @@ void journal_eom(const struct conn_facts *conn, const struct mail_facts *mail, u
     log_word(&line, "event", "eom");
     put_address(&line, "from", &mail->from, mail->sent);
     log_uint(&line, "recipients", mail->recipients);
-    log_uint(&line, "bytes", received);
+    log_uint(&line, "bytes", mail->received);
     put_verdict(&line, conn, verdict);
     put_queue_id(&line, mail);
+    if (mail->forged != 0)
+        log_uint(&line, "forged", mail->forged);
     log_end(&line);
 }
 

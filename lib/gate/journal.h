@@ -12,7 +12,7 @@ void journal_mail(const struct conn_facts *conn, const struct mail_facts *mail,
                   const struct verdict *verdict);
 void journal_rcpt(const struct conn_facts *conn, const struct mail_facts *mail,
                   const struct rcpt_facts *rcpt, const struct verdict *verdict);
-void journal_eom(const struct conn_facts *conn, const struct mail_facts *mail, uint64_t received,
+void journal_eom(const struct conn_facts *conn, const struct mail_facts *mail,
                  const struct verdict *verdict);
 
 struct journal_totals {

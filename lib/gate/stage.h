@@ -44,8 +44,7 @@ void gate_judge_callahead(const struct callahead_rules *rules,
                           const struct callahead_answer *answer, struct arena *arena,
                           struct verdict *verdict_out);
 
-/* received: bytes of the body, line ends as CR LF. */
-void gate_eom(const struct gate *gate, const struct conn_facts *conn, uint64_t received,
+void gate_eom(const struct gate *gate, struct conn_facts *conn, struct mail_facts *mail,
               struct verdict *verdict_out);
 
 #endif

@@ -1,6 +1,8 @@
 /* The MAIL stage in the order of SPEC 6, and the end of message, SPEC 11. */
 #include "lib/gate/stage_steps.h"
 
+#include "lib/gate/mark.h"
+
 /* No listener at connect: nothing can be judged, whatever the MTA sends on. */
 static bool need_listener(struct stage *stage)
 {
@@ -26,6 +28,12 @@ static bool too_many_messages(struct stage *stage)
            stage_refuse(stage, REASON_TOO_MANY_MESSAGES);
 }
 
+static bool auth_in_clear(const struct conn_facts *conn)
+{
+    const struct policy_keys *keys = &conn->policy->keys;
+    return conn->auth != NULL && !conn->tls && keys->auth_requires_tls && keys->tls != POLICY_OFF;
+}
+
 static bool auth_against_policy(struct stage *stage)
 {
     const struct conn_facts *conn = stage->conn;
@@ -33,18 +41,26 @@ static bool auth_against_policy(struct stage *stage)
     case POLICY_OFF:
         return conn->auth != NULL && stage_refuse(stage, REASON_AUTH_NOT_ALLOWED);
     case POLICY_REQUIRED:
-        return conn->auth == NULL && stage_refuse(stage, REASON_AUTH_REQUIRED);
+        if (conn->auth == NULL)
+            return stage_refuse(stage, REASON_AUTH_REQUIRED);
+        break;
     case POLICY_PREFERRED:
-        return false;
+        break;
     }
-    return false;
+    return auth_in_clear(conn) && stage_refuse(stage, REASON_AUTH_IN_CLEAR);
 }
 
 static bool tls_missing(struct stage *stage)
 {
     const struct conn_facts *conn = stage->conn;
-    return conn->policy->keys.tls == POLICY_REQUIRED && !conn->tls &&
-           stage_refuse(stage, REASON_TLS_REQUIRED);
+    const struct policy_keys *keys = &conn->policy->keys;
+
+    if (keys->tls != POLICY_REQUIRED)
+        return false;
+    if (!conn->tls)
+        return stage_refuse(stage, REASON_TLS_REQUIRED);
+    return keys->tls_verify_client && !conn->certificate &&
+           stage_refuse(stage, REASON_CERTIFICATE_REQUIRED);
 }
 
 static bool announced_too_large(struct stage *stage)
@@ -73,10 +89,26 @@ void gate_mail(const struct gate *gate, struct conn_facts *conn, struct mail_fac
     }
 }
 
-void gate_eom(const struct gate *gate, const struct conn_facts *conn, uint64_t received,
+/* --- end of message -------------------------------------------------------------- */
+
+static bool received_too_large(struct stage *stage)
+{
+    const struct policy *policy = stage->conn->policy; /* NULL: let through by monitor only */
+    return policy != NULL && stage->mail->received > (uint64_t)policy->keys.max_message_size &&
+           stage_refuse(stage, REASON_SIZE_RECEIVED);
+}
+
+/* Each is taken out by a command of its own, for which the MTA looks through all of them. */
+static bool too_many_forged(struct stage *stage)
+{
+    return stage->mail->forged > MARK_FORGED_MAX && stage_refuse(stage, REASON_TOO_MANY_MARKS);
+}
+
+void gate_eom(const struct gate *gate, struct conn_facts *conn, struct mail_facts *mail,
               struct verdict *verdict_out)
 {
-    (void)gate;
-    bool over = conn->policy != NULL && received > (uint64_t)conn->policy->keys.max_message_size;
-    verdict_set(verdict_out, over ? REASON_SIZE_RECEIVED : REASON_ACCEPTED);
+    static stage_step *const steps[] = {received_too_large, too_many_forged};
+    struct stage stage = {.gate = gate, .conn = conn, .mail = mail, .verdict = verdict_out};
+
+    stage_run(&stage, steps, ARRAY_LEN(steps), REASON_ACCEPTED);
 }

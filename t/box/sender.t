@@ -100,8 +100,6 @@ def five_outcomes():
             tap.eq([said(mta, "b@good.test"), dns.count("good.test", "MX")], ["continue", asked],
                    "the second time it is known")
         tap.eq([dns.count(name) for name in ("good", "a")], [0, 0], "a partial sender asks nobody")
-        before = it.lines[-1]
-        tap.ok("verdict" in before, "the log goes on", before)
 
 
 @tap.part

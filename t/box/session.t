@@ -275,6 +275,19 @@ rat = rat
                          mta.rcpt("<u@example.com>")), ["continue"] * 3 + [many], "the next message starts afresh")
 
 
+NO_CERTIFICATE = "530 5.7.0 Valid client certificate required"
+CERTIFICATES = [  # what the MTA says of it, and the reply where it is not good
+    ({}, NO_CERTIFICATE),
+    ({"verify": "NO", "cert_subject": "", "cert_issuer": ""}, NO_CERTIFICATE),  # Sendmail: asked for, none there
+    ({"verify": "NOT"}, NO_CERTIFICATE),
+    ({"verify": "FAIL", "cert_subject": "/CN=client.test", "cert_issuer": "/CN=Any"}, NO_CERTIFICATE),
+    ({"verify": "", "cert_subject": "/CN=client.test"}, NO_CERTIFICATE),
+    ({"verify": "OK", "cert_subject": "/CN=client.test", "cert_issuer": "/CN=CA"}, None),
+    ({"cert_subject": "client.test", "cert_issuer": "CA"}, None),  # Postfix: of good ones only
+    ({"cert_subject": "", "cert_issuer": "CA"}, None),
+]
+
+
 @tap.part
 def auth_and_tls():
     conf = """
@@ -295,9 +308,16 @@ policy = TLS
 tls = required
 auth = required
 max_message_size = 1K
+[group CERTIFIED]
+senders = 192.0.2.4
+policy = CERTIFIED
+[policy CERTIFIED]
+tls = required
+tls_verify_client = yes
+max_message_size = 1K
 [listener in]
 rat = rat
-groups = NOAUTH, AUTH, TLS
+groups = NOAUTH, AUTH, TLS, CERTIFIED
 """
     needs_tls = "530 5.7.0 Must issue a STARTTLS command first"
     needs_auth = "530 5.7.0 Authentication required"
@@ -314,10 +334,20 @@ groups = NOAUTH, AUTH, TLS
             mta.macros("M", auth_type="PLAIN", auth_authen="joe")
             tap.eq(lines(mta.mail("<a@b.test>"), mta.rcpt("<u@anywhere.test>")), ["continue"] * 2,
                    "auth = required, used: may relay")
+        with it.session("192.0.2.4") as mta:
+            tap.eq(mta.mail("<a@b.test>", "SIZE=9999").line, needs_tls, "TLS comes before size")
+            mta.macros("M", tls_version="TLSv1.3")
+            size = "552 5.3.4 Message size exceeds limit"
+            for certificate, wanted in CERTIFICATES:
+                mta.macros("M", tls_version="TLSv1.3", **certificate)
+                tap.eq(mta.mail("<a@b.test>", "SIZE=9999").line, wanted or size, f"certificate {certificate}")
+            mta.macros("M", cert_subject="client.test", verify="OK")
+            tap.eq(mta.mail("<a@b.test>").line, needs_tls, "a certificate is nothing without TLS")
         with it.session("192.0.2.3") as mta:
             tap.eq(mta.mail("<a@b.test>", "SIZE=9999").line, needs_auth, "auth comes before TLS")
             mta.macros("M", auth_authen="joe")
-            tap.eq(mta.mail("<a@b.test>", "SIZE=9999").line, needs_tls, "TLS comes before size")
+            tap.eq(mta.mail("<a@b.test>", "SIZE=9999").line, "538 5.7.11 Encryption required",
+                   "auth in clear comes before TLS and size")
             mta.macros("M", auth_authen="joe", tls_version="TLSv1.3")
             tap.eq(mta.mail("<bad", "SIZE=9999").line, "552 5.3.4 Message size exceeds limit",
                    "size comes before syntax")

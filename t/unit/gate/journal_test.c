@@ -335,14 +335,17 @@ static void eom_and_close_lines(void **state)
     (void)state;
     mail.recipients = 2;
     mail.queue_id = "4Zk1";
-    journal_eom(&conn, &mail, 1234, &verdict);
+    mail.received = 1234;
+    journal_eom(&conn, &mail, &verdict);
     LINE_IS("icid=17 mid=40 event=eom from=<a@b> recipients=2 bytes=1234 verdict=accept by=hat "
             "detail=accepted qid=4Zk1");
 
     verdict = because(REASON_SIZE_RECEIVED);
-    journal_eom(&conn, &mail, UINT64_MAX, &verdict);
+    mail.received = UINT64_MAX;
+    mail.forged = 2;
+    journal_eom(&conn, &mail, &verdict);
     LINE_IS("icid=17 mid=40 event=eom from=<a@b> recipients=2 bytes=18446744073709551615 "
-            "verdict=reject code=552 status=5.3.4 by=size detail=size_received qid=4Zk1");
+            "verdict=reject code=552 status=5.3.4 by=size detail=size_received qid=4Zk1 forged=2");
 
     journal_close(&conn, &totals);
     LINE_IS("icid=17 event=close messages=1 accepted=2 refused=3 ms=4");

@@ -13,7 +13,7 @@
  *
  *     host CLASS [NAME] [ms=N]       the next look-up of the host name: verified, no_ptr,
  *                                    ptr_tempfail, ptr_mismatch, unknown
- *     client [tls|notls] [auth=U|noauth] [score=N|score=none] [owner=N] [country=CC]
+ *     client [tls|notls] [certificate] [auth=U|noauth] [score=N|score=none] [owner=N] [country=CC]
  *            [listed=ZONE] [monitor]
  *     lookups [score=N|none|failed] [owner=N|none|failed] [country=CC|none|failed]
  *            [listed=ZONE]... [ms=N] what the sources will say when they are asked
@@ -30,7 +30,8 @@
  *     sender-dns ok|nonexistent|unresolvable [ms=N]
  *                                    the next answer about a sender domain; must be fetched
  *     verified DOMAIN [accept_a]     what DNS was asked at this MAIL; nothing: not at all
- *     eom N                          the message ends after N bytes
+ *     eom N [forged=M]               the message ends after N bytes; it came with M marks
+ *     mark VALUE                     what later filters are told of it
  *     close
  *     another                        the connection stays open; the next `connect` is another one
  *     leave N                        the Nth of these ends

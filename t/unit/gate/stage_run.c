@@ -8,6 +8,7 @@
 
 #include "lib/base/log.h"
 #include "lib/gate/journal.h"
+#include "lib/gate/mark.h"
 #include "lib/gate/stage.h"
 #include "lib/net/smtp_class.h"
 #include "milter/limits.h"
@@ -162,6 +163,8 @@ static void step_client(struct run *run, char *rest)
     while ((word = case_word(&rest)) != NULL) {
         if (strcmp(word, "tls") == 0 || strcmp(word, "notls") == 0)
             run->conn.tls = word[0] == 't';
+        else if (strcmp(word, "certificate") == 0)
+            run->conn.certificate = true;
         else if (strcmp(word, "monitor") == 0)
             run->conn.monitor = true;
         else if (strcmp(word, "noauth") == 0)
@@ -376,11 +379,14 @@ static void step_rcpt(struct run *run, char *rest)
 
 static void step_eom(struct run *run, char *rest)
 {
-    uint64_t received = number(run, rest);
+    const char *word = need_word(run, &rest, "the number of bytes");
+    run->mail.received = number(run, word);
+    if ((word = case_word(&rest)) != NULL)
+        run->mail.forged = number(run, case_value(word, "forged"));
     struct gate gate = begin_command(run, run->mail_arena);
-    gate_eom(&gate, &run->conn, received, &run->verdict);
+    gate_eom(&gate, &run->conn, &run->mail, &run->verdict);
     end_command(run);
-    journal_eom(&run->conn, &run->mail, received, &run->verdict);
+    journal_eom(&run->conn, &run->mail, &run->verdict);
 }
 
 static void step_close(struct run *run, char *rest)
@@ -432,6 +438,12 @@ static void step_verified(struct run *run, char *rest)
     must_be(run, "verified", run->domains.asked, rest);
 }
 
+static void step_mark(struct run *run, char *rest)
+{
+    const char *value = mark_value(&run->conn, run->mail_arena);
+    must_be(run, "mark", value != NULL ? value : "out of memory", rest);
+}
+
 static void step_asked(struct run *run, char *rest)
 {
     must_be(run, "asked", run->asked, rest);
@@ -454,6 +466,7 @@ static const struct {
     {"callahead", step_callahead},
     {"rcpt", step_rcpt},
     {"asked", step_asked},
+    {"mark", step_mark},
     {"lookups", step_lookups},
     {"wanted", step_wanted},
     {"sender-dns", step_sender_dns},
