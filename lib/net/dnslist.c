@@ -16,7 +16,7 @@
 #define STALE_GOOD (DNSLIST_CHECK_EVERY + MONO_SECONDS(120))
 #define STALE_SUSPENDED (DNSLIST_RECHECK_EVERY + MONO_SECONDS(120))
 #define COMPLAIN_EVERY MONO_SECONDS(60)
-#define CHANCE_LIFE MONO_SECONDS(10)
+#define CHANCE_LIFE MONO_SECONDS(1)
 
 struct dnslist {
     struct dnslist *next;      /* guarded by the lock; set once */
@@ -27,8 +27,7 @@ struct dnslist {
     bool ipv6;          /* the last check says it may be asked about IPv6 addresses */
     mono_us checked;    /* end of the last check */
     unsigned failures;  /* questions without an answer, in a row */
-    unsigned run;       /* clients listed, in a row */
-    bool check_soon;    /* a reason to check before the time */
+    unsigned run;       /* clients listed in a row since then */
     mono_us complained; /* last line about an odd answer */
     unsigned withheld;  /* odd answers since */
     bool watched;
@@ -170,6 +169,17 @@ static void ask_points(struct dnslists *lists, const struct dnslist *list, mono_
     }
 }
 
+/* What our own cache still knows of the test points. */
+static void forget_points(struct dnslists *lists, const struct dnslist *list)
+{
+    char name[DOMAIN_MAX];
+
+    for (size_t i = 0; i < DNSLIST_CLEAR_ANY; i++) {
+        if (dnslist_point_name(list->zone, (enum dnslist_point)i, 0, name) != 0)
+            dns_forget(lists->dns, DNS_A, name);
+    }
+}
+
 struct finding {
     enum dnslist_health health;
     bool ipv6;
@@ -201,10 +211,8 @@ static void end_check(struct dnslists *lists, struct dnslist *list, struct findi
     list->health = after;
     list->ipv6 = found.ipv6;
     list->checked = mono_now();
-    list->check_soon = false;
-    list->run = 0;
     if (found.health == DNSLIST_GOOD)
-        list->failures = 0;
+        list->failures = list->run = 0;
     pthread_mutex_unlock(&lists->lock);
 
     if (is_suspended(after) && !is_suspended(before)) {
@@ -216,15 +224,9 @@ static void end_check(struct dnslists *lists, struct dnslist *list, struct findi
     }
 }
 
-/* What the caches on the way still know of the test points is not asked. */
 static void begin_check(struct dnslists *lists, struct dnslist *list)
 {
-    char name[DOMAIN_MAX];
-
-    for (size_t i = 0; i < DNSLIST_CLEAR_ANY; i++) {
-        if (dnslist_point_name(list->zone, (enum dnslist_point)i, 0, name) != 0)
-            dns_forget(lists->dns, DNS_A, name);
-    }
+    forget_points(lists, list);
     list->checking = true;
     list->check_until = mono_now() + CHECK_PATIENCE;
     ask_points(lists, list, list->check_until, list->points);
@@ -244,8 +246,7 @@ static bool is_due(struct dnslists *lists, const struct dnslist *list)
     bool watched = list->watched;
     bool doubtful = is_suspended(list->health) || list->failures > 0;
     mono_us every = doubtful ? DNSLIST_RECHECK_EVERY : DNSLIST_CHECK_EVERY;
-    bool due = list->health == DNSLIST_UNCHECKED || list->check_soon ||
-               mono_now() - list->checked >= every;
+    bool due = list->health == DNSLIST_UNCHECKED || mono_now() - list->checked >= every;
     pthread_mutex_unlock(&lists->lock);
     return watched && due;
 }
@@ -288,13 +289,14 @@ void dnslists_tick(struct dnslists *lists)
 
 /* --- asking ----------------------------------------------------------------------------- */
 
-enum belief { BELIEF_NO, BELIEF_YES, BELIEF_CHECK_FIRST };
+enum belief { BELIEF_NO, BELIEF_YES, BELIEF_CHECK_FIRST, BELIEF_CHECK_AGAIN };
 
 static enum belief belief_in(struct dnslists *lists, const struct dnslist *list, bool about_ipv6)
 {
     pthread_mutex_lock(&lists->lock);
     enum dnslist_health health = list->health;
     bool able = list->ipv6 || !about_ipv6;
+    bool run = list->run >= DNSLIST_RUN_MAX;
     mono_us age = mono_now() - list->checked;
     pthread_mutex_unlock(&lists->lock);
     if (health == DNSLIST_UNCHECKED)
@@ -303,7 +305,9 @@ static enum belief belief_in(struct dnslists *lists, const struct dnslist *list,
         return age < STALE_SUSPENDED ? BELIEF_NO : BELIEF_CHECK_FIRST;
     if (age >= STALE_GOOD)
         return BELIEF_CHECK_FIRST;
-    return able ? BELIEF_YES : BELIEF_NO;
+    if (!able)
+        return BELIEF_NO;
+    return run ? BELIEF_CHECK_AGAIN : BELIEF_YES;
 }
 
 void dnslist_ask(struct dnslists *lists, const char *zone, const struct ip *ip, mono_us deadline,
@@ -322,7 +326,9 @@ void dnslist_ask(struct dnslists *lists, const char *zone, const struct ip *ip, 
         return;
     query_out->list = list;
     query_out->client = dns_ask(lists->dns, DNS_A, name, deadline);
-    query_out->checks = belief == BELIEF_CHECK_FIRST;
+    query_out->checks = belief != BELIEF_YES;
+    if (belief == BELIEF_CHECK_AGAIN)
+        forget_points(lists, list);
     if (query_out->checks)
         ask_points(lists, list, deadline, query_out->points);
 }
@@ -371,8 +377,6 @@ static void count_answer(struct dnslist *list, bool listed)
 {
     list->failures = 0;
     list->run = listed ? list->run + 1 : 0;
-    if (list->run >= DNSLIST_RUN_MAX && mono_now() - list->checked >= DNSLIST_RUN_PAUSE)
-        list->check_soon = true;
 }
 
 /* A cached answer says nothing new about the list; a question that never left
@@ -418,6 +422,8 @@ static enum dnslist_class believe(struct dnslist_query *query, enum dnslist_clas
         struct finding found = judge(query->points);
         if (query->patient || found.health != DNSLIST_UNANSWERED)
             end_check(query->lists, query->list, found);
+        if (found.health != DNSLIST_GOOD)
+            return DNSLIST_NOT_ASKED;
     }
     pthread_mutex_lock(&query->lists->lock);
     bool good = query->list->health == DNSLIST_GOOD;

@@ -3,13 +3,14 @@
  * points, left out while they are not fit to be believed (SPEC 3.1, RFC 5782).
  *
  * A list is believed only while its last check was good. Checks: when it is
- * first asked, every 10 minutes, and soon after DNSLIST_RUN_MAX clients in a row
- * were listed, so that a list that begins to list everybody is caught by its
- * first few answers. A list that fails its check or does not answer
- * DNSLIST_FAILURES_MAX questions in a row is suspended: it lists nobody, is not
- * asked, and is checked every 30 s until it is good again. Its cached answers are
- * forgotten then. Suspending and resuming are logged once each; answers that are
- * neither yes nor no at most once a minute for each list.
+ * first asked, every 10 minutes, and after DNSLIST_RUN_MAX clients in a row were
+ * listed: the question about the next client brings its own check along and
+ * counts only if that is good. So a list that begins to list everybody turns
+ * away DNSLIST_RUN_MAX clients, and those asked about at the same moment. A list that fails its
+ * check or does not answer DNSLIST_FAILURES_MAX questions in a row is suspended: it lists nobody,
+ * is not asked, and is checked every 30 s until it is good again. Its cached answers are forgotten
+ * then. Suspending and resuming are logged once each; answers that are neither yes nor no at most
+ * once a minute for each list.
  *
  * Answers are kept by the DNS cache; dnslists_forget() empties it of a list's.
  *
@@ -25,7 +26,6 @@
 #define DNSLIST_RECHECK_EVERY MONO_SECONDS(30) /* while suspended */
 #define DNSLIST_FAILURES_MAX 5
 #define DNSLIST_RUN_MAX 10
-#define DNSLIST_RUN_PAUSE MONO_SECONDS(10) /* between checks because of such a run */
 
 struct dnslists;
 
@@ -49,8 +49,8 @@ struct dnslist_query {
     struct dnslists *lists;
     struct dnslist *list; /* NULL: not asked */
     struct dns_query *client;
-    struct dns_query *points[DNSLIST_POINTS]; /* the list is not checked yet */
-    bool checks;
+    struct dns_query *points[DNSLIST_POINTS];
+    bool checks;  /* the answer counts only if the points are good */
     bool patient; /* a time-out is the list's fault */
 };
 

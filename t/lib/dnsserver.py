@@ -191,9 +191,13 @@ class DnsServer:
         self.queries = []  # ("udp", name, type)
         self.log = open(log, "a", buffering=1, encoding="latin-1") if log else None
         self.lock = threading.Lock()
+        self.stopping = False
         self.bind()
-        threading.Thread(target=self.serve_udp, daemon=True).start()
-        threading.Thread(target=self.serve_tcp, daemon=True).start()
+        self.threads = [
+            threading.Thread(target=serve, daemon=True) for serve in (self.serve_udp, self.serve_tcp)
+        ]
+        for thread in self.threads:
+            thread.start()
 
     def bind(self):
         """The same free port for both; somebody else may have the TCP one."""
@@ -219,6 +223,16 @@ class DnsServer:
         self.stop()
 
     def stop(self):
+        """close() alone wakes nobody: a thread that still waits for a number that
+        another socket is given next takes what is meant for that one."""
+        self.stopping = True
+        for sock in (self.udp, self.tcp):
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:  # UDP: "not connected", and yet it wakes
+                pass
+        for thread in self.threads:
+            thread.join()
         self.udp.close()
         self.tcp.close()
 
@@ -274,7 +288,7 @@ class DnsServer:
         return message
 
     def serve_udp(self):
-        while True:
+        while not self.stopping:
             try:
                 packet, peer = self.udp.recvfrom(4096)
                 reply, delay = self.answer(packet, "udp")
@@ -286,10 +300,7 @@ class DnsServer:
                     timer.start()
                 else:
                     self.udp.sendto(reply, peer)
-            except OSError:
-                if self.udp.fileno() < 0:
-                    return
-            except (IndexError, struct.error):
+            except (OSError, IndexError, struct.error):
                 pass
 
     def send_late(self, reply, peer):

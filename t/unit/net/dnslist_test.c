@@ -296,17 +296,30 @@ static void test_list_goes_mad_between_checks(void **state)
     for (unsigned i = 1; i < 250; i++) {
         snprintf(address, sizeof address, "198.51.100.%u", i);
         listed += ask(address) == DNSLIST_LISTED;
-        dnslists_tick(lists);
-        if (listed == DNSLIST_RUN_MAX)
-            become(DNSLIST_LISTS_ALL);
     }
     assert_int_equal(listed, DNSLIST_RUN_MAX);
+    assert_int_equal(dnslists_health(lists, ZONE), DNSLIST_LISTS_ALL);
 
     /* Nobody suffers from what it said then, once it is sane again. */
     nameserver_script(&server, GOOD_LIST);
     pass(DNSLIST_RECHECK_EVERY);
     become(DNSLIST_GOOD);
     expect("198.51.100.1", DNSLIST_NOT_LISTED);
+    end();
+}
+
+/* A run that nobody can check is not believed. */
+static void test_run_without_check(void **state)
+{
+    (void)state;
+    char address[IP_TEXT_MAX];
+    begin(GOOD_LIST);
+    become(DNSLIST_GOOD);
+    nameserver_script(&server, "*.100.51.198." ZONE " A 127.0.0.2\n2.0.0.127." ZONE " !servfail\n");
+    for (unsigned i = 1; i <= 2 * DNSLIST_RUN_MAX; i++) {
+        snprintf(address, sizeof address, "198.51.100.%u", i);
+        expect(address, i <= DNSLIST_RUN_MAX ? DNSLIST_LISTED : DNSLIST_NOT_ASKED);
+    }
     end();
 }
 
@@ -317,20 +330,16 @@ static void test_many_rightly_listed(void **state)
     begin(GOOD_LIST "*.100.51.198." ZONE " A 127.0.0.2\n");
     become(DNSLIST_GOOD);
     unsigned before = asked("2.0.0.127." ZONE);
-    for (unsigned i = 1; i < 60; i++) {
+    for (unsigned i = 1; i <= 5 * DNSLIST_RUN_MAX; i++) {
         snprintf(address, sizeof address, "198.51.100.%u", i);
         expect(address, DNSLIST_LISTED);
-        dnslists_tick(lists);
+        /* One check for each run, by the client after it, which is of no run. */
+        assert_int_equal(asked("2.0.0.127." ZONE) - before, i / (DNSLIST_RUN_MAX + 1));
     }
-    assert_int_equal(asked("2.0.0.127." ZONE), before); /* the last check is too fresh */
-    pass(DNSLIST_RUN_PAUSE);
-    for (unsigned i = 60; i < 250; i++) {
-        snprintf(address, sizeof address, "198.51.100.%u", i);
-        expect(address, DNSLIST_LISTED);
-        dnslists_tick(lists);
-    }
-    check_now();
-    assert_int_equal(asked("2.0.0.127." ZONE), before + 1);
+    expect("192.0.2.200", DNSLIST_NOT_LISTED); /* the end of the run */
+    before = asked("2.0.0.127." ZONE);
+    expect("198.51.100.200", DNSLIST_LISTED);
+    assert_int_equal(asked("2.0.0.127." ZONE), before);
     expect_log("");
     end();
 }
@@ -558,6 +567,7 @@ int main(void)
         cmocka_unit_test(test_bad_lists_list_nobody_and_come_back),
         cmocka_unit_test(test_good_list_goes_bad),
         cmocka_unit_test(test_list_goes_mad_between_checks),
+        cmocka_unit_test(test_run_without_check),
         cmocka_unit_test(test_many_rightly_listed),
         cmocka_unit_test(test_odd_answers_are_no_listings),
         cmocka_unit_test(test_failures_in_a_row),

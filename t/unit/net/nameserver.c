@@ -100,7 +100,7 @@ struct dns_keys nameserver_keys(const struct nameserver *server)
     snprintf(address, sizeof address, "127.0.0.1:%u", server->port);
     item = (struct key_item){.text = address};
     return (struct dns_keys){.servers = {&item, 1},
-                             .timeout = 400,
+                             .timeout = 1000,
                              .tries = 1,
                              .cache_entries = 1000,
                              .max_ttl = 86400000,

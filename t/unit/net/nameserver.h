@@ -24,7 +24,7 @@ unsigned nameserver_count(struct nameserver *server, const char *how, const char
 void nameserver_stop(struct nameserver *server);
 
 /* [dns] as with no key given, but for this server and the times below: one try
- * of 400 ms. The keys live until the next call. */
+ * of a second. The keys live until the next call. */
 struct dns_keys nameserver_keys(const struct nameserver *server);
 
 #endif
