@@ -84,8 +84,13 @@ int command_hat_export(const struct command *command, const char *conf, int argc
 
 int command_hat_import(const struct command *command, const char *conf, int argc, char **argv)
 {
-    if (argc != 3)
+    bool force = argc > 1 && strcmp(argv[1], "--force") == 0;
+    if (argc - force != 3)
         return command_usage(command, "wrong arguments");
-    struct import import = {.section = "listener", .name = argv[1], .key = "hat", .file = argv[2]};
+    struct import import = {.section = "listener",
+                            .name = argv[1 + force],
+                            .key = "hat",
+                            .file = argv[2 + force],
+                            .force = force};
     return import_table(&import, command, conf);
 }

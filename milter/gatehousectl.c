@@ -28,7 +28,7 @@ static const struct command commands[] = {
      command_hat_match},
     {"hat find", "[--json] TEXT | -", command_hat_find},
     {"hat export", "LISTENER", command_hat_export},
-    {"hat import", "LISTENER FILE|-", command_hat_import},
+    {"hat import", "[--force] LISTENER FILE|-", command_hat_import},
     {"hat block", "ENTRY [--for TIME] [--policy P]", command_hat_block},
     {"hat unblock", "ENTRY", command_hat_unblock},
     {"hat blocks", "[--json]", command_hat_blocks},

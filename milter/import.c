@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/mta/mapfile.h"
+#include "milter/guard.h"
 #include "milter/registry.h"
 
 #define TABLE_MAX ((size_t)1024 * 1024 * 1024) /* bytes; /dev/zero ends here */
@@ -136,17 +137,37 @@ static void print_problems(const struct job *job, const struct problems *problem
         say(job, "out of memory: not all problems are shown");
 }
 
+/* What the guard would say at the next reload. Where the present table is broken
+ * there is nothing to compare with. */
+static bool is_safe(const struct job *job, const struct snapshot *next, struct problems *problems)
+{
+    struct problems present;
+
+    problems_init(&present);
+    struct snapshot *now = snapshot_build(job->conf, &present);
+    problems_done(&present);
+    bool safe = now == NULL || guard_snapshots(NULL, now, next, problems);
+    snapshot_drop(now);
+    if (safe || job->import->force)
+        return true;
+    problem_error(problems, (struct place){0},
+                  "if this is meant: gatehousectl %s --force, or [gatehouse] reload_guard",
+                  job->command->name);
+    return false;
+}
+
 static bool check(const struct job *job)
 {
     struct snapshot_substitute substitute = {job->target, job->staged_path};
     struct problems problems;
 
     problems_init(&problems);
-    struct snapshot *snapshot = snapshot_build_with(job->conf, &substitute, &problems);
+    struct snapshot *next = snapshot_build_with(job->conf, &substitute, &problems);
+    bool good = next != NULL && is_safe(job, next, &problems);
     print_problems(job, &problems);
     problems_done(&problems);
-    snapshot_drop(snapshot);
-    return snapshot != NULL;
+    snapshot_drop(next);
+    return good;
 }
 
 static bool replace(const struct job *job, const struct mapfile_folder *folder,

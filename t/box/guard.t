@@ -105,4 +105,42 @@ def hat_text_file():
         tap.eq((comes(it, "192.0.2.66"), comes(it, "192.0.2.67")), ("continue", NO), "... in force")
 
 
+@tap.part
+def imports():
+    """The same findings before a file is replaced; who was seen only the daemon knows."""
+    table = "BAD:\n    192.0.2.66\n        REJECT\nALL: ACCEPT\n"
+    conf = DNS + "[listener in]\nrat = rat\nhat = hat\n"
+
+    def brings(it, text, *options):
+        status, out, err = it.ctl("hat", "import", *options, "in", "-", stdin=text)
+        with open(os.path.join(it.folder, "hat"), encoding="utf-8") as file:
+            return status, file.read() == text, out + err
+
+    with House(conf, {**RAT, "hat": table}, start=False) as it:
+        for name, text, wanted in (
+            ("nothing", "", "no entry any more; 1 are in force"),
+            ("only ALL", "ALL: ACCEPT\n", "no entry any more"),
+            ("ALL refuses", table.replace("ALL: ACCEPT", "ALL: REJECT"), "everybody would be refused, by ALL"),
+            ("0/0", table.replace("192.0.2.66", "192.0.2.66, 0/0"), "every IPv4 address would be refused, by 0/0"),
+            ("::/0", "::/0 TCPREFUSE\n" + table, "every IPv6 address would be refused, by ::/0"),
+        ):
+            status, replaced, words = brings(it, text)
+            tap.eq((status, replaced), (1, False), f"import: {name}: refused")
+            tap.ok("[listener in]" in words and wanted in words and "--force" in words, "... the reason is told", words)
+        text = table.replace("192.0.2.66", "192.0.2.67")
+        tap.eq(brings(it, text)[:2], (0, True), "import: another entry")
+        status, replaced, words = brings(it, "192.0.2.1 REJECT\nALL: REJECT\n", "--force")
+        tap.ok(status == 0 and replaced and "everybody" in words, "import: forced, and told", words)
+        tap.eq(brings(it, "192.0.2.2 REJECT\nALL: REJECT\n")[:2], (0, True), "import: what was so before")
+        status, replaced, words = brings(it, "192.0.2.300 REJECT\n", "--force")
+        tap.ok((status, replaced) == (1, False) and "192.0.2.300" in words, "import: no force for a wrong table", words)
+        it.write("hat", "broken\n")
+        tap.eq(brings(it, "ALL: REJECT\n")[:2], (0, True), "import: with a broken table nothing can be compared")
+        it.write("hat", table)
+        tap.eq(it.ctl("rat", "import", "--force", "in", "-", stdin="")[0], 2, "rat import knows no force")
+        it.settings["reload_guard"] = 0
+        it.configure(conf)
+        tap.eq(brings(it, "ALL: REJECT\n")[:2], (0, True), "import: reload_guard = 0")
+
+
 tap.done()

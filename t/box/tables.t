@@ -336,7 +336,7 @@ def imports():
 
         os.rename(os.path.join(it.folder, "hat"), os.path.join(it.folder, "real"))
         os.symlink("real", os.path.join(it.folder, "hat"))
-        tap.eq(it.ctl("hat", "import", "in", "-", stdin="ALL REJECT\n")[0], 0, "through a symbolic link")
+        tap.eq(it.ctl("hat", "import", "--force", "in", "-", stdin="ALL REJECT\n")[0], 0, "through a symbolic link")
         tap.ok(os.path.islink(os.path.join(it.folder, "hat")) and read(it, "real") == "ALL REJECT\n", "... which stays")
 
         for words in (["hat", "import", "in"], ["hat", "import"], ["rat", "import", "in"], ["routes", "import"],
