@@ -386,19 +386,45 @@ void blocks_init(struct blocks *blocks, const char *folder, struct snapshot *sna
 
     *blocks = (struct blocks){.folder = folder, .next_end = INT64_MAX};
     CHECK(pthread_mutex_init(&blocks->lock, NULL) == 0);
-    if (folder != NULL && !blocks_file_read(folder, take_from_file, blocks, &err))
+    if (folder != NULL && !blocks_file_read(folder, true, take_from_file, blocks, &err))
         log_note(LOG_AT_WARNING, "block", "%s; no entries made at run time are known", err.text);
     note_change(blocks);
     blocks_use(blocks, snapshot);
     blocks_tick(blocks);
 }
 
-void blocks_done(struct blocks *blocks)
+static void free_list(struct blocks *blocks)
 {
-    publish(blocks, NULL);
     for (size_t i = 0; i < blocks->n; i++)
         block_done(&blocks->list[i]);
     free(blocks->list);
+}
+
+bool blocks_look(const char *folder, struct snapshot *snapshot, struct blocks_table **table_out,
+                 struct err *err)
+{
+    struct blocks blocks = {.snapshot = snapshot};
+    int64_t now = mono_wall_seconds();
+    bool good = blocks_file_read(folder, false, take_from_file, &blocks, err);
+
+    *table_out = NULL;
+    for (size_t i = 0; i < blocks.n; i++) {
+        struct block *block = &blocks.list[i];
+        bool ended = block->expires != 0 && block->expires < now;
+        block->in_force = !ended && can_be_in_force(&blocks, block->policy);
+    }
+    if (good && any_in_force(&blocks)) {
+        *table_out = new_table(&blocks);
+        good = *table_out != NULL || err_set(err, ERR_MEMORY, "out of memory");
+    }
+    free_list(&blocks);
+    return good;
+}
+
+void blocks_done(struct blocks *blocks)
+{
+    publish(blocks, NULL);
+    free_list(blocks);
     snapshot_drop(blocks->snapshot);
     pthread_mutex_destroy(&blocks->lock);
 }

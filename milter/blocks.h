@@ -81,4 +81,9 @@ NODISCARD bool blocks_remove(struct blocks *blocks, const char *entry, struct st
 struct blocks_table *blocks_take(struct blocks *blocks);
 void blocks_drop(struct blocks_table *table); /* takes NULL */
 
+/* For gatehousectl: those in force by the daemon's file alone, which stays as it
+ * is. *table_out NULL: there is none. false: err says why nothing is known. */
+NODISCARD bool blocks_look(const char *folder, struct snapshot *snapshot,
+                           struct blocks_table **table_out, struct err *err);
+
 #endif

@@ -71,14 +71,15 @@ bool blocks_file_parse(char *text, void (*take)(const struct block *block, void 
     return true;
 }
 
-bool blocks_file_read(const char *folder, void (*take)(const struct block *block, void *arg),
-                      void *arg, struct err *err)
+bool blocks_file_read(const char *folder, bool ours,
+                      void (*take)(const struct block *block, void *arg), void *arg,
+                      struct err *err)
 {
     struct strbuf text;
     bool good = false;
 
     strbuf_init(&text);
-    switch (statefile_read(folder, BLOCKS_FILE, KIND, &text, err)) {
+    switch ((ours ? statefile_read : statefile_peek)(folder, BLOCKS_FILE, KIND, &text, err)) {
     case STATEFILE_READ:
         good = text.n == 0 || blocks_file_parse(text.p, take, arg) ||
                err_set(err, ERR_SYNTAX, "%s/" BLOCKS_FILE " holds lines that are none of ours",

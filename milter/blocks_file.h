@@ -15,8 +15,9 @@ NODISCARD bool blocks_file_write(const char *folder, const struct block *list, s
                                  struct err *err);
 
 /* take gets one after the other; its texts live for the call. No file: none.
- * false: err says why; a file that is damaged gives nothing. */
-NODISCARD bool blocks_file_read(const char *folder,
+ * false: err says why; a file that is damaged gives nothing, and is set aside
+ * where it is `ours`. */
+NODISCARD bool blocks_file_read(const char *folder, bool ours,
                                 void (*take)(const struct block *block, void *arg), void *arg,
                                 struct err *err);
 

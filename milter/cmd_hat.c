@@ -5,11 +5,34 @@
 #include <string.h>
 
 #include "lib/tables/hat_text.h"
+#include "milter/blocks.h"
 #include "milter/import.h"
 #include "milter/lookup.h"
 #include "milter/trace.h"
 
 /* --- match --------------------------------------------------------------------------- */
+
+/* Entries made at run time, read with the first question. */
+struct at_run_time {
+    const struct command *command;
+    bool read;
+    struct blocks_table *blocks; /* NULL: none */
+};
+
+static void match_client(const struct lookup_question *question, const struct listener *listener,
+                         const struct hat_client *client, struct hat_match *match_out)
+{
+    struct at_run_time *more = question->ctx;
+
+    if (!more->read)
+        more->blocks = command_blocks(more->command, question->snapshot);
+    more->read = true;
+    *match_out = (struct hat_match){.fallback = true};
+    if (more->blocks != NULL)
+        hat_decide(more->blocks->by_type[listener->keys->type], client, match_out);
+    if (match_out->fallback)
+        hat_decide(listener->hat, client, match_out);
+}
 
 static void put_match(const struct hat_match *match, struct form *form)
 {
@@ -40,7 +63,7 @@ static int answer_match(const struct lookup_question *question, struct form *for
     if (name != NULL && !trace_parse_host(name, &host, err))
         return COMMAND_USAGE;
     client.host = name != NULL ? &host : NULL;
-    hat_decide(listener->hat, &client, &match);
+    match_client(question, listener, &client, &match);
     form_text(form, "ip", ip_text(&client.ip, text));
     form_text(form, "host", name != NULL && host.class == HOST_VERIFIED ? host.name : name);
     put_match(&match, form);
@@ -49,8 +72,11 @@ static int answer_match(const struct lookup_question *question, struct form *for
 
 int command_hat_match(const struct command *command, const char *conf, int argc, char **argv)
 {
-    static const struct lookup lookup = {.least = 2, .most = 3, .answer = answer_match};
-    return lookup_run(&lookup, command, conf, argc, argv);
+    struct at_run_time more = {.command = command};
+    struct lookup lookup = {.least = 2, .most = 3, .answer = answer_match, .ctx = &more};
+    int status = lookup_run(&lookup, command, conf, argc, argv);
+    blocks_drop(more.blocks);
+    return status;
 }
 
 /* --- export, import -------------------------------------------------------------------- */

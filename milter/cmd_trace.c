@@ -241,13 +241,13 @@ static bool print_json(const struct trace_result *result)
     return printed;
 }
 
-static int run_one(const struct trace_options *options, const struct snapshot *snapshot,
-                   struct engine *engine, struct arena *arena)
+static int run_one(const struct trace_options *options, const struct trace_setting *setting,
+                   struct arena *arena)
 {
     struct trace_result result;
     struct err err = {0};
 
-    if (!trace_run(&options->query, snapshot, engine, arena, &result, &err)) {
+    if (!trace_run(&options->query, setting, arena, &result, &err)) {
         fprintf(stderr, "gatehousectl trace: %s\n", err.text);
         return COMMAND_USAGE;
     }
@@ -258,8 +258,8 @@ static int run_one(const struct trace_options *options, const struct snapshot *s
     return result.overall == VERDICT_CONTINUE ? COMMAND_YES : COMMAND_NO;
 }
 
-static bool run_line(struct slice line, const struct snapshot *snapshot, struct engine *engine,
-                     struct arena *arena, struct err *err)
+static bool run_line(struct slice line, const struct trace_setting *setting, struct arena *arena,
+                     struct err *err)
 {
     struct trace_query query;
     struct trace_result result;
@@ -268,11 +268,11 @@ static bool run_line(struct slice line, const struct snapshot *snapshot, struct 
     if (text == NULL)
         return err_set(err, ERR_MEMORY, "out of memory");
     return trace_from_json(text, arena, &query, err) &&
-           trace_run(&query, snapshot, engine, arena, &result, err) &&
+           trace_run(&query, setting, arena, &result, err) &&
            (print_json(&result) || err_set(err, ERR_SYSTEM, "cannot print"));
 }
 
-static int run_batch(const struct snapshot *snapshot, struct engine *engine, struct arena *arena)
+static int run_batch(const struct trace_setting *setting, struct arena *arena)
 {
     struct problems problems;
     struct slice line;
@@ -283,7 +283,7 @@ static int run_batch(const struct snapshot *snapshot, struct engine *engine, str
     while (lines != NULL && lines_next(lines, &line)) {
         struct err err = {0};
         arena_reset(arena);
-        if (!run_line(line, snapshot, engine, arena, &err)) {
+        if (!run_line(line, setting, arena, &err)) {
             fprintf(stderr, "gatehousectl trace: line %u: %s\n", lines_place(lines, 0).line,
                     err.text);
             status = COMMAND_USAGE;
@@ -299,7 +299,8 @@ static int run_batch(const struct snapshot *snapshot, struct engine *engine, str
     return status;
 }
 
-static int run(const struct trace_options *options, const char *conf, struct arena *arena)
+static int run(const struct command *command, const struct trace_options *options, const char *conf,
+               struct arena *arena)
 {
     struct snapshot *snapshot = command_snapshot(conf, true);
     struct engine *engine = NULL;
@@ -308,13 +309,15 @@ static int run(const struct trace_options *options, const char *conf, struct are
 
     if (snapshot == NULL)
         return COMMAND_NO;
-    if (!options->offline && (engine = engine_new(snapshot, NULL, NULL, &err)) == NULL)
+    struct blocks_table *blocks = command_blocks(command, snapshot);
+    if (!options->offline && (engine = engine_new(snapshot, NULL, NULL, &err)) == NULL) {
         fprintf(stderr, "gatehousectl trace: %s\n", err.text);
-    else if (options->batch)
-        status = run_batch(snapshot, engine, arena);
-    else
-        status = run_one(options, snapshot, engine, arena);
+    } else {
+        struct trace_setting setting = {snapshot, blocks, engine};
+        status = options->batch ? run_batch(&setting, arena) : run_one(options, &setting, arena);
+    }
     engine_free(engine);
+    blocks_drop(blocks);
     snapshot_drop(snapshot);
     return status;
 }
@@ -327,7 +330,7 @@ int command_trace(const struct command *command, const char *conf, int argc, cha
     int status;
 
     if (arena != NULL && parse_options(&options, argc, argv, arena, &err))
-        status = run(&options, conf, arena);
+        status = run(command, &options, conf, arena);
     else
         status = command_usage(command, err.text[0] != '\0' ? err.text : NULL);
     arena_free(arena);

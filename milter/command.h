@@ -62,4 +62,8 @@ int command_print(const struct command *command, const struct strbuf *text);
 /* The snapshot, or NULL with every error on stderr. quiet: no warnings. */
 struct snapshot *command_snapshot(const char *conf, bool quiet);
 
+/* Entries made at run time, as the daemon has kept them; NULL: none, or they
+ * cannot be read, which is told. blocks_drop() it before the snapshot. */
+struct blocks_table *command_blocks(const struct command *command, struct snapshot *snapshot);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "milter/blocks.h"
 #include "milter/command.h"
 
 #define DEFAULT_FILE HOUSE_SYSCONFDIR "/gatehouse/gatehouse.conf"
@@ -61,6 +62,17 @@ static int usage(FILE *out, int status)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         fprintf(out, "  %s %s\n", commands[i].name, commands[i].usage);
     return status;
+}
+
+struct blocks_table *command_blocks(const struct command *command, struct snapshot *snapshot)
+{
+    struct blocks_table *table;
+    struct err err = {0};
+
+    if (!blocks_look(snapshot->settings.keys->state_dir, snapshot, &table, &err))
+        fprintf(stderr, "gatehousectl %s: entries made at run time are not known: %s\n",
+                command->name, err.text);
+    return table;
 }
 
 struct snapshot *command_snapshot(const char *conf, bool quiet)

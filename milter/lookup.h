@@ -17,7 +17,7 @@
 #define LOOKUP_WORDS_MAX 3
 
 struct lookup_question {
-    const struct snapshot *snapshot;
+    struct snapshot *snapshot;           /* not to be changed but for its count */
     const char *words[LOOKUP_WORDS_MAX]; /* NULL: not given */
     const char *listener;                /* --listener; NULL: not given */
     bool json;                           /* the answer is for a program */

@@ -94,6 +94,7 @@ static void trace_callahead(void *ctx, const struct callahead_plan *plan,
 struct trace {
     const struct trace_query *query;
     const struct snapshot *snapshot;
+    const struct blocks_table *blocks; /* NULL: none */
     struct services services;
     struct arena *arena;
     bool skip_callahead;
@@ -160,6 +161,8 @@ static void run_connect(const struct trace *trace, const struct listener *named)
     };
     memcpy(conn->country, query->country, sizeof conn->country);
     set_arrival(conn, &listeners);
+    if (trace->blocks != NULL)
+        gate.blocks = (const struct hat *const *)trace->blocks->by_type;
     gate_connect(&gate, &listeners, conn, &trace->result->connect);
     /* Comes after connect, as in a real session; "" is what an MTA says of nobody. */
     conn->auth = query->auth != NULL && query->auth[0] != '\0' ? query->auth : NULL;
@@ -251,26 +254,26 @@ static void run(const struct trace *trace, const struct listener *named)
     result->overall = overall(result);
 }
 
-bool trace_run(const struct trace_query *query, const struct snapshot *snapshot,
-               struct engine *engine, struct arena *arena, struct trace_result *result_out,
-               struct err *err)
+bool trace_run(const struct trace_query *query, const struct trace_setting *setting,
+               struct arena *arena, struct trace_result *result_out, struct err *err)
 {
-    struct trace_world world = {.query = query, .view = {engine, snapshot}};
+    struct trace_world world = {.query = query, .view = {setting->engine, setting->snapshot}};
     struct trace trace = {
         .query = query,
-        .snapshot = snapshot,
+        .snapshot = setting->snapshot,
+        .blocks = setting->blocks,
         .services = {.ctx = &world,
                      .host = trace_host,
                      .lookups = trace_lookups,
                      .sender = trace_sender,
                      .callahead = trace_callahead},
         .arena = arena,
-        .skip_callahead = engine == NULL && !query->callahead_given,
+        .skip_callahead = setting->engine == NULL && !query->callahead_given,
         .result = result_out,
     };
     const struct listener *named = NULL;
 
-    if (!prepare(query, snapshot, arena, result_out, &named, err))
+    if (!prepare(query, setting->snapshot, arena, result_out, &named, err))
         return false;
     /* Nothing has happened yet today: a list of recipients over a limit shows it. */
     struct limits *limits = limits_new(query->nto + 1);

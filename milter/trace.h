@@ -6,6 +6,7 @@
 #define MILTER_TRACE_H
 
 #include "lib/gate/facts.h"
+#include "milter/blocks.h"
 #include "milter/engine.h"
 
 struct trace_query {
@@ -48,11 +49,17 @@ struct trace_result {
     enum verdict_action overall;
 };
 
-/* engine NULL: offline, nothing is asked. Results live in arena and snapshot.
- * false: out of memory, or no listener of that name (err). */
-NODISCARD bool trace_run(const struct trace_query *query, const struct snapshot *snapshot,
-                         struct engine *engine, struct arena *arena,
-                         struct trace_result *result_out, struct err *err);
+/* What a trace is made with. */
+struct trace_setting {
+    const struct snapshot *snapshot;
+    const struct blocks_table *blocks; /* entries made at run time; NULL: none */
+    struct engine *engine;             /* NULL: offline, nothing is asked */
+};
+
+/* Results live in arena and setting. false: out of memory, or no listener of that
+ * name (err). */
+NODISCARD bool trace_run(const struct trace_query *query, const struct trace_setting *setting,
+                         struct arena *arena, struct trace_result *result_out, struct err *err);
 
 /* "none", "servfail", "mismatch" or a name. */
 NODISCARD bool trace_parse_host(const char *text, struct host_answer *host_out, struct err *err);

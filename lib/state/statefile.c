@@ -190,20 +190,8 @@ static const char *damage(struct slice text, const char *first)
     return NULL;
 }
 
-static enum statefile_answer set_aside(const char *folder, const char *name, const char *path,
-                                       const char *how, struct err *err)
-{
-    char aside[PATH_MAX];
-
-    if (path_of(folder, name, ".damaged", aside, err) && rename(path, aside) == 0)
-        err_set(err, ERR_SYNTAX, "%s is damaged (%s); it is %s.damaged now", path, how, name);
-    else
-        err_set(err, ERR_SYNTAX, "%s is damaged (%s)", path, how);
-    return STATEFILE_DAMAGED;
-}
-
-static enum statefile_answer take(const char *folder, const char *name, const char *path,
-                                  const char *kind, struct strbuf *text, struct err *err)
+/* Cuts the text down to the content. NULL, or how it is damaged. */
+static const char *take(const char *kind, struct strbuf *text)
 {
     char first[LAST_LINE_MAX];
     int first_n = snprintf(first, sizeof first, FIRST_LINE "%s\n", kind);
@@ -211,15 +199,15 @@ static enum statefile_answer take(const char *folder, const char *name, const ch
     const char *how = damage(all, first);
 
     if (how != NULL)
-        return set_aside(folder, name, path, how, err);
+        return how;
     size_t n = last_line_at(all) - (size_t)first_n;
     memmove(text->p, text->p + first_n, n);
     text->p[n] = '\0';
     text->n = n;
-    return STATEFILE_READ;
+    return NULL;
 }
 
-enum statefile_answer statefile_read(const char *folder, const char *name, const char *kind,
+enum statefile_answer statefile_peek(const char *folder, const char *name, const char *kind,
                                      struct strbuf *content_out, struct err *err)
 {
     char path[PATH_MAX];
@@ -237,5 +225,25 @@ enum statefile_answer statefile_read(const char *folder, const char *name, const
         err_system(err, sys, "cannot read %s", path);
         return STATEFILE_FAILED;
     }
-    return take(folder, name, path, kind, content_out, err);
+    const char *how = take(kind, content_out);
+    if (how == NULL)
+        return STATEFILE_READ;
+    err_set(err, ERR_SYNTAX, "%s is damaged (%s)", path, how);
+    return STATEFILE_DAMAGED;
+}
+
+enum statefile_answer statefile_read(const char *folder, const char *name, const char *kind,
+                                     struct strbuf *content_out, struct err *err)
+{
+    char path[PATH_MAX], aside[PATH_MAX];
+    struct err long_name, damaged;
+    enum statefile_answer answer = statefile_peek(folder, name, kind, content_out, err);
+
+    if (answer != STATEFILE_DAMAGED)
+        return answer;
+    damaged = *err;
+    if (path_of(folder, name, "", path, &long_name) &&
+        path_of(folder, name, ".damaged", aside, &long_name) && rename(path, aside) == 0)
+        err_set(err, ERR_SYNTAX, "%s; it is %s.damaged now", damaged.text, name);
+    return answer;
 }

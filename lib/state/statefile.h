@@ -37,5 +37,9 @@ NODISCARD bool statefile_write(const char *folder, const char *name, const char 
 NODISCARD enum statefile_answer statefile_read(const char *folder, const char *name,
                                                const char *kind, struct strbuf *content_out,
                                                struct err *err);
+/* For others than its owner: one that is damaged stays where it is. */
+NODISCARD enum statefile_answer statefile_peek(const char *folder, const char *name,
+                                               const char *kind, struct strbuf *content_out,
+                                               struct err *err);
 
 #endif

@@ -134,6 +134,39 @@ static void the_newest_comes_first(void **state)
     assert_policy(world, "192.0.2.9", "");
 }
 
+/* By the file alone: who has ended or has no policy is not in it. */
+static void others_look_at_the_file(void **state)
+{
+    struct world *world = *state;
+    struct blocks_table *table = NULL;
+    struct err err = {0};
+    const struct {
+        const char *ip;
+        bool fallback;
+    } cases[] = {{"192.0.2.7", false}, {"192.0.2.8", true}, {"192.0.2.9", true}};
+
+    assert_true(blocks_look(world->folder, world->snapshot, &table, &err));
+    assert_null(table);
+    assert_true(blocks_look("/nowhere", world->snapshot, &table, &err));
+    assert_null(table);
+    add(world, "192.0.2.9", "BLOCKED", mono_wall_seconds() - 1);
+    assert_true(blocks_look(world->folder, world->snapshot, &table, &err));
+    assert_null(table);
+    add(world, "192.0.2.7", "BLOCKED", mono_wall_seconds() + 60);
+    assert_true(blocks_look(world->folder, world->snapshot, &table, &err));
+    assert_non_null(table);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct hat_client client = {.host = NULL};
+        struct hat_match match;
+        assert_true(ip_parse(slice_of(cases[i].ip), &client.ip));
+        for (size_t type = 0; type < ARRAY_LEN(table->by_type); type++) {
+            hat_decide(table->by_type[type], &client, &match);
+            assert_int_equal(match.fallback, cases[i].fallback);
+        }
+    }
+    blocks_drop(table);
+}
+
 static void unblocking_needs_the_same_text(void **state)
 {
     struct world *world = *state;
@@ -357,6 +390,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_newest_comes_first),
+        TEST(others_look_at_the_file),
         TEST(unblocking_needs_the_same_text),
         TEST(refuses),
         TEST(a_slip_is_told),

@@ -67,6 +67,11 @@ static void assert_damaged(void)
     struct strbuf content;
     struct err err = {0};
 
+    strbuf_init(&content);
+    assert_int_equal(statefile_peek(folder, "f", KIND, &content, &err), STATEFILE_DAMAGED);
+    strbuf_done(&content);
+    assert_non_null(strstr(err.text, "is damaged ("));
+    assert_int_equal(access(path_of("f"), F_OK), 0); /* it is not ours */
     assert_int_equal(read_it(&content, &err), STATEFILE_DAMAGED);
     strbuf_done(&content);
     assert_non_null(strstr(err.text, "is damaged ("));
