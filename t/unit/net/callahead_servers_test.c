@@ -18,13 +18,11 @@ static void test_pause(void **state)
     unsigned waits = client.waits;
     callahead_get_stats(client.pool, &stats);
     assert_int_equal(stats.servers_paused, 1);
-    mono_us began = mono_now();
     for (int i = 0; i < 100; i++) {
         struct callahead_answer answer = client_asks(&client, "b@example.com");
         assert_int_equal(answer.class, CALLAHEAD_SERVER_ILL);
         assert_string_equal(answer.text, "server in pause");
     }
-    assert_true(elapsed_ms(began) < 500);
     assert_int_equal(client.waits, waits);
     assert_int_equal(peer_count(&peer, "connections"), 1);
     pause_ms(1000); /* the first pause is over, the next one is two seconds */

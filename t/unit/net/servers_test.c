@@ -296,9 +296,9 @@ static void test_time(void **state)
                              {.host = "192.0.2.1", .is_ip = true, .port = 25, .priority = 1}};
     assert_true(ip_parse(slice_of("192.0.2.1"), &hops[1].ip));
     question = (struct servers_question){.hosts = hops, .nhosts = 2};
-    servers_resolve(dns, &question, begun + MONO_SECONDS(2), count_call, &calls, &servers);
+    servers_resolve(dns, &question, begun + MONO_SECONDS(8), count_call, &calls, &servers);
     assert_string_equal(print(&servers), "found 1:192.0.2.1[192.0.2.1]:25");
-    assert_true(mono_now() - begun < MONO_MS(1900));
+    assert_true(mono_now() - begun < MONO_SECONDS(7));
 
     /* What is known needs no waiting, and nobody is told. */
     calls = 0;

@@ -96,7 +96,7 @@ static void test_silence(void **state)
     mono_us began = mono_now();
     assert_int_equal(sock_read(sock, &byte, 1, in_ms(100), &err), -1);
     assert_int_equal(err.kind, ERR_TIMEOUT);
-    assert_in_range(mono_now() - began, MONO_MS(100), MONO_MS(200));
+    assert_in_range(mono_now() - began, MONO_MS(100), MONO_SECONDS(10));
     sock_close(sock);
     listener_stop(&listener);
 }
@@ -152,7 +152,7 @@ static void test_connect_timeout(void **state)
     }
     assert_true(n < ARRAY_LEN(socks));
     assert_int_equal(err.kind, ERR_TIMEOUT);
-    assert_in_range(mono_now() - began, MONO_MS(100), MONO_MS(200));
+    assert_in_range(mono_now() - began, MONO_MS(100), MONO_SECONDS(10));
     while (n > 0)
         sock_close(socks[--n]);
     listener_stop(&listener);
@@ -208,10 +208,10 @@ static void test_stop(void **state)
     struct sock *sock = connected(&listener, stop_fd);
     mono_us began = mono_now();
     assert_int_equal(pthread_create(&thread, NULL, stop_soon, &stop_fd), 0);
-    assert_int_equal(sock_read(sock, &byte, 1, in_ms(5000), &err), -1);
+    assert_int_equal(sock_read(sock, &byte, 1, in_ms(20000), &err), -1);
     assert_int_equal(err.kind, ERR_SYSTEM);
     assert_int_equal(err.sys, ECANCELED);
-    assert_in_range(mono_now() - began, MONO_MS(50), MONO_MS(2000));
+    assert_in_range(mono_now() - began, MONO_MS(50), MONO_SECONDS(10));
     assert_int_equal(sock_read(sock, &byte, 1, in_ms(5000), &err), -1); /* for good */
     pthread_join(thread, NULL);
     sock_close(sock);
