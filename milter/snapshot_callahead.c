@@ -1,6 +1,7 @@
 /* Call-ahead profiles of a snapshot. */
 #include "lib/base/replytext.h"
 #include "lib/net/sock.h"
+#include "lib/net/servers.h"
 #include "milter/plan.h"
 #include "milter/snapshot_parts.h"
 
@@ -79,7 +80,7 @@ static const struct nexthop *parse_servers(struct snapshot *snapshot, const stru
     struct err err = {0};
 
     for (size_t i = 0; hops != NULL && i < list->n; i++) {
-        if (!nexthop_parse(slice_of(list->v[i].text), 25, arena, &hops[i], &err))
+        if (!servers_parse(slice_of(list->v[i].text), arena, &hops[i], &err))
             problem_error(problems, list->v[i].at, "%s", err.text);
     }
     return hops;

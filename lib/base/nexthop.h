@@ -18,6 +18,7 @@ struct nexthop {
     bool is_ip;
     struct ip ip; /* if is_ip */
     bool mx;      /* a name without brackets: MX first, then A/AAAA */
+    bool lmtp;    /* to be spoken to in LMTP; nexthop_parse() leaves it false */
     bool port_given;
     uint16_t port;     /* 1...65535; default_port where not given */
     uint16_t priority; /* 0 where not given; lower first, equal ones share the load */

@@ -201,7 +201,8 @@ static struct dialog_settings settings_of(const struct conn *conn)
 {
     struct server *server = conn->server;
     struct dialog_settings settings = {.hostname = conn->pool->hostname,
-                                       .mail_from = server->link.mail_from};
+                                       .mail_from = server->link.mail_from,
+                                       .lmtp = server->link.lmtp};
     bool plain = !server->link.tls_client || (server->link.tls == CALLAHEAD_TLS_MAY &&
                                               server_remembers(server, &server->plain_until));
     if (server->link.tls == CALLAHEAD_TLS_REQUIRE)

@@ -93,6 +93,7 @@ struct question_list {
 struct link_settings {
     struct ip ip;
     uint16_t port;
+    bool lmtp;
     enum callahead_tls tls;
     bool verify;
     const char *name; /* for SNI and certificate; "" without TLS */

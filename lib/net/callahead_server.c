@@ -25,6 +25,7 @@ static struct link_settings link_of(const struct question *question)
     return (struct link_settings){
         .ip = address->ip,
         .port = address->port,
+        .lmtp = address->lmtp,
         .tls = (enum callahead_tls)keys->tls,
         .verify = tls && keys->verify,
         .name = tls ? address->name : "",
@@ -36,8 +37,8 @@ static struct link_settings link_of(const struct question *question)
 
 static bool same_link(const struct link_settings *a, const struct link_settings *b)
 {
-    return ip_equal(&a->ip, &b->ip) && a->port == b->port && a->tls == b->tls &&
-           a->verify == b->verify && strcmp(a->name, b->name) == 0 &&
+    return ip_equal(&a->ip, &b->ip) && a->port == b->port && a->lmtp == b->lmtp &&
+           a->tls == b->tls && a->verify == b->verify && strcmp(a->name, b->name) == 0 &&
            strcmp(a->mail_from, b->mail_from) == 0 && strcmp(a->interface, b->interface) == 0 &&
            tls_client_same(a->tls_client, b->tls_client);
 }

@@ -14,12 +14,13 @@
 #include "lib/net/ownip.h"
 
 #define SMTP_PORT 25
+#define LMTP_PORT 24
 
 /* A name to find addresses of, or an address. */
 struct target {
     const char *name; /* borrowed from the question or from an MX answer */
     uint16_t port, preference;
-    bool is_ip;
+    bool is_ip, lmtp;
     struct ip ip;
     struct dns_query *a, *aaaa; /* owned */
 };
@@ -143,8 +144,8 @@ static void add_address(struct search *search, const struct target *target, cons
     if (out->n == 0 && mono_now() < search->deadline - SERVERS_GRACE)
         search->deadline = mono_now() + SERVERS_GRACE;
     struct server_address *address = &out->address[out->n++];
-    *address =
-        (struct server_address){.ip = *ip, .port = target->port, .preference = target->preference};
+    *address = (struct server_address){
+        .ip = *ip, .lmtp = target->lmtp, .port = target->port, .preference = target->preference};
     snprintf(address->name, sizeof address->name, "%s", target->name);
 }
 
@@ -317,7 +318,26 @@ static void add_source(struct search *search, const struct nexthop *hop)
                                                    .port = hop->port,
                                                    .preference = hop->priority,
                                                    .is_ip = hop->is_ip,
+                                                   .lmtp = hop->lmtp,
                                                    .ip = hop->ip}};
+}
+
+bool servers_parse(struct slice text, struct arena *arena, struct nexthop *hop_out, struct err *err)
+{
+    static const struct slice prefix = {"lmtp:", 5};
+    text = slice_trim(text);
+    bool lmtp = text.n > prefix.n && slice_is_nocase((struct slice){text.p, prefix.n}, prefix.p);
+    if (lmtp)
+        text = slice_trim((struct slice){text.p + prefix.n, text.n - prefix.n});
+    if (!nexthop_parse(text, lmtp ? LMTP_PORT : SMTP_PORT, arena, hop_out, err))
+        return false;
+    if (lmtp && hop_out->port == SMTP_PORT)
+        return err_set(err, ERR_RANGE,
+                       "lmtp:%s at port 25, where only SMTP is spoken; a port is often 24 or 2003",
+                       hop_out->host);
+    hop_out->lmtp = lmtp;
+    hop_out->mx = hop_out->mx && !lmtp;
+    return true;
 }
 
 /* A host of a route is often a plain host name: its addresses are asked for

@@ -39,6 +39,7 @@
 
 struct server_address {
     struct ip ip;
+    bool lmtp; /* of the host it belongs to */
     uint16_t port;
     uint16_t preference;   /* priority of the host, or MX preference for mx_domain; lower first */
     char name[DOMAIN_MAX]; /* host the address belongs to (SNI, certificate, logs); the
@@ -67,6 +68,12 @@ struct servers_question { /* all borrowed during the call */
                               addresses and ourselves are left out */
     const char *our_name;  /* canonical host name of this machine; "" or NULL: not known */
 };
+
+/* One of the hosts of a static list: as nexthop.h has it, or "lmtp:" and that.
+ * LMTP has port 24 unless another is given, never 25 (RFC 2033 5), and no MX.
+ * Strings go into arena. */
+NODISCARD bool servers_parse(struct slice text, struct arena *arena, struct nexthop *hop_out,
+                             struct err *err);
 
 /* about_to_wait(arg) (may be NULL) is called once before the first wait that
  * would block; not at all when the cache knows everything. */

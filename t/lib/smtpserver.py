@@ -17,6 +17,7 @@ Settings, all optional:
     rcpt            [[PATTERN, REPLY], ...], searched in the address; first match wins
     rcpt_default    the reply where none matches ("250 2.1.5 Ok")
     pipelining, smtputf8   are they offered? (true, true)
+    lmtp            true: LHLO is known, EHLO and HELO are not; false: the reverse
     tls             {"cert": FILE, "key": FILE}: STARTTLS is offered; with "client": FILE only to
                     clients with a certificate of that authority; with "alert": NUMBER that TLS
                     alert is the answer to a ClientHello, with "garbage" no TLS is
@@ -53,7 +54,7 @@ import threading
 DEFAULTS = {
     "banner": "220 mx.test ESMTP", "ehlo": None, "helo": "250 mx.test", "mail": "250 2.1.0 Ok",
     "rset": "250 2.0.0 Ok", "quit": "221 2.0.0 Bye", "starttls": "220 2.0.0 Go ahead",
-    "rcpt": [], "rcpt_default": "250 2.1.5 Ok", "pipelining": True, "smtputf8": True, "tls": None,
+    "rcpt": [], "rcpt_default": "250 2.1.5 Ok", "pipelining": True, "smtputf8": True, "lmtp": False, "tls": None,
     "latency": 0, "serial": False, "max_rcpts": 0, "max_errors": 0, "max_open": 0,
     "lose_pipelined": False,
 }
@@ -233,8 +234,10 @@ class Session:
         self.server.lines[line] = self.server.lines.get(line, 0) + 1
         verb = line.split(" ")[0].upper().split(":")[0]
         self.count("commands")
-        if verb in ("EHLO", "LHLO"):
+        if verb == ("LHLO" if self.settings["lmtp"] else "EHLO"):
             await self.reply(self.ehlo_reply())
+        elif verb == "HELO" and self.settings["lmtp"]:
+            await self.reply("500 5.5.1 LHLO is spoken here")
         elif verb == "STARTTLS" and self.settings["tls"]:
             await self.start_tls()
         elif verb == "RCPT":

@@ -361,6 +361,56 @@ static int start_server(void **state)
     return 0;
 }
 
+/* --- what a static list may say ------------------------------------------------- */
+
+static void test_parse(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *shown; /* or words of the error */
+        bool lmtp, mx;
+    } rows[] = {
+        {"mx.example", "mx.example:25", false, true},
+        {"mx.example:2525", "mx.example:2525", false, true},
+        {"[mx.example]:24", "mx.example:24", false, false},
+        {"lmtp.example:24", "lmtp.example:24", false, true},
+        {"lmtp", "lmtp:25", false, true},
+        {"[lmtp]:2003", "lmtp:2003", false, false},
+        {"lmtp:mail.example", "mail.example:24", true, false},
+        {"LMTP:mail.example:2003", "mail.example:2003", true, false},
+        {"lmtp: [mail.example]:26", "mail.example:26", true, false},
+        {"lmtp:192.0.2.1", "192.0.2.1:24", true, false},
+        {"lmtp:192.0.2.1:1", "192.0.2.1:1", true, false},
+        {"lmtp:2001:db8::1", "[2001:db8::1]:24", true, false},
+        {"lmtp:[2001:db8::1]:65535", "[2001:db8::1]:65535", true, false},
+        {"lmtp:mail.example:25", "port 25", true, false},
+        {"lmtp:[192.0.2.1]:25", "port 25", true, false},
+        {"lmtp:mail.example:0", "\"0\" is no port", true, false},
+        {"lmtp:mail.example:65536", "\"65536\" is no port", true, false},
+        {"lmtp:", "is no port", true, false},
+        {"lmtp::24", "missing", true, false},
+        {"lmtp:lmtp:mail.example", "", true, false},
+        {"lmtp:/run/dovecot/lmtp", "", true, false},
+        {"lmtps:mail.example", "is no port", true, false},
+        {"lmtp:2003", "", true, false},
+    };
+    struct arena *arena = arena_new(0);
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct nexthop hop;
+        struct err err = {0};
+        char text[300];
+        bool good = servers_parse(slice_of(rows[i].text), arena, &hop, &err);
+        if (good)
+            nexthop_text(&hop, text, sizeof text);
+        if (good ? strcmp(text, rows[i].shown) != 0 || hop.lmtp != rows[i].lmtp ||
+                       hop.mx != (rows[i].mx && !hop.is_ip)
+                 : !strstr(err.text, rows[i].shown) || err.text[0] == '\0')
+            fail_msg("%s: %s", rows[i].text, good ? text : err.text);
+    }
+    arena_free(arena);
+}
+
 static int stop_server(void **state)
 {
     (void)state;
@@ -377,6 +427,7 @@ int main(void)
         cmocka_unit_test(test_equal_preferences_are_shuffled),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_ourselves_by_address),
+        cmocka_unit_test(test_parse),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }
