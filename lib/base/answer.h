@@ -107,4 +107,12 @@ enum lease_answer { LEASE_GIVEN, LEASE_REFUSED, LEASE_NO_MEMORY };
 /* --- a directory (SPEC 9) ------------------------------------------------ */
 enum directory_class { DIRECTORY_MATCH, DIRECTORY_NO_MATCH, DIRECTORY_ERROR };
 
+struct directory_answer {
+    enum directory_class class;
+    char text[ANSWER_TEXT_MAX];     /* of an error; else "" */
+    char server[ANSWER_SERVER_MAX]; /* as in `uri`; "" none was asked */
+    bool cached;
+    uint32_t ms; /* waited by this caller */
+};
+
 #endif

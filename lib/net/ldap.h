@@ -1,10 +1,11 @@
 /*
- * ldap.h - keys of [ldap NAME]: a directory and what to ask it (SPEC 9). Rows
- * and values only. Any thread.
+ * ldap.h - keys of [ldap NAME]: a directory and what to ask it (SPEC 9), and
+ * what must be right about them. Any thread.
  */
 #ifndef LIB_NET_LDAP_H
 #define LIB_NET_LDAP_H
 
+#include "lib/base/answer.h"
 #include "lib/base/key.h"
 
 struct ldap_keys {
@@ -15,5 +16,15 @@ struct ldap_keys {
 
 extern const struct key_row ldap_rows[];
 extern const size_t ldap_nrows;
+
+enum ldap_error_action { LDAP_ERROR_TEMPFAIL, LDAP_ERROR_ACCEPT };
+
+/* match, nomatch, error; as gatehousectl prints and reads them. */
+const char *ldap_class_name(enum directory_class class);
+NODISCARD bool ldap_class_by_name(const char *name, enum directory_class *class_out);
+
+/* bind_password, or the first line of bind_password_file, which nobody but its
+ * owner may read; "" when there is none. NULL: err says why. Blocks on the file. */
+const char *ldap_password(const struct ldap_keys *keys, struct arena *arena, struct err *err);
 
 #endif

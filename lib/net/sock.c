@@ -155,6 +155,14 @@ void sock_close(struct sock *sock)
     free(sock);
 }
 
+int sock_release(struct sock *sock)
+{
+    int fd = sock->fd;
+    CHECK(sock->tls == NULL);
+    free(sock);
+    return fd;
+}
+
 /* --- bytes ---------------------------------------------------------------------- */
 
 /* One step of reading or writing, plain or through TLS, in the words of tls.h. */

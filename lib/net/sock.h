@@ -28,6 +28,8 @@ struct sock *sock_connect(const struct ip *ip, uint16_t port, const char *interf
  * the system, blocks on nothing. */
 NODISCARD bool sock_check_interface(const char *interface, struct err *err);
 void sock_close(struct sock *sock); /* takes NULL; never blocks */
+/* The descriptor, which is the caller's now; the sock is gone. Without TLS only. */
+int sock_release(struct sock *sock);
 
 /* At least one byte: its count. 0: the peer closed. -1: err, of kind
  * ERR_TIMEOUT, ERR_SYSTEM or ERR_TLS. Takes what is there even past the deadline. */

@@ -1,0 +1,80 @@
+/*
+ * ldappool.h - questions to directories (SPEC 9): is there an entry for this
+ * recipient, and which hosts does it name?
+ *
+ * ldappool_ask() answers from the cache, or joins the same question already under
+ * way, or puts a new one into the queue of its directory, and waits for it up to
+ * the deadline. A connection is a thread
+ * with several searches outstanding; it is opened when all others are busy, to
+ * the first server of `uri` that is not in a pause, and ends when idle. A server
+ * that fails pauses (1 s, doubling to 60 s); a question left unanswered goes to
+ * the next server while it has time. Questions are counted: when its session
+ * gives up, the connection still finishes it and fills the cache.
+ *
+ * Only match and no match are cached. "No match" is said only when the server
+ * went through the whole search: a refusal, a referral elsewhere or a broken
+ * answer is DIRECTORY_ERROR. Connections and answers are told apart by all that
+ * shapes them, so that a reload that changes nothing of it keeps both.
+ *
+ * All functions: any thread. The pool's lock is a leaf, not held over I/O.
+ */
+#ifndef LIB_NET_LDAPPOOL_H
+#define LIB_NET_LDAPPOOL_H
+
+#include "lib/base/answer.h"
+#include "lib/base/mailaddr.h"
+#include "lib/net/callahead.h"
+#include "lib/net/ldap.h"
+#include "lib/net/tls.h"
+
+#define LDAPPOOL_SERVERS_MAX 16
+#define LDAPPOOL_HOSTS_MAX 2048
+
+/* One [ldap] section of one configuration. Borrowed by ldappool_ask() for the
+ * call only. */
+struct ldap_profile {
+    const char *name;
+    const struct ldap_keys *keys;
+    const struct tls_keys *tls;
+    const char *password; /* "" none */
+    const char *identity; /* all that connections are made of, as one text */
+};
+
+/* keys and tls are borrowed, the rest lives in arena. false: out of memory. */
+NODISCARD bool ldap_profile_init(struct ldap_profile *profile, const char *name,
+                                 const struct ldap_keys *keys, const struct tls_keys *tls,
+                                 const char *password, struct arena *arena);
+
+/* Can one server of `uri` be asked by this profile? ERR_TLS: not by its
+ * tls_priority, else the URI is wrong. tls_out: whether TLS will be spoken. */
+NODISCARD bool ldap_profile_check(const struct ldap_profile *profile, const char *uri,
+                                  bool *tls_out, struct err *err);
+NODISCARD bool ldap_base_is_dn(const char *base_dn);
+
+enum ldap_query { LDAP_ACCEPT_QUERY, LDAP_ROUTING_QUERY };
+
+struct ldap_answer {
+    struct directory_answer said;
+    char hosts[LDAPPOOL_HOSTS_MAX]; /* routing query that matched: comma separated; "" none */
+};
+
+/* Once, before there are threads: an environment variable is set. */
+void ldappool_setup(void);
+
+struct ldappool;
+struct ldappool *ldappool_new(struct err *err);
+/* Ends all threads; those that open a connection leave when connect_timeout is
+ * over at the latest. No ldappool_ask() may begin any more. Takes NULL. */
+void ldappool_free(struct ldappool *pool);
+
+/* sender NULL: none. Blocks up to deadline; about_to_wait(arg) is called before
+ * that (NULL: none). */
+void ldappool_ask(struct ldappool *pool, const struct ldap_profile *profile, enum ldap_query query,
+                  const struct mailaddr *recipient, const struct mailaddr *sender, mono_us deadline,
+                  void (*about_to_wait)(void *arg), void *arg, struct ldap_answer *answer_out);
+
+/* Forget answers, of all directories; returns how many. An answer for a whole
+ * domain goes with each of its addresses, one for everybody with everything. */
+size_t ldappool_flush(struct ldappool *pool, enum callahead_flush what, const char *text);
+
+#endif
