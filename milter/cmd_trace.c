@@ -69,6 +69,7 @@ static const struct option known_options[] = {
     {"country", required_argument, NULL, 'c'},
     {"listed", required_argument, NULL, 'd'},
     {"sender-dns", required_argument, NULL, 'D'},
+    {"ldap", required_argument, NULL, 'L'},
     {"callahead", required_argument, NULL, 'A'},
     {"offline", no_argument, NULL, 'O'},
     {"json", no_argument, NULL, 'j'},
@@ -111,6 +112,8 @@ static bool take_fact(struct trace_options *options, int option, const char *val
         return trace_parse_score(value, query, err);
     case 'D':
         return trace_parse_sender(value, query, err);
+    case 'L':
+        return trace_parse_ldap(value, query, err);
     case 'A':
         query->callahead_given = true;
         return smtp_class_by_name(slice_of(value), &query->callahead) ||

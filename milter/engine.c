@@ -13,6 +13,7 @@ struct engine {
     struct dns *dns;
     struct dnslists *dnslists;
     struct callahead *callahead;
+    struct ldappool *ldap;
     void (*about_to_wait)(void *arg);
     void *arg;
 };
@@ -35,6 +36,11 @@ static bool watch_lists(struct engine *engine, const struct snapshot *snapshot, 
     return good || err_set(err, ERR_MEMORY, "out of memory");
 }
 
+void engine_setup(void)
+{
+    ldappool_setup();
+}
+
 struct engine *engine_new(const struct snapshot *snapshot, void (*about_to_wait)(void *arg),
                           void *arg, struct err *err)
 {
@@ -51,7 +57,9 @@ struct engine *engine_new(const struct snapshot *snapshot, void (*about_to_wait)
         err_set(err, ERR_MEMORY, "out of memory");
     if (engine->dnslists != NULL && watch_lists(engine, snapshot, err))
         engine->callahead = callahead_new(engine->dns, snapshot->hostname, err);
-    if (engine->callahead == NULL) {
+    if (engine->callahead != NULL)
+        engine->ldap = ldappool_new(err);
+    if (engine->ldap == NULL) {
         engine_free(engine);
         return NULL;
     }
@@ -62,6 +70,7 @@ void engine_free(struct engine *engine)
 {
     if (engine == NULL)
         return;
+    ldappool_free(engine->ldap);
     callahead_free(engine->callahead);
     dnslists_free(engine->dnslists);
     dns_free(engine->dns);
@@ -87,6 +96,11 @@ struct dnslists *engine_dnslists(const struct engine *engine)
 struct callahead *engine_callahead(const struct engine *engine)
 {
     return engine->callahead;
+}
+
+struct ldappool *engine_directories(const struct engine *engine)
+{
+    return engine->ldap;
 }
 
 /* --- host names -------------------------------------------------------------- */
@@ -171,6 +185,30 @@ static void find_sender(void *ctx, const char *domain, bool accept_a, mono_us de
     *answer_out = sender_lookup(engine->dns, &question);
 }
 
+/* --- directories ----------------------------------------------------------------- */
+
+void engine_ask_directory(const struct engine *engine, const struct directory_plan *plan,
+                          enum ldap_query query, const struct mailaddr *recipient,
+                          const struct mailaddr *sender, mono_us deadline,
+                          struct ldap_answer *answer_out)
+{
+    ldappool_ask(engine->ldap, &plan->profile, query, recipient,
+                 sender != NULL && sender->text != NULL ? sender : NULL, deadline,
+                 engine->about_to_wait, engine->arg, answer_out);
+}
+
+static void ask_directory(void *ctx, const struct directory_plan *plan,
+                          const struct mailaddr *recipient, const struct mailaddr *sender,
+                          mono_us deadline, struct directory_answer *answer_out)
+{
+    const struct engine_view *view = ctx;
+    struct ldap_answer answer;
+
+    engine_ask_directory(view->engine, plan, LDAP_ACCEPT_QUERY, recipient, sender, deadline,
+                         &answer);
+    *answer_out = answer.said;
+}
+
 /* --- call-ahead ---------------------------------------------------------------- */
 
 static void answer_without_asking(enum callahead_class class, const char *text,
@@ -180,28 +218,77 @@ static void answer_without_asking(enum callahead_class class, const char *text,
     snprintf(answer_out->text, sizeof answer_out->text, "%s", text);
 }
 
+/* Only where call-ahead asks the delivery host of a domain. */
+static bool has_routing(const struct callahead_plan *plan, const struct mailaddr *recipient)
+{
+    return plan->routing != NULL && plan->profile.keys->type == CALLAHEAD_DELIVERY_HOST &&
+           recipient->kind == MAILADDR_DOMAIN;
+}
+
+struct routed {
+    enum plan_kind kind;
+    struct callahead_where where;
+    struct nexthop literal_hop;
+    struct err err; /* of PLAN_NOWHERE */
+};
+
+/* What the directory says of it; where it names nobody the routes decide. false:
+ * it does not name anybody. */
+static bool ask_routing(const struct engine *engine, const struct callahead_plan *plan,
+                        const struct mailaddr *recipient, mono_us deadline, struct arena *arena,
+                        struct routed *out)
+{
+    struct ldap_answer answer;
+
+    engine_ask_directory(engine, plan->routing, LDAP_ROUTING_QUERY, recipient, NULL, deadline,
+                         &answer);
+    switch (answer.said.class) {
+    case DIRECTORY_MATCH:
+        if (answer.hosts[0] == '\0')
+            return false;
+        out->kind = plan_hosts(plan, answer.hosts, arena, &out->where, &out->err);
+        return true;
+    case DIRECTORY_NO_MATCH:
+        return false;
+    case DIRECTORY_ERROR:
+        break;
+    }
+    out->kind = PLAN_NOWHERE;
+    err_set(&out->err, ERR_PEER, "[ldap %s]: %s", plan->routing->profile.name, answer.said.text);
+    return true;
+}
+
 static void ask_callahead(void *ctx, const struct callahead_plan *plan,
                           const struct rcpt_facts *rcpt, bool literal_named, mono_us deadline,
                           struct callahead_answer *answer_out)
 {
     const struct engine_view *view = ctx;
     const struct engine *engine = view->engine;
-    struct nexthop literal_hop;
-    struct callahead_where where;
+    struct routed routed = {.err.text = "the recipient has no domain"};
+    bool by_directory = has_routing(plan, &rcpt->base);
+    struct arena *arena = by_directory ? arena_new(0) : NULL;
 
-    switch (plan_where(plan, &rcpt->to, literal_named, &literal_hop, &where)) {
-    case PLAN_ASK:
-        where.known_as = &rcpt->base;
-        callahead_ask(engine->callahead, &plan->profile, &where, &rcpt->to, deadline,
-                      engine->about_to_wait, engine->arg, answer_out);
-        return;
-    case PLAN_DISCARD:
-        answer_without_asking(CALLAHEAD_VALID, "the route is /dev/null", answer_out);
-        return;
-    case PLAN_NOWHERE:
-        answer_without_asking(CALLAHEAD_SERVER_ILL, "the recipient has no domain", answer_out);
+    if (by_directory && arena == NULL) {
+        answer_without_asking(CALLAHEAD_SERVER_ILL, "out of memory", answer_out);
         return;
     }
+    if (!by_directory || !ask_routing(engine, plan, &rcpt->base, deadline, arena, &routed))
+        routed.kind =
+            plan_where(plan, &rcpt->to, literal_named, &routed.literal_hop, &routed.where);
+    switch (routed.kind) {
+    case PLAN_ASK:
+        routed.where.known_as = &rcpt->base;
+        callahead_ask(engine->callahead, &plan->profile, &routed.where, &rcpt->to, deadline,
+                      engine->about_to_wait, engine->arg, answer_out);
+        break;
+    case PLAN_DISCARD:
+        answer_without_asking(CALLAHEAD_VALID, "the route is /dev/null", answer_out);
+        break;
+    case PLAN_NOWHERE:
+        answer_without_asking(CALLAHEAD_SERVER_ILL, routed.err.text, answer_out);
+        break;
+    }
+    arena_free(arena);
 }
 
 struct services engine_services(struct engine_view *view)
@@ -210,5 +297,6 @@ struct services engine_services(struct engine_view *view)
                              .host = find_host,
                              .lookups = find_lookups,
                              .sender = find_sender,
+                             .directory = ask_directory,
                              .callahead = ask_callahead};
 }

@@ -1,17 +1,21 @@
 /*
  * engine.h - what talks to the network and outlives reloads: the DNS engine,
- * the DNS lists' state and the call-ahead pool. One for the process; gatehoused
- * and gatehousectl (trace without --offline) both make one. engine_services() dresses it up as
- * the services the stages use. Any thread after engine_new().
+ * the DNS lists' state, the call-ahead pool and the directories. One for the process;
+ * gatehoused and gatehousectl (trace without --offline) both make one. engine_services()
+ * dresses it up as the services the stages use. Any thread after engine_new().
  */
 #ifndef MILTER_ENGINE_H
 #define MILTER_ENGINE_H
 
 #include "lib/gate/services.h"
 #include "lib/net/dnslist.h"
+#include "milter/plan.h"
 #include "milter/snapshot.h"
 
 struct engine;
+
+/* At the beginning of the program, before it has threads. */
+void engine_setup(void);
 
 /* Starts the engine's threads. about_to_wait(arg) is called in the asking
  * thread before it blocks (NULL: none). */
@@ -28,11 +32,18 @@ void engine_tick(struct engine *engine);
 NODISCARD bool engine_reconfigure(struct engine *engine, const struct snapshot *snapshot,
                                   struct err *err);
 
-/* The call-ahead pool, for status and cache. */
+/* The call-ahead pool, for status and cache; directories. */
 struct callahead *engine_callahead(const struct engine *engine);
+struct ldappool *engine_directories(const struct engine *engine);
 
 /* The DNS lists, for the same. */
 struct dnslists *engine_dnslists(const struct engine *engine);
+
+/* One query of a directory. Blocks up to deadline. */
+void engine_ask_directory(const struct engine *engine, const struct directory_plan *plan,
+                          enum ldap_query query, const struct mailaddr *recipient,
+                          const struct mailaddr *sender, mono_us deadline,
+                          struct ldap_answer *answer_out);
 
 /* Services that ask for real, by the rules of snapshot (borrowed). */
 struct engine_view {

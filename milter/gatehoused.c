@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "milter/daemon.h"
+#include "milter/engine.h"
 
 #define DEFAULT_FILE HOUSE_SYSCONFDIR "/gatehouse/gatehouse.conf"
 
@@ -49,5 +50,6 @@ int main(int argc, char **argv)
     }
     if (optind != argc)
         return usage(stderr, 2);
+    engine_setup();
     return daemon_main(absolute(file, room), foreground);
 }

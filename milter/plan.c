@@ -1,5 +1,7 @@
 #include "milter/plan.h"
 
+#include <string.h>
+
 #define SMTP_PORT 25
 
 /* The literal itself is the host (RFC 5321 4.1.3). */
@@ -51,4 +53,75 @@ enum plan_kind plan_where(const struct callahead_plan *plan, const struct mailad
         return PLAN_NOWHERE;
     }
     return PLAN_NOWHERE;
+}
+
+/* --- hosts from a directory -------------------------------------------------------- */
+
+struct hops {
+    struct nexthop *v;
+    size_t n;
+};
+
+static bool parse_hosts(const char *text, struct arena *arena, struct hops *out, struct err *err)
+{
+    out->v = arena_alloc(arena, ROUTES_HOSTS_MAX * sizeof *out->v);
+    while (out->v != NULL && *text != '\0') {
+        size_t n = strcspn(text, ",");
+        struct slice one = slice_trim((struct slice){text, n});
+        if (one.n > 0 && out->n == ROUTES_HOSTS_MAX)
+            return err_set(err, ERR_RANGE, "the directory names more than %d hosts",
+                           ROUTES_HOSTS_MAX);
+        if (one.n > 0 && !nexthop_parse(one, SMTP_PORT, arena, &out->v[out->n++], err))
+            return false;
+        text += n + (text[n] == ',');
+    }
+    return out->v != NULL || err_set(err, ERR_MEMORY, "out of memory");
+}
+
+static void add_hop(struct hops *to, struct nexthop hop)
+{
+    if (to->n < ROUTES_HOSTS_MAX)
+        to->v[to->n++] = hop;
+}
+
+/* One host that a directory named, through the routes. */
+static void add_routed(const struct callahead_plan *plan, const struct nexthop *hop, bool single,
+                       struct hops *to)
+{
+    const struct route *route = hop->is_ip ? NULL : routes_lookup(plan->routes, hop->host);
+
+    if (route != NULL && route->kind == ROUTE_DISCARD)
+        return;
+    if (route == NULL || route->kind != ROUTE_HOSTS) {
+        add_hop(to, *hop);
+        return;
+    }
+    for (size_t i = 0; i < route->nhosts; i++) {
+        struct nexthop routed = route->hosts[i];
+        if (!single || hop->port_given)
+            routed.port = hop->port;
+        routed.port_given = routed.port_given || hop->port_given;
+        add_hop(to, routed);
+    }
+}
+
+enum plan_kind plan_hosts(const struct callahead_plan *plan, const char *hosts, struct arena *arena,
+                          struct callahead_where *where_out, struct err *err)
+{
+    struct hops named = {0}, routed = {0};
+
+    if (!parse_hosts(hosts, arena, &named, err))
+        return PLAN_NOWHERE;
+    if ((routed.v = arena_alloc(arena, ROUTES_HOSTS_MAX * sizeof *routed.v)) == NULL) {
+        err_set(err, ERR_MEMORY, "out of memory");
+        return PLAN_NOWHERE;
+    }
+    if (named.n == 0) {
+        err_set(err, ERR_SYNTAX, "the directory names no host");
+        return PLAN_NOWHERE;
+    }
+    for (size_t i = 0; i < named.n; i++)
+        add_routed(plan, &named.v[i], named.n == 1, &routed);
+    *where_out = (struct callahead_where){.hosts = routed.v, .nhosts = routed.n};
+    return routed.n > 0 ? PLAN_ASK : PLAN_DISCARD;
 }

@@ -51,6 +51,7 @@ static void build_parts(struct snapshot *snapshot, struct problems *problems)
     snapshot_build_senders(snapshot, problems);
     snapshot_build_routes(snapshot, problems);
     snapshot_build_reputation(snapshot, problems);
+    snapshot_build_ldap(snapshot, problems);
     snapshot_build_listeners(snapshot, problems);
 }
 

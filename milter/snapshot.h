@@ -39,6 +39,8 @@ struct snapshot {
     struct listeners listeners;    /* file order; hat, rat and hops of each owned */
     struct routes *routes;         /* owned; never NULL */
     const char *routes_transport;
+    const struct directory_plan **directories; /* the [ldap] sections */
+    size_t ndirectories;
 };
 
 /* NULL when anything is wrong; problems has every error and warning. */
@@ -50,6 +52,8 @@ struct snapshot_substitute {
 };
 struct snapshot *snapshot_build_with(const char *path, const struct snapshot_substitute *substitute,
                                      struct problems *problems);
+/* The [ldap] section of that name; NULL: there is none. */
+const struct directory_plan *snapshot_directory(const struct snapshot *snapshot, const char *name);
 void snapshot_take(struct snapshot *snapshot);
 void snapshot_drop(struct snapshot *snapshot); /* takes NULL */
 

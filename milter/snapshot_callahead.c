@@ -58,8 +58,7 @@ static void check_profile(struct snapshot *snapshot, const struct conf_section *
         conf_warning(problems, section, "servers", "not used with type = delivery_host");
 }
 
-/* One TLS context serves all profiles of a snapshot. */
-static struct tls_client *shared_tls(struct snapshot *snapshot, struct problems *problems)
+struct tls_client *snapshot_tls(struct snapshot *snapshot, struct problems *problems)
 {
     const struct conf_section *section = conf_find(snapshot->conf, "tls", "");
     struct err err = {0};
@@ -95,12 +94,13 @@ build_plan(struct snapshot *snapshot, const struct conf_section *section, struct
     if (plan == NULL)
         return NULL;
     plan->routes = snapshot->routes;
+    plan->routing = snapshot_ldap_routing(snapshot, section, problems);
     plan->profile = (struct callahead_profile){
         .name = section->name,
         .keys = keys,
         .servers = parse_servers(snapshot, &keys->servers, problems),
         .nservers = keys->servers.n,
-        .tls = keys->tls == CALLAHEAD_TLS_OFF ? NULL : shared_tls(snapshot, problems),
+        .tls = keys->tls == CALLAHEAD_TLS_OFF ? NULL : snapshot_tls(snapshot, problems),
         .take = take_snapshot,
         .release = drop_snapshot,
         .arg = snapshot,

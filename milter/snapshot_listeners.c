@@ -211,6 +211,8 @@ static void check_private(const struct conf_section *section, const struct liste
         conf_error(problems, section, "rat", "a private listener has no recipient access table");
     if (keys->callahead[0] != '\0')
         conf_error(problems, section, "callahead", "a private listener verifies no recipients");
+    if (keys->ldap_accept[0] != '\0')
+        conf_error(problems, section, "ldap_accept", "a private listener verifies no recipients");
 }
 
 static void check_public(const struct conf_section *section, const struct listener_keys *keys,
@@ -267,6 +269,7 @@ static void build_listener(struct snapshot *snapshot, const struct conf_section 
     listener->hat = snapshot_hat(snapshot, section, problems);
     if (keys->rat[0] != '\0')
         listener->rat = rat_load(keys->rat, conf_place(section, "rat"), problems);
+    listener->directory = snapshot_ldap_accept(snapshot, section, problems);
     listener->callahead = snapshot_callahead(snapshot, section, problems);
     snapshot_add_senders(snapshot, section, listener, problems);
     if (listener->hat != NULL)

@@ -19,6 +19,19 @@ void snapshot_free_reputation(struct snapshot *snapshot);
 /* Warns of sender entries that can never match. After snapshot_build_reputation(). */
 void snapshot_check_lookups(const struct snapshot *snapshot, const struct conf_section *section,
                             const struct listener *listener, struct problems *problems);
+/* One TLS context serves all profiles of a snapshot. NULL: wrong, and reported
+ * each time. */
+struct tls_client *snapshot_tls(struct snapshot *snapshot, struct problems *problems);
+/* Before listeners. */
+void snapshot_build_ldap(struct snapshot *snapshot, struct problems *problems);
+/* What ldap_accept of a listener and ldap_routing of a call-ahead profile refer
+ * to; NULL: nothing, or wrong. */
+const struct directory_rules *snapshot_ldap_accept(struct snapshot *snapshot,
+                                                   const struct conf_section *listener,
+                                                   struct problems *problems);
+const struct directory_plan *snapshot_ldap_routing(const struct snapshot *snapshot,
+                                                   const struct conf_section *section,
+                                                   struct problems *problems);
 /* After policies, routes and reputation. */
 void snapshot_build_listeners(struct snapshot *snapshot, struct problems *problems);
 /* The rules of a listener's profile; NULL: none, or wrong. */

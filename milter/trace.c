@@ -4,6 +4,7 @@
 
 #include "lib/base/domain.h"
 #include "lib/gate/stage.h"
+#include "lib/net/ldap.h"
 #include "milter/limits.h"
 
 /* --- services: what was given beats the network ------------------------------- */
@@ -89,6 +90,18 @@ static void trace_callahead(void *ctx, const struct callahead_plan *plan,
         world->real.callahead(world->real.ctx, plan, rcpt, literal_named, deadline, answer_out);
 }
 
+static void trace_directory(void *ctx, const struct directory_plan *plan,
+                            const struct mailaddr *recipient, const struct mailaddr *sender,
+                            mono_us deadline, struct directory_answer *answer_out)
+{
+    const struct trace_world *world = ctx;
+
+    if (world->query->ldap_given)
+        *answer_out = (struct directory_answer){.class = world->query->ldap};
+    else
+        world->real.directory(world->real.ctx, plan, recipient, sender, deadline, answer_out);
+}
+
 /* --- running -------------------------------------------------------------------- */
 
 struct trace {
@@ -97,7 +110,7 @@ struct trace {
     const struct blocks_table *blocks; /* NULL: none */
     struct services services;
     struct arena *arena;
-    bool skip_callahead;
+    bool skip_callahead, skip_directory;
     struct trace_result *result;
 };
 
@@ -175,6 +188,8 @@ static void run_recipients(const struct trace *trace, struct mail_facts *mail)
 
     if (trace->skip_callahead)
         rules.callahead = NULL;
+    if (trace->skip_directory)
+        rules.directory = NULL;
     result->has_rcpt = true;
     for (size_t i = 0; i < result->nrecipients; i++) {
         struct gate gate = gate_of(trace);
@@ -266,9 +281,11 @@ bool trace_run(const struct trace_query *query, const struct trace_setting *sett
                      .host = trace_host,
                      .lookups = trace_lookups,
                      .sender = trace_sender,
+                     .directory = trace_directory,
                      .callahead = trace_callahead},
         .arena = arena,
         .skip_callahead = setting->engine == NULL && !query->callahead_given,
+        .skip_directory = setting->engine == NULL && !query->ldap_given,
         .result = result_out,
     };
     const struct listener *named = NULL;
@@ -364,4 +381,11 @@ bool trace_parse_listed(const char *const *zones, size_t n, struct arena *arena,
     query->listed = list;
     query->nlisted = n;
     return list != NULL || err_set(err, ERR_MEMORY, "out of memory");
+}
+
+bool trace_parse_ldap(const char *text, struct trace_query *query, struct err *err)
+{
+    query->ldap_given = true;
+    return ldap_class_by_name(text, &query->ldap) ||
+           err_set(err, ERR_SYNTAX, "ldap \"%.60s\"; allowed: match, nomatch, error", text);
 }

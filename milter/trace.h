@@ -33,6 +33,8 @@ struct trace_query {
     enum sender_class sender;
     bool callahead_given;
     enum callahead_class callahead;
+    bool ldap_given;
+    enum directory_class ldap;
 };
 
 struct trace_recipient {
@@ -72,6 +74,9 @@ NODISCARD bool trace_parse_sender(const char *text, struct trace_query *query, s
 /* n names of zones; given, they are all that list the client */
 NODISCARD bool trace_parse_listed(const char *const *zones, size_t n, struct arena *arena,
                                   struct trace_query *query, struct err *err);
+
+/* "match", "nomatch" or "error" */
+NODISCARD bool trace_parse_ldap(const char *text, struct trace_query *query, struct err *err);
 
 /* --- trace_json.c ------------------------------------------------------------ */
 

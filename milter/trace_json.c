@@ -227,10 +227,10 @@ static bool read_sender(const struct reading *r, const char *key, const json_t *
     return text != NULL && trace_parse_sender(text, r->query, r->err);
 }
 
-/* Facts of later stages of the delivery; accepted so that scripts can give them. */
-static bool read_ignored(const struct reading *r, const char *key, const json_t *value)
+static bool read_ldap(const struct reading *r, const char *key, const json_t *value)
 {
-    return text_of(r, key, value) != NULL;
+    const char *text = text_of(r, key, value);
+    return text != NULL && trace_parse_ldap(text, r->query, r->err);
 }
 
 static const struct field {
@@ -244,7 +244,7 @@ static const struct field {
     {"auth", read_auth},         {"score", read_score},
     {"owner", read_owner},       {"country", read_country},
     {"listed", read_listed},     {"callahead", read_callahead},
-    {"ldap", read_ignored},      {"sender_dns", read_sender},
+    {"ldap", read_ldap},         {"sender_dns", read_sender},
 };
 
 static bool read_field(const struct reading *r, const char *key, const json_t *value)

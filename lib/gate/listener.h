@@ -43,6 +43,13 @@ struct listener_counted {
     bool host, sender, account;
 };
 
+struct directory_plan; /* whom to ask and what; known to the services only */
+
+struct directory_rules {
+    const struct directory_plan *plan;
+    bool error_accepts; /* where the directory gives no answer */
+};
+
 struct listener {
     const char *name;
     struct place at;
@@ -51,6 +58,7 @@ struct listener {
     struct ip local_ip;                      /* keys->local_address */
     const struct hat *hat;                   /* never NULL */
     const struct rat *rat;                   /* NULL: none configured */
+    const struct directory_rules *directory; /* LDAP accept; NULL: none configured */
     const struct callahead_rules *callahead; /* NULL: none configured */
     const struct ipmap *hops;                /* keys->trusted_hops; NULL: none */
     const struct lists *lists;               /* those policies name; NULL: none */

@@ -16,6 +16,7 @@
 #include "lib/tables/hat.h"
 
 struct callahead_plan;
+struct directory_plan;
 struct conn_facts;
 struct lease;
 struct rcpt_facts;
@@ -80,6 +81,12 @@ struct services {
      * address record of its own is enough where it has no MX. */
     void (*sender)(void *ctx, const char *domain, bool accept_a, mono_us deadline,
                    enum sender_class *answer_out);
+
+    /* Does the directory know the recipient? sender: as far as it could be
+     * parsed; its text is NULL where not. */
+    void (*directory)(void *ctx, const struct directory_plan *plan,
+                      const struct mailaddr *recipient, const struct mailaddr *sender,
+                      mono_us deadline, struct directory_answer *answer_out);
 
     /* rcpt->to is asked for, rcpt->base remembered. literal_named: a RAT entry names the
      * recipient's address literal, so asking there is the administrator's wish. */

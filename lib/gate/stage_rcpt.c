@@ -84,6 +84,55 @@ static bool refused_by_rat(struct stage *stage)
     return true;
 }
 
+/* What the log and trace tell about a question. Best effort: without memory
+ * the line is shorter, the verdict the same. */
+static void note_answer(struct stage *stage, const char *server, const char *text, bool cached)
+{
+    stage->verdict->asked = true;
+    stage->verdict->cached = cached;
+    stage->verdict->server = arena_dup(stage->gate->arena, server);
+    stage->verdict->remote = arena_dup(stage->gate->arena, text);
+    if (stage->verdict->server == NULL)
+        stage->verdict->server = "";
+    if (stage->verdict->remote == NULL)
+        stage->verdict->remote = "";
+    stage->verdict->rule = stage->rat_entry->at;
+}
+
+/* --- directory ------------------------------------------------------------- */
+
+static enum reason directory_reason(const struct directory_rules *rules, enum directory_class class)
+{
+    switch (class) {
+    case DIRECTORY_MATCH:
+        return REASON_DIRECTORY_MATCH;
+    case DIRECTORY_NO_MATCH:
+        return REASON_DIRECTORY_NO_MATCH;
+    case DIRECTORY_ERROR:
+        break;
+    }
+    return rules->error_accepts ? REASON_DIRECTORY_EXCUSED : REASON_DIRECTORY_FAILED;
+}
+
+static bool ask_directory(struct stage *stage)
+{
+    const struct services *services = stage->gate->services;
+    const struct directory_rules *rules = stage->gate->rules->directory;
+
+    if (rules == NULL || (stage->rat_entry->flags & RAT_BYPASS_LDAP) != 0)
+        return false;
+
+    struct directory_answer answer;
+    services->directory(services->ctx, rules->plan, &stage->rcpt->base, &stage->mail->sender,
+                        stage->gate->deadline, &answer);
+    verdict_set(stage->verdict, directory_reason(rules, answer.class));
+    if (answer.class == DIRECTORY_NO_MATCH)
+        stage_count_invalid(stage);
+    note_answer(stage, answer.server, answer.text, answer.cached);
+    stage->directory_decided = stage->verdict->action == VERDICT_CONTINUE;
+    return !stage->directory_decided;
+}
+
 /* --- call-ahead ------------------------------------------------------------ */
 
 /* A temporary answer is the recipient's; anything else that is neither yes nor
@@ -161,20 +210,6 @@ void gate_judge_callahead(const struct callahead_rules *rules,
     judge(&stage, rules, answer);
 }
 
-/* What the log and trace tell about the question. Best effort: without memory
- * the line is shorter, the verdict the same. */
-static void note_answer(struct stage *stage, const struct callahead_answer *answer)
-{
-    const char *server = arena_dup(stage->gate->arena, answer->server);
-    const char *remote = arena_dup(stage->gate->arena, answer->text);
-
-    stage->verdict->asked = true;
-    stage->verdict->cached = answer->cached;
-    stage->verdict->server = server != NULL ? server : "";
-    stage->verdict->remote = remote != NULL ? remote : "";
-    stage->verdict->rule = stage->rat_entry->at;
-}
-
 static bool ask_mailbox_host(struct stage *stage)
 {
     const struct services *services = stage->gate->services;
@@ -182,7 +217,7 @@ static bool ask_mailbox_host(struct stage *stage)
     const struct rat_entry *entry = stage->rat_entry;
 
     if (rules == NULL || (entry->flags & RAT_BYPASS_CALLAHEAD) != 0)
-        return false;
+        return stage->directory_decided;
 
     bool literal_named = stage->rcpt->to.kind == MAILADDR_LITERAL &&
                          (entry->form == RAT_LITERAL || entry->form == RAT_ADDRESS);
@@ -192,7 +227,7 @@ static bool ask_mailbox_host(struct stage *stage)
     judge(stage, rules, &answer);
     if (answer.class == CALLAHEAD_USER_UNKNOWN)
         stage_count_invalid(stage);
-    note_answer(stage, &answer);
+    note_answer(stage, answer.server, answer.text, answer.cached);
     return true;
 }
 
@@ -202,7 +237,7 @@ void gate_rcpt(const struct gate *gate, struct conn_facts *conn, struct mail_fac
     static stage_step *const steps[] = {
         need_listener,   refused_at_connect, too_many_recipients, stage_harvester,
         parse_recipient, bare_postmaster,    may_relay,           private_listener,
-        refused_by_rat,  stage_over_rates,   ask_mailbox_host,
+        refused_by_rat,  stage_over_rates,   ask_directory,       ask_mailbox_host,
     };
     struct stage stage = {
         .gate = gate, .conn = conn, .mail = mail, .rcpt = rcpt, .verdict = verdict_out};

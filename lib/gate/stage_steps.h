@@ -17,6 +17,7 @@ struct stage {
     struct mail_facts *mail;
     struct rcpt_facts *rcpt;
     const struct rat_entry *rat_entry; /* set by the RAT step */
+    bool directory_decided;            /* the LDAP step accepted; call-ahead may still object */
     struct verdict *verdict;
 };
 

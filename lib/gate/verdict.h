@@ -39,11 +39,12 @@ struct verdict {
     char status[REPLYTEXT_STATUS_MAX]; /* always of the code's class */
     const char *text;                  /* without code and status; "" when continuing */
     struct place rule;                 /* the line that decided; file NULL: none */
-    bool asked, cached;                /* call-ahead: was asked; the answer was in the cache */
-    const char *server;                /* call-ahead: who was asked; "" nobody */
-    const char *remote;                /* call-ahead: what it said, cleaned; "" nothing */
-    uint32_t invalid, invalid_total;   /* this client's invalid recipients, where one was counted */
-    uint32_t ms;                       /* spent in this stage */
+    /* What directory or call-ahead said: was asked; the answer was in the cache. */
+    bool asked, cached;
+    const char *server;              /* who was asked; "" nobody */
+    const char *remote;              /* what it said, cleaned; "" nothing */
+    uint32_t invalid, invalid_total; /* this client's invalid recipients, where one was counted */
+    uint32_t ms;                     /* spent in this stage */
 };
 
 const char *verdict_action_name(enum verdict_action action); /* accept, reject, tempfail */

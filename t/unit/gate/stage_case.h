@@ -27,6 +27,9 @@
  *     rcpt TEXT                      the client's words after "RCPT TO:"
  *     asked ADDRESS [literal_named] [known_as=ADDRESS]
  *                                    what call-ahead was asked at this RCPT
+ *     ldap match|nomatch|error [cached] [ms=N] [server=S] [text=T]
+ *                                    the next answer of a directory; must be fetched
+ *     ldap-asked ADDRESS from=SENDER what it was asked at this RCPT; nothing: not at all
  *     sender-dns ok|nonexistent|unresolvable [ms=N]
  *                                    the next answer about a sender domain; must be fetched
  *     verified DOMAIN [accept_a]     what DNS was asked at this MAIL; nothing: not at all

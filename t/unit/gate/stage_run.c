@@ -14,9 +14,11 @@
 #include "milter/limits.h"
 #include "t/unit/gate/stage_answer.h"
 #include "t/unit/gate/stage_crowd.h"
+#include "t/unit/gate/stage_directory.h"
 #include "t/unit/gate/stage_domains.h"
 #include "t/unit/gate/stage_lookups.h"
 #include "t/unit/gate/stage_memory.h"
+#include "t/unit/gate/stage_verdict.h"
 
 #define LISTED_MAX 4
 #define BUDGET MONO_SECONDS(25)
@@ -44,6 +46,7 @@ struct run {
     uint32_t host_ms;
     struct stage_lookups lookups;
     struct stage_domains domains;
+    struct stage_directory directory;
     struct callahead_answer answer;
     bool scripted; /* answer waits to be fetched */
     bool answer_takes_memory;
@@ -140,6 +143,18 @@ static void give_answer(void *ctx, const struct callahead_plan *plan, const stru
         stage_memory_take(run->mail_arena);
 }
 
+static void give_directory(void *ctx, const struct directory_plan *plan,
+                           const struct mailaddr *recipient, const struct mailaddr *sender,
+                           mono_us deadline, struct directory_answer *answer_out)
+{
+    struct run *run = ctx;
+    assert_ptr_equal(plan, run->rules->directory->plan);
+    run->until = deadline;
+    if (!stage_directory_give(&run->directory, recipient, sender, answer_out))
+        wrong(run, "the directory is asked for %s, no answer is scripted", run->directory.asked);
+    now += MONO_MS(answer_out->ms);
+}
+
 /* --- steps that prepare --------------------------------------------------------------- */
 
 static void step_host(struct run *run, char *rest)
@@ -206,6 +221,12 @@ static void step_callahead(struct run *run, char *rest)
     run->scripted = true;
 }
 
+static void step_ldap(struct run *run, char *rest)
+{
+    if (!stage_directory_script(&run->directory, rest))
+        wrong(run, "no such answer, or the one before was not fetched");
+}
+
 static void step_wait(struct run *run, char *rest)
 {
     now += MONO_SECONDS(number(run, rest));
@@ -269,7 +290,7 @@ static struct gate begin_command(struct run *run, struct arena *arena)
         wrong(run, "the verdict of the command before is not expected anywhere");
     run->judged = true;
     run->looked_at = false;
-    run->asked[0] = run->log[0] = run->domains.asked[0] = '\0';
+    run->asked[0] = run->log[0] = run->domains.asked[0] = run->directory.asked[0] = '\0';
     run->until = 0;
     run->deadline = now + BUDGET;
     memset(&run->verdict, 0x5a, sizeof run->verdict);
@@ -287,27 +308,11 @@ static struct gate begin_command(struct run *run, struct arena *arena)
 /* What holds for every verdict, whatever the case says. */
 static void end_command(struct run *run)
 {
-    const struct verdict *verdict = &run->verdict;
     stage_memory_return();
     run->next_without_memory = false;
     if (run->until != 0)
         assert_int_equal(run->until, run->deadline);
-    assert_non_null(verdict->text);
-    assert_non_null(verdict->server);
-    assert_non_null(verdict->remote);
-    assert_int_equal(verdict->status[0] - '0', verdict->code / 100);
-    assert_in_range(verdict->reason, 0, REASON_COUNT - 1);
-    switch (verdict->action) {
-    case VERDICT_CONTINUE:
-        assert_int_equal(verdict->code, 250);
-        assert_string_equal(verdict->text, "");
-        break;
-    case VERDICT_REJECT:
-    case VERDICT_TEMPFAIL:
-        assert_int_equal(verdict->code / 100, verdict->action == VERDICT_TEMPFAIL ? 4 : 5);
-        assert_true(verdict->text[0] != '\0');
-        break;
-    }
+    stage_verdict_check(&run->verdict);
 }
 
 static void step_connect(struct run *run, char *rest)
@@ -408,16 +413,10 @@ static void must_be(const struct run *run, const char *what, const char *is, con
 
 static void step_verdict(struct run *run, char *rest)
 {
-    const struct verdict *verdict = &run->verdict;
-    const struct reason_row *row = &reason_rows[verdict->reason];
     char is[LOG_LINE_MAX];
     if (!run->judged)
         wrong(run, "nothing was asked yet");
-    if (verdict->action == VERDICT_CONTINUE)
-        snprintf(is, sizeof is, "accept %s %s", row->by, row->name);
-    else
-        snprintf(is, sizeof is, "%s %d %s %s %s %s", verdict_action_name(verdict->action),
-                 verdict->code, verdict->status, row->by, row->name, verdict->text);
+    stage_verdict_print(&run->verdict, is, sizeof is);
     case_bytes(rest);
     must_be(run, "verdict", is, rest);
     run->looked_at = true;
@@ -449,6 +448,11 @@ static void step_asked(struct run *run, char *rest)
     must_be(run, "asked", run->asked, rest);
 }
 
+static void step_ldap_asked(struct run *run, char *rest)
+{
+    must_be(run, "ldap-asked", run->directory.asked, rest);
+}
+
 /* --- cases ------------------------------------------------------------------------------ */
 
 static const struct {
@@ -464,9 +468,11 @@ static const struct {
     {"leave", step_leave},
     {"mail", step_mail},
     {"callahead", step_callahead},
+    {"ldap", step_ldap},
     {"rcpt", step_rcpt},
     {"asked", step_asked},
     {"mark", step_mark},
+    {"ldap-asked", step_ldap_asked},
     {"lookups", step_lookups},
     {"wanted", step_wanted},
     {"sender-dns", step_sender_dns},
@@ -531,6 +537,7 @@ static void begin_run(struct run *run, const struct stage_test *test)
                                       .host = give_host,
                                       .lookups = give_lookups,
                                       .sender = give_sender,
+                                      .directory = give_directory,
                                       .callahead = give_answer,
                                       .counting = limits_counting(run->limits)};
     assert_non_null(run->conn_arena);
@@ -546,8 +553,8 @@ static void begin_run(struct run *run, const struct stage_test *test)
 
 static void end_run(struct run *run)
 {
-    if (run->scripted || run->domains.scripted)
-        wrong(run, "the last answer of call-ahead or DNS was never fetched");
+    if (run->scripted || run->domains.scripted || run->directory.scripted)
+        wrong(run, "the last answer of call-ahead, directory or DNS was never fetched");
     if (!run->judged || !run->looked_at)
         wrong(run, "the last verdict is not expected anywhere");
     limits_free(run->limits);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/net/callahead.h"
+#include "lib/net/ldap.h"
 #include "lib/tables/group.h"
 #include "lib/tables/hops.h"
 
@@ -47,8 +48,15 @@ static const struct conf_type exceptions_type = {.name = "exceptions",
                                                  .nrows = &exceptions_nrows,
                                                  .size = sizeof(struct exceptions_keys),
                                                  .doc = ""};
+static const struct conf_type ldap_type = {.name = "ldap",
+                                           .arg = "NAME",
+                                           .rows = ldap_rows,
+                                           .nrows = &ldap_nrows,
+                                           .size = sizeof(struct ldap_keys),
+                                           .doc = ""};
 static const struct conf_type *const types[] = {&policy_type,    &group_type, &listener_type,
-                                                &callahead_type, &lists_type, &exceptions_type};
+                                                &callahead_type, &lists_type, &ldap_type,
+                                                &exceptions_type};
 
 static void *need(void *p, const char *what)
 {
@@ -149,6 +157,19 @@ static const struct callahead_rules *build_rules(const struct world_config *conf
     return rules;
 }
 
+static const struct directory_rules *build_directory(const struct world_config *config,
+                                                     const char *profile)
+{
+    if (profile[0] == '\0')
+        return NULL;
+    const struct ldap_keys *keys = conf_find(config->conf, "ldap", profile)->values;
+    struct directory_rules *rules =
+        need(arena_alloc(conf_arena(config->conf), sizeof *rules), "rules");
+    *rules = (struct directory_rules){.plan = (const struct directory_plan *)keys,
+                                      .error_accepts = keys->ldap_error == LDAP_ERROR_ACCEPT};
+    return rules;
+}
+
 static void build_listener(const struct world_config *config, const struct conf_section *section,
                            struct listener *listener, struct problems *problems)
 {
@@ -159,6 +180,7 @@ static void build_listener(const struct world_config *config, const struct conf_
     listener->hat = build_hat(config, keys, problems);
     if (keys->rat[0] != '\0')
         listener->rat = rat_load(keys->rat, section->at, problems);
+    listener->directory = build_directory(config, keys->ldap_accept);
     listener->callahead = build_rules(config, keys->callahead);
     if (keys->trusted_hops.n > 0)
         listener->hops = hops_build(&keys->trusted_hops, problems);
