@@ -30,6 +30,7 @@ int command_config(const struct command *command, const char *conf, int argc, ch
 int command_dnslist(const struct command *command, const char *conf, int argc, char **argv);
 int command_trace(const struct command *command, const char *conf, int argc, char **argv);
 int command_maps(const struct command *command, const char *conf, int argc, char **argv);
+int command_ldap(const struct command *command, const char *conf, int argc, char **argv);
 int command_reload(const struct command *command, const char *conf, int argc, char **argv);
 int command_status(const struct command *command, const char *conf, int argc, char **argv);
 int command_stats(const struct command *command, const char *conf, int argc, char **argv);

@@ -6,6 +6,7 @@
 #include "lib/base/log.h"
 #include "milter/blocks.h"
 #include "milter/command.h"
+#include "milter/engine.h"
 
 #define DEFAULT_FILE HOUSE_SYSCONFDIR "/gatehouse/gatehouse.conf"
 
@@ -16,11 +17,12 @@ static const struct command commands[] = {
      "--ip A [--listener L] [--host NAME|none|servfail|mismatch] [--helo H]\n"
      "        --from S --to R[,R...] [--size N] [--tls] [--auth U] [--score N|none]\n"
      "        [--owner N] [--country CC] [--listed ZONE,...]\n"
-     "        [--sender-dns ok|nonexistent|unresolvable]\n"
+     "        [--sender-dns ok|nonexistent|unresolvable] [--ldap match|nomatch|error]\n"
      "        [--callahead valid|user_unknown|temporary|server_ill] [--offline] [--json]\n"
      "      | [--offline] - (one JSON object a line on standard input)",
      command_trace},
     {"callahead", "[--listener L] [--json] ADDRESS | [--listener L] -", command_callahead},
+    {"ldap test", "[--json] PROFILE ADDRESS | [PROFILE] -", command_ldap},
     {"dnslist test", "[--json] ZONE IP | [ZONE] -", command_dnslist},
     {"maps", "--mta postfix --output DIR [--check] [--force] [--no-compile] [--compiler PATH]",
      command_maps},
@@ -158,5 +160,6 @@ int main(int argc, char **argv)
     }
     if (optind == argc)
         return usage(stderr, COMMAND_USAGE);
+    engine_setup();
     return run_command(file, argc - optind, argv + optind);
 }

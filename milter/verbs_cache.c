@@ -1,4 +1,4 @@
-/* Verbs about what is remembered: call-ahead, DNS lists. */
+/* Verbs about what is remembered: call-ahead, directories, DNS lists. */
 #include "milter/verbs.h"
 
 #include <string.h>
@@ -112,11 +112,15 @@ enum wire_status verbs_cache_flush(void *ctx, const char *const *arguments, size
     }
     size_t count =
         callahead_flush(engine_callahead(world->house->engine), target.what, target.text);
+    size_t directories =
+        ldappool_flush(engine_directories(world->house->engine), target.what, target.text);
     size_t lists = flush_lists(world->house, &target);
     strbuf_printf(reply, "%zu forgotten\n", count);
+    if (directories > 0)
+        strbuf_printf(reply, "%zu answers of directories forgotten\n", directories);
     if (lists > 0)
         strbuf_printf(reply, "%zu DNS lists forgotten\n", lists);
     arena_free(arena);
     bool any = target.what == CALLAHEAD_FLUSH_ALL || target.what == CALLAHEAD_FLUSH_NEGATIVE;
-    return count + lists > 0 || any ? WIRE_YES : WIRE_NO;
+    return count + directories + lists > 0 || any ? WIRE_YES : WIRE_NO;
 }
