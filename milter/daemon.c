@@ -255,7 +255,7 @@ static bool start_threads(struct daemon *daemon)
     if (daemon->house.engine == NULL)
         return complain(daemon, NULL, &err);
     daemon->house.tally = tally_new();
-    daemon->house.guard = guard_new();
+    daemon->house.guard = guard_new(daemon->state_dir);
     daemon->world = (struct verbs_world){.house = &daemon->house, .running = &daemon->running};
     if (!signals_listen(&err) || (daemon->control != NULL && !control_start(daemon->control, &err)))
         return complain(daemon, NULL, &err);
@@ -357,6 +357,8 @@ static _Noreturn void serve_until_stopped(struct daemon *daemon)
         session_reap(&daemon->house);
         engine_tick(daemon->house.engine);
         blocks_tick(&daemon->house.blocks);
+        if (daemon->house.guard != NULL)
+            guard_tick(daemon->house.guard);
         if (signals_reload())
             reload(daemon);
         if (daemon->control != NULL)

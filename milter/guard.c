@@ -2,85 +2,8 @@
 
 #include <string.h>
 
-#include "lib/state/cache.h"
-
-#define MEMORY MONO_SECONDS(86400)
-/* A client seen again is written down again only after this time. */
-#define MEMORY_STEP MONO_SECONDS(3600)
-
-struct guard {
-    struct cache *sample; /* owned; key: name of the listener, NUL, address */
-};
-
-/* A value: what hat_decide() was given of the client; name only as far as it
- * goes. */
-struct seen {
-    enum host_class class;
-    bool score_known, score_none;
-    double score;
-    uint32_t owner;
-    char country[3];
-    char name[HOST_NAME_MAX_BYTES];
-};
-
-struct guard *guard_new(void)
-{
-    struct guard *guard = calloc(1, sizeof *guard);
-
-    if (guard != NULL)
-        guard->sample = cache_new(GUARD_SAMPLE);
-    if (guard != NULL && guard->sample != NULL)
-        return guard;
-    free(guard);
-    return NULL;
-}
-
-void guard_free(struct guard *guard)
-{
-    if (guard == NULL)
-        return;
-    cache_free(guard->sample);
-    free(guard);
-}
-
-/* --- the sample ------------------------------------------------------------------------ */
-
-#define KEY_MAX (CONF_NAME_MAX + 1 + sizeof((struct ip *)NULL)->b)
-
-static struct slice key_of(const struct conn_facts *conn, char room[KEY_MAX])
-{
-    size_t n = strlen(conn->listener->name) + 1;
-
-    if (n > CONF_NAME_MAX + 1)
-        return (struct slice){room, 0};
-    memcpy(room, conn->listener->name, n);
-    memcpy(room + n, conn->client.b, sizeof conn->client.b);
-    return (struct slice){room, n + sizeof conn->client.b};
-}
-
-void guard_saw(struct guard *guard, const struct conn_facts *conn)
-{
-    char room[KEY_MAX];
-    struct slice key = key_of(conn, room);
-    mono_us now = mono_now(), expires = 0;
-    size_t size = 0;
-
-    if (cache_get(guard->sample, key, now, NULL, 0, &size, &expires) &&
-        expires - now > MEMORY - MEMORY_STEP)
-        return;
-    bool reputation = listener_uses_reputation(conn->listener);
-    struct seen seen = {
-        .class = conn->host.class,
-        .score_known = reputation && conn->score_known,
-        .score_none = conn->score_none,
-        .score = conn->score,
-        .owner = reputation ? conn->owner : 0,
-    };
-    memcpy(seen.country, conn->country, sizeof seen.country);
-    snprintf(seen.name, sizeof seen.name, "%s", conn->host.name);
-    cache_put(guard->sample, key, &seen, offsetof(struct seen, name) + strlen(seen.name) + 1,
-              now + MEMORY, now);
-}
+#include "lib/net/lookups.h"
+#include "milter/guard_sample.h"
 
 /* --- what covers everything -------------------------------------------------------------- */
 
@@ -271,62 +194,76 @@ struct survey {
     struct count *counts; /* by index in next */
 };
 
-static bool would_refuse(const struct listener *listener, const struct hat_client *client,
-                         const char **entry_out)
+/* What the daemon would know of the client with this configuration. Files and
+ * databases are asked again, since the new table may be one of them; DNS is not. */
+static struct hat_client client_with(const struct snapshot *snapshot,
+                                     const struct listener *listener,
+                                     const struct guard_client *seen)
 {
+    const struct reputation *reputation = &snapshot->reputation;
+    bool judged = listener_uses_reputation(listener) && !listener_trusts(listener, &seen->ip);
+    struct lookups files = {.reputation = reputation};
+    struct lookups_wanted wanted = {
+        .score = judged && reputation->score.kind == REPUTATION_FROM_FILE,
+        .owner = judged && reputation->owner.kind == REPUTATION_FROM_MMDB,
+        .country = true,
+    };
+    struct lookup_answer answer;
+    struct hat_client client = {.ip = seen->ip,
+                                .host = seen->host.class != HOST_UNKNOWN ? &seen->host : NULL};
+
+    lookups_ask(&files, &seen->ip, &wanted, 0, &answer);
+    if (answer.score != LOOKUP_NOT_ASKED) {
+        client.score_known = true;
+        client.score_none = answer.score != LOOKUP_FOUND;
+        client.score = answer.value;
+    } else if (judged && reputation->score.kind == REPUTATION_FROM_DNS) {
+        client.score_known = seen->score_known;
+        client.score_none = seen->score_none;
+        client.score = seen->score;
+    }
+    if (answer.owner == LOOKUP_FOUND)
+        client.owner = answer.owner_number;
+    else if (judged && reputation->owner.kind == REPUTATION_FROM_DNS)
+        client.owner = seen->owner;
+    if (answer.country == LOOKUP_FOUND)
+        memcpy(client.country, answer.country_code, sizeof client.country);
+    return client;
+}
+
+static bool would_refuse(const struct snapshot *snapshot, const struct listener *listener,
+                         const struct guard_client *seen, const char **entry_out)
+{
+    struct hat_client client = client_with(snapshot, listener, seen);
     struct hat_match match;
 
-    hat_decide(listener->hat, client, &match);
+    hat_decide(listener->hat, &client, &match);
     *entry_out = match.entry;
     return refuses(match.policy);
 }
 
-static void survey_client(const struct survey *survey, const char *name,
-                          const struct hat_client *client)
+/* Some hundred look-ups under one lock of the sample: a millisecond in the
+ * largest tables. */
+static void survey_client(const struct guard_client *seen, void *arg)
 {
+    const struct survey *survey = arg;
     const struct listeners *next = &survey->next->listeners;
-    const struct listener *running = listener_named(&survey->running->listeners, name);
+    const struct listener *running = listener_named(&survey->running->listeners, seen->listener);
     const char *entry;
 
-    if (running == NULL || would_refuse(running, client, &entry))
+    if (running == NULL || would_refuse(survey->running, running, seen, &entry))
         return;
     for (size_t i = 0; i < next->n; i++) {
-        if (strcmp(next->v[i]->name, name) != 0)
+        if (strcmp(next->v[i]->name, seen->listener) != 0)
             continue;
         struct count *count = &survey->counts[i];
         count->accepted++;
-        if (!would_refuse(next->v[i], client, &entry))
+        if (!would_refuse(survey->next, next->v[i], seen, &entry))
             continue;
         count->refused++;
-        count->example = client->ip;
+        count->example = seen->ip;
         count->entry = entry;
     }
-}
-
-/* Under the lock of one part of the sample: some hundred look-ups, a
- * millisecond in the largest tables. */
-static bool survey_seen(struct slice key, const void *value, size_t size, mono_us expires,
-                        void *arg)
-{
-    struct seen seen = {.name = ""};
-    struct hat_client client = {.host = NULL};
-    struct host_answer host = {.class = HOST_UNKNOWN};
-
-    (void)expires;
-    if (key.n <= sizeof client.ip.b)
-        return false;
-    memcpy(&seen, value, size < sizeof seen ? size : sizeof seen);
-    memcpy(client.ip.b, key.p + key.n - sizeof client.ip.b, sizeof client.ip.b);
-    host.class = seen.class;
-    memcpy(host.name, seen.name, sizeof host.name);
-    client.host = host.class == HOST_UNKNOWN ? NULL : &host;
-    client.score_known = seen.score_known;
-    client.score_none = seen.score_none;
-    client.score = seen.score;
-    client.owner = seen.owner;
-    memcpy(client.country, seen.country, sizeof client.country);
-    survey_client(arg, key.p, &client);
-    return false;
 }
 
 static void judge_share(const struct listener *listener, const struct count *count, int64_t share,
@@ -351,7 +288,7 @@ static void judge_shares(struct guard *guard, const struct snapshot *running,
 
     if (survey.counts == NULL)
         return;
-    cache_each(guard->sample, mono_now(), survey_seen, &survey);
+    guard_each(guard, survey_client, &survey);
     for (size_t i = 0; i < n; i++)
         judge_share(next->listeners.v[i], &survey.counts[i], next->settings.keys->reload_guard,
                     problems);

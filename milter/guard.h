@@ -9,8 +9,13 @@
  * refused by entries or by the fallback and was not before; more than a share of
  * the sample that the running table accepts would be refused.
  *
- * The sample is bounded and forgets after a day. guard_saw(): any thread, a
- * leaf lock held for a hash probe. All others: one thread, no blocking.
+ * The sample is bounded, forgets after a day and outlives a restart
+ * (guard_sample.h). What was known of its clients by DNS is taken as it was; score
+ * files and databases are asked again, each with its own configuration. DNS lists
+ * do not count.
+ *
+ * guard_saw(): any thread, a leaf lock held for a hash probe. All others: one
+ * thread; guard_new(), guard_tick() and guard_free() block on the disk.
  */
 #ifndef MILTER_GUARD_H
 #define MILTER_GUARD_H
@@ -23,8 +28,11 @@
 
 struct guard;
 
-struct guard *guard_new(void); /* NULL: out of memory */
-void guard_free(struct guard *guard);
+/* folder: for the file, NULL: none. Logs what is wrong with it. NULL: out of
+ * memory. */
+struct guard *guard_new(const char *folder);
+void guard_tick(struct guard *guard); /* writes the file from time to time */
+void guard_free(struct guard *guard); /* writes it; takes NULL */
 
 /* A client that gate_connect() let in. */
 void guard_saw(struct guard *guard, const struct conn_facts *conn);

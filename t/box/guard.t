@@ -5,6 +5,7 @@ import os
 import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import mmdb
 from house import House
 from tap import Tap
 
@@ -85,6 +86,52 @@ def the_share():
         it.kill()
         it.start()
         tap.eq(comes(it, "192.0.2.5"), NO, "at a start nobody has been seen, and all is taken")
+
+
+@tap.part
+def over_a_restart():
+    with House(CONF, RAT) as it:
+        for last in range(1, 11):
+            comes(it, f"192.0.2.{last}")
+        it.stop()
+        it.start()
+        put(it, "192.0.2.66", "192.0.2.66, 192.0.2.1-4")
+        status, _out, err = it.ctl("reload")
+        tap.ok(status == 1 and "4 of 10 clients" in err, "who was accepted is known after a restart", err)
+        it.kill()
+        path = os.path.join(it.run, "state", "accepted")
+        with open(path, "ab") as file:
+            file.write(b"x")
+        it.configure(CONF)
+        it.start()
+        tap.ok(it.wait_log(event="guard")["detail"].startswith(path + " is damaged"), "a damaged file is not believed")
+        put(it, "192.0.2.66", "192.0.2.66, 192.0.2.1-4")
+        tap.eq(it.ctl("reload")[0], 0, "... nobody is known, and all is taken")
+
+
+@tap.part
+def new_files():
+    """What refuses them need not be an entry: the score file or a database may be the new table."""
+    conf = (DNS + "[listener in]\nrat = rat\ngroups = BAD\n[group BAD]\npolicy = reject\n"
+            "senders = SBRS[-10:-5] SBO:64500 country:ZZ\n[reputation]\nsource = file:scores\n"
+            "owner_source = mmdb:owners\ncountry_source = mmdb:countries\n")
+    files = {"scores": "192.0.2.0/24 1\n", "owners": mmdb.make({"192.0.2.0/24": mmdb.asn(1)}),
+             "countries": mmdb.make({"192.0.2.0/24": mmdb.country("JP")})}
+    with House(conf, {**RAT, **files}) as it:
+        for last in range(1, 11):
+            comes(it, f"192.0.2.{last}")
+        for name, bad, wanted in (
+                ("scores", "192.0.2.0/24 -6\n", "SBRS[-10:-5]"),
+                ("owners", mmdb.make({"192.0.2.0/24": mmdb.asn(64500)}), "SBO:64500"),
+                ("countries", mmdb.make({"192.0.2.0/24": mmdb.country("ZZ")}), "country:ZZ")):
+            os.unlink(os.path.join(it.folder, name))  # a mapped database must not change
+            it.write(name, bad)
+            status, _out, err = it.ctl("reload")
+            tap.ok(status == 1 and "10 of 10 clients" in err and f"by {wanted};" in err, f"new {name}: refused", err)
+            tap.eq(comes(it), "continue", "... they come in")
+            os.unlink(os.path.join(it.folder, name))
+            it.write(name, files[name])
+        tap.eq(it.ctl("reload")[0], 0, "the old files are taken")
 
 
 @tap.part

@@ -1,11 +1,12 @@
 /* guard_test.c - what speaks against a new configuration, and what does not. */
-#include "milter/guard.h"
+#include "milter/guard_sample.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "lib/state/statefile.h"
 
 static char folder[] = "/tmp/guard-XXXXXX";
 
@@ -206,7 +207,7 @@ static void share_of_the_sample(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct snapshot *running = configure(IN);
-        struct guard *guard = guard_new();
+        struct guard *guard = guard_new(NULL);
         char text[200];
         assert_non_null(guard);
         see_many(guard, running, cases[i].seen);
@@ -224,7 +225,7 @@ static void share_of_the_sample(void **state)
 static void the_key_sets_the_share(void **state)
 {
     struct snapshot *running = configure(IN);
-    struct guard *guard = guard_new();
+    struct guard *guard = guard_new(NULL);
 
     (void)state;
     see_many(guard, running, 100);
@@ -244,7 +245,7 @@ static void only_what_changes_counts(void **state)
 {
     struct snapshot *running = configure(IN), *stricter = configure(BAD("10/8"));
     struct snapshot *other = configure("[listener other]\n[group BLOCKED_LIST]\nsenders = 10/8\n");
-    struct guard *guard = guard_new();
+    struct guard *guard = guard_new(NULL);
 
     (void)state;
     see_many(guard, running, 50);
@@ -257,13 +258,16 @@ static void only_what_changes_counts(void **state)
     snapshot_drop(other);
 }
 
+#define SCORES_BY_DNS "[reputation]\nsource = dns:s.example\nmap = 127.0.4.0-100 -> -10..10\n"
+
 static void names_and_scores_are_remembered(void **state)
 {
     struct snapshot *running = configure(IN);
     struct snapshot *name = configure(BAD(".good.example"));
     struct snapshot *class = configure(IN "[group BLOCKED_LIST]\nunverified = no_ptr\n");
-    struct snapshot *score = configure(BAD("SBRS[5.0:10.0]"));
-    struct guard *guard = guard_new();
+    struct snapshot *score = configure(SCORES_BY_DNS BAD("SBRS[5.0:10.0]"));
+    struct snapshot *nowhere = configure(BAD("SBRS[5.0:10.0]"));
+    struct guard *guard = guard_new(NULL);
     char ip[32], host[32];
 
     (void)state;
@@ -275,18 +279,166 @@ static void names_and_scores_are_remembered(void **state)
     assert_non_null(strstr(verdict(guard, running, name), "by .good.example;"));
     assert_non_null(strstr(verdict(guard, running, name), "2001:db8::"));
     assert_non_null(strstr(verdict(guard, running, score), "10 of 10"));
+    assert_string_equal(verdict(guard, running, nowhere), "");
     assert_string_equal(verdict(guard, running, class), "");
     guard_free(guard);
     snapshot_drop(running);
     snapshot_drop(name);
     snapshot_drop(class);
     snapshot_drop(score);
+    snapshot_drop(nowhere);
+}
+
+static const char *sample_path(void)
+{
+    static char path[100];
+    snprintf(path, sizeof path, "%s/accepted", folder);
+    return path;
+}
+
+static void count_clients(const struct guard_client *client, void *arg)
+{
+    unsigned *n = arg;
+    assert_string_equal(client->listener, "in");
+    (*n)++;
+}
+
+static unsigned count(struct guard *guard)
+{
+    unsigned n = 0;
+    guard_each(guard, count_clients, &n);
+    return n;
+}
+
+/* What was known of each client comes back; time goes on. */
+static void the_sample_outlives_a_restart(void **state)
+{
+    struct snapshot *running = configure(IN);
+    struct snapshot *name = configure(BAD(".good.example"));
+    struct snapshot *class = configure(IN "[group BLOCKED_LIST]\nunverified = no_ptr\n");
+    struct snapshot *score = configure(SCORES_BY_DNS BAD("SBRS[5.0:7.25]"));
+    struct snapshot *none = configure(SCORES_BY_DNS BAD("SBRS[none]"));
+    struct guard *guard = guard_new(folder);
+    char ip[32], host[32];
+
+    (void)state;
+    for (unsigned i = 0; i < 10; i++) {
+        snprintf(ip, sizeof ip, i % 2 != 0 ? "2001:db8::%u" : "10.0.0.%u", i);
+        snprintf(host, sizeof host, "mx%u.good.example", i);
+        see(guard, running, ip, i < 5 ? host : NULL, i < 5 ? 7.25 : -3);
+    }
+    guard_free(guard);
+    for (int round = 0; round < 2; round++) {
+        guard = guard_new(folder);
+        assert_int_equal(count(guard), 10);
+        assert_non_null(strstr(verdict(guard, running, name), "5 of 10"));
+        assert_non_null(strstr(verdict(guard, running, class), "5 of 10"));
+        assert_non_null(strstr(verdict(guard, running, score), "5 of 10"));
+        assert_string_equal(verdict(guard, running, none), "");
+        guard_free(guard);
+    }
+    snapshot_drop(running);
+    snapshot_drop(name);
+    snapshot_drop(class);
+    snapshot_drop(score);
+    snapshot_drop(none);
+    assert_int_equal(unlink(sample_path()), 0);
+}
+
+static void the_file_is_written_now_and_then(void **state)
+{
+    struct snapshot *running = configure(IN);
+    mono_us now = MONO_SECONDS(1000000);
+
+    (void)state;
+    mono_simulate(&now);
+    struct guard *guard = guard_new(folder);
+    see(guard, running, "10.0.0.1", NULL, 0);
+    now += MONO_SECONDS(899);
+    guard_tick(guard);
+    assert_int_not_equal(access(sample_path(), F_OK), 0);
+    now += MONO_SECONDS(1);
+    guard_tick(guard);
+    assert_int_equal(access(sample_path(), F_OK), 0);
+    assert_int_equal(unlink(sample_path()), 0);
+    now += MONO_SECONDS(900);
+    guard_tick(guard); /* nothing is new */
+    assert_int_not_equal(access(sample_path(), F_OK), 0);
+    guard_free(guard);
+    mono_simulate(NULL);
+    snapshot_drop(running);
+}
+
+static void count_lines(const struct guard_client *client, int64_t until, void *arg)
+{
+    unsigned *n = arg;
+    assert_true(client->listener[0] != '\0' && until >= 0);
+    (*n)++;
+}
+
+static void lines_of_the_file(void **state)
+{
+    static const struct {
+        const char *text;
+        bool good;
+        unsigned lines;
+    } cases[] = {
+        {"", true, 0},
+        {"in 192.0.2.1 1800000000 1 - 0 -\n", true, 1},
+        {"in 2001:db8::1 1800000000 0 -9.999 4294967295 mx.example\nx 0.0.0.0 0 4 none 1 -\n", true,
+         2},
+        {"in 192.0.2.1 1800000000 1 - 0 -", false, 0},
+        {"in 192.0.2.1 1800000000 1 - 0\n", false, 0},
+        {"in 192.0.2.1 1800000000 1 - 0 - -\n", false, 0},
+        {"in  192.0.2.1 1800000000 1 - 0 -\n", false, 0},
+        {" in 192.0.2.1 1800000000 1 - 0 -\n", false, 0},
+        {"in 192.0.2.1 1800000000 1 - 0 \n", false, 0},
+        {"in 192.0.2 1800000000 1 - 0 -\n", false, 0},
+        {"in 192.0.2.1 -1 1 - 0 -\n", false, 0},
+        {"in 192.0.2.1 99999999999999 1 - 0 -\n", false, 0},
+        {"in 192.0.2.1 1800000000 5 - 0 -\n", false, 0},
+        {"in 192.0.2.1 1800000000 1 10.1 0 -\n", false, 0},
+        {"in 192.0.2.1 1800000000 1 - 4294967296 -\n", false, 0},
+        {"in 192.0.2.1 1800000000 0 - 0 a..b\n", false, 0},
+        {"\n", false, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[200];
+        unsigned n = 0;
+        snprintf(text, sizeof text, "%s", cases[i].text);
+        bool good = guard_parse(text, count_lines, &n);
+        if (good != cases[i].good || n != cases[i].lines)
+            fail_msg("%zu: %s, %u lines", i, good ? "good" : "wrong", n);
+    }
+}
+
+static void who_has_ended_is_not_taken_again(void **state)
+{
+    struct err err;
+    char text[300];
+    long long now = (long long)mono_wall_seconds();
+
+    (void)state;
+    snprintf(text, sizeof text,
+             "in 192.0.2.1 %lld 1 - 0 -\nin 192.0.2.2 %lld 1 - 0 -\nin 192.0.2.3 %lld 1 - 0 -\n",
+             now - 1, now + 1000, now + 1000000);
+    assert_true(statefile_write(folder, "accepted", "accepted-1", slice_of(text), &err));
+    struct guard *guard = guard_new(folder);
+    assert_int_equal(count(guard), 2);
+    mono_us later = mono_now() + MONO_SECONDS(86401);
+    mono_simulate(&later); /* the clock had been set back: a day is a day */
+    assert_int_equal(count(guard), 0);
+    mono_simulate(NULL);
+    guard_free(guard);
+    assert_int_equal(unlink(sample_path()), 0);
 }
 
 static void the_sample_is_bounded_and_forgets(void **state)
 {
     struct snapshot *running = configure(IN), *stricter = configure(BAD("10/8"));
-    struct guard *guard = guard_new();
+    struct guard *guard = guard_new(NULL);
     mono_us now = MONO_SECONDS(1000000);
     size_t refused = 0;
 
@@ -321,6 +473,10 @@ int main(void)
         cmocka_unit_test(the_key_sets_the_share),
         cmocka_unit_test(only_what_changes_counts),
         cmocka_unit_test(names_and_scores_are_remembered),
+        cmocka_unit_test(the_sample_outlives_a_restart),
+        cmocka_unit_test(the_file_is_written_now_and_then),
+        cmocka_unit_test(lines_of_the_file),
+        cmocka_unit_test(who_has_ended_is_not_taken_again),
         cmocka_unit_test(the_sample_is_bounded_and_forgets),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
