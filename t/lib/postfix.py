@@ -173,11 +173,13 @@ class Client:
             return answer
         return self.command(f"From: a@example.net\r\nSubject: test\r\n\r\n{body}\r\n.")
 
-    def starttls(self, helo="client.example.net"):
+    def starttls(self, helo="client.example.net", certificate=None):
         answer = self.command("STARTTLS")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        if certificate:
+            context.load_cert_chain(certificate)
         self.file.close()
         self.sock = context.wrap_socket(self.sock)
         self.file = self.sock.makefile("rb")

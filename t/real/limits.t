@@ -5,14 +5,13 @@ Clients differ by their loopback address. Nothing is delivered.
 """
 import base64
 import os
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from house import House, free_port, wait_until
-from postfix import Client, Postfix
-from saslserver import SaslServer
+from front import Front
+from house import wait_until
+from sasl import sasldb
 from tap import Tap
 
 CROWD, RATE, NET, SENDER, HARVEST, STAY, ACCOUNT = (f"127.0.{n}.1" for n in range(10, 17))
@@ -61,12 +60,10 @@ max_auth_recipients = 2
 senders = {ACCOUNT}
 policy = ACCOUNT
 [listener main]
-daemon_name = main
 groups = CROWD, RATE, NET, SENDER, HARVEST, STAY, ACCOUNT
 rat = rat.txt
 max_connections = 5
 [listener second]
-daemon_name = second
 groups = RATE
 rat = rat.txt
 """
@@ -75,45 +72,17 @@ RAT = "wrong.example REJECT\nexample.com ACCEPT\nfree.example ACCEPT {bypass_rat
 tap = Tap()
 
 
-class Site:
-    """A Postfix with two services, and Gatehouse."""
+SETTINGS = """
+relay_domains = example.com, free.example, wrong.example
+smtpd_error_sleep_time = 0
+smtpd_hard_error_limit = 100
+"""
 
-    def __init__(self):
-        self.ports = {name: free_port() for name in ("main", "second")}
-        self.house = House(start=False, files={"rat.txt": RAT})
-        self.mx = Postfix(os.path.join(self.house.folder, "mx"), "mx.example.com")
-        self.sasl = SaslServer({"joe": "secret"})
 
-    def __enter__(self):
-        folder = os.path.join(self.mx.queue, "gatehouse")
-        os.mkdir(folder)
-        owner = self.mx.run("postconf", "-h", "mail_owner").strip()
-        group = subprocess.check_output(["id", "-gn", owner], text=True).strip()
-        socket = f"unix:{folder}/milter.sock"
-        self.house.configure(CONF, socket=socket, socket_group=group)
-        self.mx.settings(
-            f"smtpd_milters = {socket}\nmilter_default_action = tempfail\n"
-            "relay_domains = example.com, free.example, wrong.example\nrelay_recipient_maps =\n"
-            "smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination\n"
-            "mynetworks =\nsmtpd_error_sleep_time = 0\nsmtpd_hard_error_limit = 100\n"
-            "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\n"
-            f"smtpd_sasl_path = inet:127.0.0.1:{self.sasl.port}\n"
-        )
-        for name, port in self.ports.items():
-            self.mx.services(f"127.0.0.1:{port} inet n - n - - smtpd\n    -o milter_macro_daemon_name={name}")
-        self.house.start()
-        self.mx.start()
-        return self
-
-    def __exit__(self, *error):
-        if error[0] is not None or tap.failed:
-            tap.note(self.mx.log()[-4000:])
-        self.mx.stop()
-        self.sasl.__exit__(*error)
-        self.house.__exit__(*error)
-
-    def client(self, source, listener="main"):
-        return Client(self.ports[listener], source)
+class Site(Front):
+    def configure_mx(self):
+        super().configure_mx()
+        self.mx.settings(sasldb(self.mx, "mx.example.com", {"joe": "secret"}))
 
     def rcpts(self, source, *recipients, listener="main", sender="sender@example.net"):
         """The first words of the replies to MAIL and to each RCPT, in a session of its own."""
@@ -207,7 +176,7 @@ def harvest(site):
            "... MAIL passes, recipients hear it")
 
 
-with Site() as the_site:
+with Site(tap, CONF, {"rat.txt": RAT}, SETTINGS) as the_site:
     for test in (connections, rates, account, harvest):
         tap.note(test.__name__)
         tap.part(lambda test=test: test(the_site))

@@ -9,14 +9,15 @@ import functools
 import os
 import shutil
 import socket
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from house import House, free_port, wait_until
-from postfix import Client, Mailboxes, Postfix, send
-from saslserver import SaslServer
+from certificates import self_signed
+from front import Front
+from house import free_port, wait_until
+from postfix import Mailboxes, send
+from sasl import sasldb
 from tap import Tap
 
 OUTSIDE = "127.0.0.10"
@@ -89,7 +90,6 @@ type = delivery_host
 [routes]
 file = routes.txt
 """
-LISTENERS = ("main", "inside", "at_mail", "at_rcpt", "secure")
 
 tap = Tap()
 
@@ -105,101 +105,46 @@ def configuration(ports, for_mx):
     return CONF.format(**words, **CLIENTS)
 
 
-class Site:
+class Site(Front):
     """mx, Gatehouse and mailhost, set up as an administrator would."""
 
     def __init__(self):
-        self.ports = {name: free_port() for name in LISTENERS}
         self.mailhost_port = free_port()
         route = f"[127.0.0.1]:{self.mailhost_port}"
-        self.house = House(
-            start=False,
-            files={
+        super().__init__(
+            tap,
+            CONF,
+            {
                 "rat.txt": "example.com ACCEPT\n",
                 "routes.txt": f"example.com: {route}\nelsewhere.example: {route}\n"
                 "nowhere.example: /dev/null\n",
             },
         )
-        self.folder = self.house.folder
         self.mailhost = Mailboxes(
             os.path.join(self.folder, "mailhost"),
             self.mailhost_port,
             ["alice@example.com", "bob@example.com", "carol@elsewhere.example"],
         )
-        self.mx = Postfix(os.path.join(self.folder, "mx"), "mx.example.com")
-        self.sasl = SaslServer({"joe": "secret"})
 
     def __enter__(self):
-        try:
-            self.mailhost.postfix.start()
-            self.configure_gatehouse()
-            self.configure_mx()
-            self.house.start()
-            self.mx.start()
-        except BaseException:
-            self.__exit__(*sys.exc_info())
-            raise
-        return self
+        self.mailhost.postfix.start()
+        return super().__enter__()
 
     def __exit__(self, *error):
-        if error[0] is not None or tap.failed:
-            tap.note(self.mx.log()[-4000:])
-        self.mx.stop()
         self.mailhost.postfix.stop()
-        self.sasl.__exit__(*error)
-        self.house.__exit__(*error)
+        super().__exit__(*error)
 
-    def configure_gatehouse(self):
-        folder = os.path.join(self.mx.queue, "gatehouse")
-        os.mkdir(folder)
-        owner = self.mx.run("postconf", "-h", "mail_owner").strip()
-        group = subprocess.check_output(["id", "-gn", owner], text=True).strip()
-        self.house.configure(
-            configuration(self.ports, for_mx=True),
-            socket=f"unix:{folder}/milter.sock",
-            socket_group=group,
-        )
-
-    def ctl(self, *arguments):
-        status, out, err = self.house.ctl(*arguments)
-        if not tap.eq(status, 0, f"gatehousectl {' '.join(arguments[:3])}"):
-            tap.note(err)
-        return out
+    def configuration(self, for_mx=False):
+        return configuration(self.ports, for_mx)
 
     def configure_mx(self):
-        maps = os.path.join(self.folder, "maps")
-        os.mkdir(maps)
-        common = ("--mta", "postfix", "--output", maps)
-        self.ctl("maps", *common, "--compiler", os.path.join(self.mx.folder, "postmap"))
-        lines = self.ctl("mta-config", *common, "--queue-directory", self.mx.queue)
-        main, _, master = lines.partition("# === master.cf")
-        self.mx.settings(main)
-        self.mx.services("#" + master)
+        super().configure_mx()
         self.make_certificate()
-        self.offer_auth()
-        self.house.configure(configuration(self.ports, for_mx=False))
+        self.mx.settings(sasldb(self.mx, "mx.example.com", {"joe": "secret"}))
 
     def make_certificate(self):
-        file = os.path.join(self.mx.folder, "etc", "certificate.pem")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-batch"]
-            + ["-subj", "/CN=mx.example.com", "-keyout", file, "-out", file + ".chain"],
-            check=True,
-            stderr=subprocess.DEVNULL,
-        )
-        with open(file, "a", encoding="ascii") as whole, open(file + ".chain", encoding="ascii") as chain:
-            whole.write(chain.read())
+        file = self_signed(os.path.join(self.mx.folder, "etc", "certificate.pem"), "/CN=mx.example.com")
         self.mx.settings(f"smtpd_tls_security_level = may\nsmtpd_tls_chain_files = {file}")
-
-    def offer_auth(self):
-        self.mx.settings(
-            "smtpd_sasl_auth_enable = yes\n"
-            "smtpd_sasl_type = dovecot\n"
-            f"smtpd_sasl_path = inet:127.0.0.1:{self.sasl.port}\n"
-        )
-
-    def client(self, source, listener="main"):
-        return Client(self.ports[listener], source)
 
     def send(self, source, recipient, listener="main", **more):
         return send(self.ports[listener], source, recipient, **more)
@@ -490,7 +435,6 @@ def names(site):
     site.house.configure(conf.replace("[group BLOCKED_LIST]\n", f"[group BLOCKED_LIST]\nsenders = {name}\n[group X]\n"))
     site.house.reload()
     starts(site.send("127.0.0.1", "alice@example.com"), "250", "a client Postfix knows no name of")
-    os.mkdir(os.path.join(site.mx.queue, "etc"))
     for file in ("hosts", "nsswitch.conf"):  # for smtpd in its chroot
         shutil.copy(f"/etc/{file}", os.path.join(site.mx.queue, "etc", file))
     site.mx.settings("smtpd_peername_lookup = yes")

@@ -281,6 +281,83 @@ static void test_banner(void **state)
     }
 }
 
+/* The whole text of one listener, comments included. */
+static const char *raw_lines(const struct hat_group *groups, size_t n,
+                             const struct policy *fallback)
+{
+    struct hat *hat = hat_build(groups, n, fallback, &scene.problems);
+    struct maps_listener listener = {
+        .name = "in", .daemon_name = "", .local_address = "", .max_connections = 1, .hat = hat};
+    assert_non_null(hat);
+    scene.input.listeners = &listener;
+    scene.input.nlisteners = 1;
+    strbuf_reset(&out);
+    assert_true(mtaconfig_postfix(&scene.input, &options, &out, &err));
+    hat_free(hat);
+    return strbuf_text(&out);
+}
+
+static void test_other_banners(void **state)
+{
+    (void)state;
+    static const char other[] = "the greeting is that of ALL", code[] = "banner_code 250";
+    struct policy all = *policies_find(scene.policies, "ACCEPTED"), group = all;
+    struct hat_group groups[] = {{.name = "G", .policy = &group}};
+
+    const char *text = raw_lines(groups, 1, &all);
+    assert_null(strstr(text, other));
+    assert_null(strstr(text, code));
+    all.keys.banner_text = group.keys.banner_text = "hi";
+    assert_null(strstr(raw_lines(groups, 1, &all), other));
+    group.keys.banner_text = "ho";
+    text = raw_lines(groups, 1, &all);
+    assert_non_null(strstr(text, other));
+    assert_non_null(strstr(text, "-o { smtpd_banner = $myhostname ESMTP hi }"));
+    group.keys.access = POLICY_REJECT;
+    assert_null(strstr(raw_lines(groups, 1, &all), other));
+    all.keys.banner_code = 250;
+    assert_non_null(strstr(raw_lines(groups, 1, &all), code));
+}
+
+static void test_security(void **state)
+{
+    (void)state;
+    static const struct {
+        enum policy_need tls;
+        bool verify, safe_auth; /* of the group; ALL has no TLS */
+        bool everywhere;        /* ALL has the same */
+        bool offered, asked, auth_only;
+    } cases[] = {
+        {POLICY_OFF, false, true, true, false, false, false},
+        {POLICY_OFF, true, true, true, false, false, false},
+        {POLICY_PREFERRED, true, true, false, true, false, false},
+        {POLICY_PREFERRED, false, true, true, true, false, true},
+        {POLICY_PREFERRED, false, false, true, true, false, false},
+        {POLICY_REQUIRED, false, true, false, true, false, false},
+        {POLICY_REQUIRED, true, true, false, true, true, false},
+        {POLICY_REQUIRED, true, true, true, true, true, true},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct policy all = *policies_find(scene.policies, "ACCEPTED"), group = all;
+        struct policy passed = all;
+        struct hat_group groups[] = {{.name = "P", .policy = &passed},
+                                     {.name = "G", .policy = &group}};
+        passed.keys.access = POLICY_CONTINUE;
+        group.keys.tls = (int)cases[i].tls;
+        group.keys.tls_verify_client = cases[i].verify;
+        group.keys.auth_requires_tls = cases[i].safe_auth;
+        if (cases[i].everywhere)
+            all.keys = group.keys;
+        const char *text = raw_lines(groups, 2, &all);
+        assert_int_equal(strstr(text, "-o smtpd_tls_security_level=may\n") != NULL,
+                         cases[i].offered);
+        assert_int_equal(strstr(text, "smtpd_tls_chain_files") != NULL, cases[i].offered);
+        assert_int_equal(strstr(text, "-o smtpd_tls_ask_ccert=yes\n") != NULL, cases[i].asked);
+        assert_int_equal(strstr(text, "smtpd_tls_CAfile") != NULL, cases[i].asked);
+        assert_int_equal(strstr(text, "-o smtpd_tls_auth_only=yes\n") != NULL, cases[i].auth_only);
+    }
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -304,9 +381,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_whole),       TEST(test_sockets),  TEST(test_wrong_sockets),
-        TEST(test_wrong_paths), TEST(test_time_out), TEST(test_limits),
-        TEST(test_no_limits),   TEST(test_services), TEST(test_banner),
+        TEST(test_whole),         TEST(test_sockets),  TEST(test_wrong_sockets),
+        TEST(test_wrong_paths),   TEST(test_time_out), TEST(test_limits),
+        TEST(test_no_limits),     TEST(test_services), TEST(test_banner),
+        TEST(test_other_banners), TEST(test_security),
     };
     return cmocka_run_group_tests_name("mtaconfig", tests, NULL, NULL);
 }
