@@ -254,6 +254,8 @@ static bool start_threads(struct daemon *daemon)
         engine_new(daemon->house.snapshots.current, wake_before_wait, daemon->wake, &err);
     if (daemon->house.engine == NULL)
         return complain(daemon, NULL, &err);
+    if (daemon->state_dir != NULL)
+        engine_keep(daemon->house.engine, daemon->state_dir);
     daemon->house.tally = tally_new();
     daemon->house.guard = guard_new(daemon->state_dir);
     daemon->world = (struct verbs_world){.house = &daemon->house, .running = &daemon->running};

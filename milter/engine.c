@@ -3,11 +3,14 @@
 #include <string.h>
 
 #include "lib/base/domain.h"
+#include "lib/base/log.h"
 #include "lib/gate/facts.h"
 #include "lib/net/host.h"
 #include "lib/net/lookups.h"
 #include "lib/net/sender.h"
 #include "milter/plan.h"
+
+#define WRITE_EVERY MONO_SECONDS(60)
 
 struct engine {
     struct dns *dns;
@@ -75,6 +78,15 @@ void engine_free(struct engine *engine)
     dnslists_free(engine->dnslists);
     dns_free(engine->dns);
     free(engine);
+}
+
+void engine_keep(struct engine *engine, const char *folder)
+{
+    struct err err = {0};
+
+    if (!callahead_keep(engine->callahead, folder, WRITE_EVERY, &err))
+        log_note(LOG_AT_WARNING, "state",
+                 "what call-ahead remembers will not outlive a restart: %s", err.text);
 }
 
 bool engine_reconfigure(struct engine *engine, const struct snapshot *snapshot, struct err *err)

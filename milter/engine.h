@@ -23,6 +23,10 @@ struct engine *engine_new(const struct snapshot *snapshot, void (*about_to_wait)
                           void *arg, struct err *err);
 void engine_free(struct engine *engine); /* takes NULL; nobody may be asking */
 
+/* Call-ahead's answers outlive the process in this folder (lib/state/statefile.h).
+ * After engine_new(), before anything is asked; what is wrong is logged. */
+void engine_keep(struct engine *engine, const char *folder);
+
 /* Main thread, several times a second: what must be done without being asked.
  * Never blocks. */
 void engine_tick(struct engine *engine);

@@ -69,8 +69,28 @@ static void put_callahead(struct form *form, const struct house *house)
     form_number(form, "callahead_valid", stats.valid);
     form_number(form, "callahead_unknown", stats.unknown);
     form_number(form, "callahead_failed", stats.failed);
+    form_number(form, "callahead_stale", stats.stale);
+    form_number(form, "callahead_suspended", stats.suspended);
+    form_number(form, "callahead_refreshed", stats.refreshed);
     form_number(form, "callahead_connections", stats.connections);
     form_number(form, "callahead_servers_paused", stats.servers_paused);
+}
+
+static void put_domain(const struct callahead_domain *domain, void *arg)
+{
+    strbuf_printf(arg, "%s %s%s%s\n", domain->domain, domain->profile,
+                  domain->catch_all ? " catch_all" : "", domain->ill ? " ill" : "");
+}
+
+static void put_domains(struct form *form, const struct house *house)
+{
+    struct strbuf domains;
+
+    strbuf_init(&domains);
+    callahead_list_domains(engine_callahead(house->engine), put_domain, &domains);
+    form_lines(form, "callahead_domains", strbuf_text(&domains));
+    form->out->failed = form->out->failed || domains.failed;
+    strbuf_done(&domains);
 }
 
 static void put_list(const char *zone, enum dnslist_health health, void *arg)
@@ -114,6 +134,7 @@ static enum wire_status status(void *ctx, const char *const *arguments, size_t n
     form_number(&form, "sessions", atomic_load(&world->house->open));
     form_number(&form, "blocks", atomic_load(&world->house->blocks.count));
     put_callahead(&form, world->house);
+    put_domains(&form, world->house);
     put_dnslists(&form, world->house);
     form_lines(&form, "warnings", state.warnings);
     form_moment(&form, "reload_refused", state.refused);
@@ -160,6 +181,12 @@ static void put_samples(const struct verbs_world *world, struct strbuf *out)
     put_sample(out, "callahead_unknown_total", "counter", "Answers: no such user.", stats.unknown);
     put_sample(out, "callahead_failed_total", "counter", "Questions without a verdict.",
                stats.failed);
+    put_sample(out, "callahead_stale_total", "counter",
+               "Answered with a yes whose time was over: no server could be asked.", stats.stale);
+    put_sample(out, "callahead_suspended_total", "counter", "Refusals that were not believed.",
+               stats.suspended);
+    put_sample(out, "callahead_refreshed_total", "counter",
+               "Recipients asked for again before their answers expired.", stats.refreshed);
     put_sample(out, "callahead_connections", "gauge", "Connections to mailbox hosts.",
                stats.connections);
     put_sample(out, "callahead_servers_paused", "gauge", "Mailbox hosts left alone after failures.",

@@ -1,6 +1,6 @@
 /*
- * callahead.c - asking: the cache of verdicts, single flight, where to ask,
- * and waiting for the answer. See callahead.h and callahead_pool.h.
+ * callahead.c - asking: what is remembered, single flight, where to ask, and
+ * waiting for the answer. See callahead.h and callahead_pool.h.
  */
 #include "lib/net/callahead.h"
 
@@ -35,99 +35,6 @@ struct question *question_list_take(struct question_list *list)
         list->last = &list->first;
     list->n--;
     return question;
-}
-
-/* --- the answers of a profile ------------------------------------------------------- */
-
-static struct callahead_memory *memory_find(struct callahead_memory *memory, const char *name,
-                                            size_t entries)
-{
-    while (memory && !(memory->entries == entries && strcmp(memory->name, name) == 0))
-        memory = memory->next;
-    return memory;
-}
-
-static void memory_free(struct callahead_memory *memory)
-{
-    if (!memory)
-        return;
-    cache_free(memory->cache);
-    free(memory->name);
-    free(memory);
-}
-
-static struct callahead_memory *memory_new(const char *name, size_t entries)
-{
-    struct callahead_memory *memory = calloc(1, sizeof *memory);
-    if (!memory)
-        return NULL;
-    memory->name = strdup(name);
-    memory->entries = entries;
-    memory->cache = cache_new(entries);
-    if (memory->name && memory->cache)
-        return memory;
-    memory_free(memory);
-    return NULL;
-}
-
-/* The list only grows, at its head, so it is read without a lock. */
-static struct callahead_memory *memory_get(struct callahead *pool,
-                                           const struct callahead_profile *profile)
-{
-    size_t entries = (size_t)profile->keys->cache_entries;
-    struct callahead_memory *first = atomic_load_explicit(&pool->memories, memory_order_acquire);
-    struct callahead_memory *memory = memory_find(first, profile->name, entries);
-    if (memory)
-        return memory;
-    struct callahead_memory *new = memory_new(profile->name, entries);
-    if (!new)
-        return NULL;
-    pthread_mutex_lock(&pool->lock);
-    first = atomic_load_explicit(&pool->memories, memory_order_relaxed);
-    memory = memory_find(first, profile->name, entries);
-    if (!memory) {
-        memory = new;
-        new = NULL;
-        memory->next = first;
-        atomic_store_explicit(&pool->memories, memory, memory_order_release);
-    }
-    pthread_mutex_unlock(&pool->lock);
-    memory_free(new);
-    /* Another size of the same name is one from before a reload. */
-    for (struct callahead_memory *old = first; old; old = old->next) {
-        if (old != memory && strcmp(old->name, memory->name) == 0)
-            cache_clear(old->cache);
-    }
-    return memory;
-}
-
-static bool recall(struct callahead_memory *memory, struct slice key,
-                   struct callahead_answer *answer_out)
-{
-    struct remembered value = {0};
-    size_t size = 0;
-    if (!memory || !cache_get(memory->cache, key, mono_now(), &value, sizeof value, &size, NULL))
-        return false;
-    *answer_out = (struct callahead_answer){
-        .class = value.class, .stage = CALLAHEAD_AT_RCPT, .code = value.code, .cached = true};
-    memcpy(answer_out->status, value.status, sizeof value.status);
-    memcpy(answer_out->text, value.text, sizeof value.text);
-    memcpy(answer_out->server, value.server, sizeof value.server);
-    return true;
-}
-
-static void remember(const struct question *question, const struct callahead_answer *answer)
-{
-    if (answer->class != CALLAHEAD_VALID && answer->class != CALLAHEAD_USER_UNKNOWN)
-        return;
-    struct remembered value = {.class = answer->class, .code = answer->code};
-    mono_us now = mono_now();
-    memcpy(value.status, answer->status, sizeof value.status);
-    memcpy(value.server, answer->server, sizeof value.server - 1); /* of a server: it fits */
-    memcpy(value.text, answer->text, sizeof value.text);
-    cache_put(question->memory->cache, (struct slice){question->key, question->key_n}, &value,
-              offsetof(struct remembered, text) + strlen(value.text) + 1,
-              now + MONO_MS(callahead_life(question->profile.keys, answer->class)), now);
 }
 
 /* --- a question ---------------------------------------------------------------------- */
@@ -190,7 +97,7 @@ void question_finish(struct callahead *pool, struct question *question,
 {
     count(pool, answer->class);
     /* Into the cache first: who finds no flight any more finds the answer. */
-    remember(question, answer);
+    memory_learn(question, answer);
     flight_end(pool, question);
     pthread_mutex_lock(&question->lock);
     question->answer = *answer;
@@ -199,19 +106,6 @@ void question_finish(struct callahead *pool, struct question *question,
     pthread_mutex_unlock(&question->lock);
     question_drop(question);
 }
-
-/* One call of callahead_ask(). */
-struct asking {
-    struct callahead *pool;
-    const struct callahead_profile *profile;
-    const struct mailaddr *recipient;
-    struct callahead_memory *memory;
-    struct slice key;
-    mono_us started;
-    void (*about_to_wait)(void *arg); /* NULL once called */
-    void *arg;
-    struct callahead_answer *answer;
-};
 
 static void say_about_to_wait(void *arg)
 {
@@ -247,8 +141,10 @@ static struct question *question_new(struct asking *asking, const struct servers
     question->deadline = asking->started + MONO_MS(asking->profile->keys->timeout);
     question->naddresses = servers->n;
     question->addresses = calloc(servers->n, sizeof *question->addresses);
-    question->recipient = strdup(asking->recipient->text);
-    question->utf8 = has_8bit(asking->recipient->text);
+    question->recipient = strdup(asking->recipient);
+    question->utf8 = has_8bit(asking->recipient);
+    question->fresh = asking->fresh;
+    question->random = asking->random;
     question->key = malloc(asking->key.n);
     question->key_n = asking->key.n;
     if (!question->addresses || !question->recipient || !question->key) {
@@ -352,7 +248,8 @@ static struct question *depart(struct asking *asking, const struct servers *serv
         return other;
     }
     /* Another one may have landed while we looked for servers. */
-    if (recall(asking->memory, asking->key, &known))
+    if (!asking->anew &&
+        trust_recall(asking->memory->trust, asking->key, mono_now(), &known) != TRUST_UNHEARD)
         question_finish(pool, new, &known);
     else
         server_ask(pool, new, NULL);
@@ -383,7 +280,7 @@ static void await(struct asking *asking, struct question *question, mono_us dead
     pthread_mutex_unlock(&asking->pool->lock);
 }
 
-static void ask(struct asking *asking, const struct callahead_where *where, mono_us deadline)
+void question_ask(struct asking *asking, const struct callahead_where *where, mono_us deadline)
 {
     struct servers servers = {.n = 0};
     struct question *question = join(asking);
@@ -434,6 +331,47 @@ static bool key_of(const struct callahead_profile *profile, const struct mailadd
     return !key->failed;
 }
 
+/* Nobody can tell: a yes of before may do (SPEC 8, serve_stale). */
+static void fall_back(struct asking *asking)
+{
+    mono_us longest = MONO_MS(asking->profile->keys->serve_stale);
+    if (asking->answer->class == CALLAHEAD_SERVER_ILL &&
+        trust_recall_stale(asking->memory->trust, asking->key, longest, mono_now(), asking->answer))
+        atomic_fetch_add_explicit(&asking->pool->stale, 1, memory_order_relaxed);
+}
+
+static void ask_now(struct asking *asking, const struct callahead_where *where, mono_us deadline)
+{
+    inquire(asking, where, deadline);
+    if (asking->answer->class == CALLAHEAD_VALID && asking->profile->keys->probe_random &&
+        trust_probe_due(asking->memory->trust, asking->key, mono_now()))
+        keeper_ask(asking, where, true);
+    fall_back(asking);
+}
+
+static void answer(struct asking *asking, const struct callahead_where *where, mono_us deadline)
+{
+    struct callahead *pool = asking->pool;
+
+    switch (trust_recall(asking->memory->trust, asking->key, asking->started, asking->answer)) {
+    case TRUST_DUE:
+        keeper_ask(asking, where, false);
+        atomic_fetch_add_explicit(&pool->cached, 1, memory_order_relaxed);
+        return;
+    case TRUST_FRESH:
+        atomic_fetch_add_explicit(&pool->cached, 1, memory_order_relaxed);
+        return;
+    case TRUST_UNHEARD:
+        break;
+    }
+    if (enter(pool)) {
+        ask_now(asking, where, deadline);
+        leave(pool);
+    } else {
+        fail(asking, CALLAHEAD_AT_CONNECT, "call-ahead is ending");
+    }
+}
+
 void callahead_ask(struct callahead *pool, const struct callahead_profile *profile,
                    const struct callahead_where *where, const struct mailaddr *recipient,
                    mono_us deadline, void (*about_to_wait)(void *arg), void *arg,
@@ -442,7 +380,7 @@ void callahead_ask(struct callahead *pool, const struct callahead_profile *profi
     struct strbuf key;
     struct asking asking = {.pool = pool,
                             .profile = profile,
-                            .recipient = recipient,
+                            .recipient = recipient->text,
                             .memory = memory_get(pool, profile),
                             .started = mono_now(),
                             .about_to_wait = about_to_wait,
@@ -458,14 +396,7 @@ void callahead_ask(struct callahead *pool, const struct callahead_profile *profi
         return;
     }
     asking.key = (struct slice){key.p, key.n};
-    if (recall(asking.memory, asking.key, answer_out)) {
-        atomic_fetch_add_explicit(&pool->cached, 1, memory_order_relaxed);
-    } else if (enter(pool)) {
-        ask(&asking, where, deadline < bound ? deadline : bound);
-        leave(pool);
-    } else {
-        fail(&asking, CALLAHEAD_AT_CONNECT, "call-ahead is ending");
-    }
+    answer(&asking, where, deadline < bound ? deadline : bound);
     strbuf_done(&key);
     answer_out->ms = (uint32_t)((mono_now() - asking.started) / 1000);
 }
@@ -486,11 +417,17 @@ struct callahead *callahead_new(struct dns *dns, const char *hostname, struct er
         goto out;
     }
     CHECK(pthread_mutex_init(&pool->lock, NULL) == 0);
-    CHECK(mono_cond_init(&pool->ended));
+    CHECK(mono_cond_init(&pool->ended) && mono_cond_init(&pool->keeper_work));
     pool->dns = dns;
     pool->hostname = name;
     pool->seed = hash_seed_random();
-    return pool;
+    pool->trust_seeds = (struct trust_seeds){hash_seed_random(), hash_seed_random()};
+    pool->last_job = &pool->jobs;
+    pool->write_at = MONO_NEVER;
+    if (keeper_start(pool, err))
+        return pool;
+    callahead_free(pool);
+    return NULL;
 out:
     free(name);
     free(pool);
@@ -518,6 +455,7 @@ static void stop(struct callahead *pool)
     server_stop_all(pool, &ending);
     wait_until_zero(pool, &pool->threads);
     server_stop_all(pool, &ending); /* what threads put back as they ended */
+    keeper_stop(pool);
     wait_until_zero(pool, &pool->askers);
 }
 
@@ -527,16 +465,13 @@ void callahead_free(struct callahead *pool)
         return;
     stop(pool);
     server_free_all(pool);
-    struct callahead_memory *memory = atomic_load(&pool->memories);
-    while (memory) {
-        struct callahead_memory *next = memory->next;
-        memory_free(memory);
-        memory = next;
-    }
+    memory_free_all(pool);
     (void)close(pool->stop_fd);
+    pthread_cond_destroy(&pool->keeper_work);
     pthread_cond_destroy(&pool->ended);
     pthread_mutex_destroy(&pool->lock);
     free(pool->hostname);
+    free(pool->folder);
     free(pool);
 }
 
@@ -559,6 +494,9 @@ void callahead_get_stats(struct callahead *pool, struct callahead_stats *stats_o
         .valid = atomic_load_explicit(&pool->valid, memory_order_relaxed),
         .unknown = atomic_load_explicit(&pool->unknown, memory_order_relaxed),
         .failed = atomic_load_explicit(&pool->failed, memory_order_relaxed),
+        .stale = atomic_load_explicit(&pool->stale, memory_order_relaxed),
+        .suspended = atomic_load_explicit(&pool->suspended, memory_order_relaxed),
+        .refreshed = atomic_load_explicit(&pool->refreshed, memory_order_relaxed),
     };
     pthread_mutex_lock(&pool->lock);
     stats_out->connections = pool->threads;

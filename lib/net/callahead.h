@@ -20,9 +20,11 @@
  * all servers pause, the answer is server_ill at once.
  *
  * Only valid and user_unknown are cached, by profile name, sender and
- * recipient (case ignored; or what it is known as). Connections are told apart by address and by
- * all of a profile that shapes them, so a reload that changes nothing of it keeps them warm. All
- * functions: any thread. Locks are leaves; none is held over I/O.
+ * recipient (case ignored; or what it is known as), and the latter only when it
+ * can be believed: see callahead_trust.h. An answer in use is asked for again
+ * before it expires, by a thread for that (callahead_keeper.c). Connections are told apart by
+ * address and by all of a profile that shapes them, so a reload that changes nothing of it keeps
+ * them warm. All functions: any thread. Locks are leaves; none is held over I/O.
  */
 #ifndef LIB_NET_CALLAHEAD_H
 #define LIB_NET_CALLAHEAD_H
@@ -122,7 +124,7 @@ size_t callahead_flush(struct callahead *pool, enum callahead_flush what, const 
 
 struct callahead_entry {
     const char *profile;
-    struct slice recipient;
+    struct slice recipient;     /* "*@domain": read from disk, and not asked for since */
     enum callahead_class class; /* VALID or USER_UNKNOWN */
     const char *server;         /* who said so */
     int64_t left;               /* seconds until it is asked again */
@@ -132,9 +134,28 @@ struct callahead_entry {
 void callahead_list(struct callahead *pool,
                     void (*visit)(const struct callahead_entry *entry, void *arg), void *arg);
 
+/* What is known of a domain that is out of the ordinary. */
+struct callahead_domain {
+    const char *profile, *domain;
+    bool ill;       /* its server refuses everybody: its refusals do not count */
+    bool catch_all; /* its server takes every address */
+};
+void callahead_list_domains(struct callahead *pool,
+                            void (*visit)(const struct callahead_domain *domain, void *arg),
+                            void *arg);
+
+/* Take up what was written in folder (statefile.h), and write it there again
+ * that often and at the end. Before the first question. false: nothing will be
+ * kept. */
+NODISCARD bool callahead_keep(struct callahead *pool, const char *folder, mono_us every,
+                              struct err *err);
+
 /* Counts for status lines. */
 struct callahead_stats {
     uint64_t asked, cached, joined, valid, unknown, failed;
+    uint64_t stale;     /* answered with a yes whose life was over */
+    uint64_t suspended; /* refusals that were not believed */
+    uint64_t refreshed; /* asked again before the answer expired */
     unsigned connections, servers_paused;
 };
 void callahead_get_stats(struct callahead *pool, struct callahead_stats *stats_out);

@@ -408,7 +408,7 @@ static void serve(struct conn *conn)
         unsigned room = room_of(conn);
         question_list_init(&list);
         if (room > 0)
-            server_take(conn->server, room, &list);
+            server_take(conn->server, room, dialog_asked(conn->dialog) == 0, &list);
         if (list.n == 0) {
             say_quit(conn);
             break;

@@ -2,7 +2,11 @@
  * callahead_pool.h - the inside of call-ahead, for callahead*.c and nobody
  * else.
  *
- *   callahead.c         asking: cache, single flight, where to ask, waiting
+ *   callahead.c         asking: single flight, where to ask, waiting
+ *   callahead_memory.c  what is remembered, and what a "no" is worth
+ *   callahead_inquire.c asking on until a "no" can be believed
+ *   callahead_keeper.c  one thread for what nobody waits for
+ *   callahead_state.c   what is remembered, on disk
  *   callahead_server.c  one server: queue, number of connections, pauses
  *   callahead_pace.c    how large batches should be
  *   callahead_conn.c    one connection: a thread that moves bytes
@@ -27,9 +31,9 @@
 #include "lib/base/hash.h"
 #include "lib/net/callahead.h"
 #include "lib/net/callahead_pace.h"
+#include "lib/net/callahead_state.h"
 #include "lib/net/servers.h"
 #include "lib/net/smtp_dialog.h"
-#include "lib/state/cache.h"
 
 #define POOL_THREADS_MAX 512
 #define POOL_SERVERS_KEPT 1024 /* beyond: those nobody needs are forgotten */
@@ -45,17 +49,26 @@ struct callahead_memory {
     struct callahead_memory *next;
     char *name; /* owned */
     size_t entries;
-    struct cache *cache;
+    uint64_t mark;         /* of where the profile asks */
+    _Atomic mono_us known; /* trust_settings.known */
+    struct trust *trust;
     atomic_uint turn; /* round robin over equal servers */
 };
 
-/* A value in it; text is kept only as far as it goes. */
-struct remembered {
-    enum callahead_class class;
-    int code;
-    char status[12];
-    char server[SERVER_TEXT_MAX];
-    char text[ANSWER_TEXT_MAX];
+/* One recipient somebody wants to know about. */
+struct asking {
+    struct callahead *pool;
+    const struct callahead_profile *profile;
+    const char *recipient; /* as it goes into RCPT TO */
+    struct callahead_memory *memory;
+    struct slice key; /* what it is remembered as: sender, NUL, recipient in lower case */
+    mono_us started;
+    bool anew;                        /* whatever is remembered */
+    bool fresh;                       /* from a connection that nobody else was asked for on */
+    bool random;                      /* nobody's address */
+    void (*about_to_wait)(void *arg); /* NULL once called */
+    void *arg;
+    struct callahead_answer *answer;
 };
 
 struct question {
@@ -65,7 +78,7 @@ struct question {
     char *key; /* owned: sender, NUL, recipient in lower case */
     size_t key_n;
     char *recipient; /* owned: as it goes into RCPT TO */
-    bool utf8;
+    bool utf8, fresh, random;
     struct server_address *addresses; /* owned: where to ask, in order */
     size_t naddresses;
     mono_us deadline; /* its own end, whoever still waits */
@@ -76,6 +89,7 @@ struct question {
     mono_us until;                /* how long the connection that holds it may take */
     struct server *server;        /* [pool]: NULL before and after */
     bool retried;                 /* was left unanswered once */
+    bool fresh_connection;        /* the one that holds it was opened for this batch */
 
     pthread_mutex_t lock;
     pthread_cond_t finished;
@@ -144,9 +158,18 @@ struct callahead {
     void *watch_arg;
     _Atomic(struct callahead_memory *) memories; /* grows only */
     atomic_uint_fast64_t asked, cached, joined, valid, unknown, failed;
+    atomic_uint_fast64_t stale, suspended, refreshed;
+    struct trust_seeds trust_seeds; /* before the first memory is made */
+    char *folder;                   /* owned; NULL: nothing is written down */
+    pthread_t keeper;
+    bool keeper_runs;
 
     pthread_mutex_t lock;
-    pthread_cond_t ended; /* the last thread or asker left */
+    pthread_cond_t keeper_work; /* jobs, write_at, stopping */
+    struct job *jobs, **last_job;
+    size_t njobs;
+    mono_us write_at, write_every; /* MONO_NEVER, 0: not */
+    pthread_cond_t ended;          /* the last thread or asker left */
     bool stopping;
     unsigned threads, askers;
     size_t nservers;
@@ -162,6 +185,39 @@ void question_finish(struct callahead *pool, struct question *question,
 void question_list_init(struct question_list *list);
 void question_list_add(struct question_list *list, struct question *question);
 struct question *question_list_take(struct question_list *list); /* the first; NULL: empty */
+
+/* Asks, or joins who does, and waits until the deadline. */
+void question_ask(struct asking *asking, const struct callahead_where *where, mono_us deadline);
+
+/* --- callahead_memory.c ----------------------------------------------------------- */
+
+struct callahead_memory *memory_first(struct callahead *pool);
+struct callahead_memory *memory_get(struct callahead *pool, /* NULL: out of memory */
+                                    const struct callahead_profile *profile);
+struct callahead_memory *memory_named(struct callahead *pool, const struct memory_name *name);
+void memory_free_all(struct callahead *pool);
+void memory_learn(const struct question *question, const struct callahead_answer *answer);
+enum trust_next memory_judge(const struct asking *asking, char witness_out[DOMAINS_WITNESS_MAX]);
+
+/* --- callahead_inquire.c ---------------------------------------------------------- */
+
+/* As question_ask(), but a no is one that can be believed. */
+void inquire(struct asking *asking, const struct callahead_where *where, mono_us deadline);
+/* Asks for a random address of the same domain. false: that told nothing. */
+bool inquire_random(const struct asking *asking, const struct callahead_where *where,
+                    mono_us deadline);
+
+/* --- callahead_keeper.c ----------------------------------------------------------- */
+
+NODISCARD bool keeper_start(struct callahead *pool, struct err *err);
+void keeper_stop(struct callahead *pool); /* after pool->stopping was set */
+/* The same again in the background, or for a random address in its place. */
+void keeper_ask(const struct asking *asking, const struct callahead_where *where, bool random);
+void keeper_write(struct callahead *pool, mono_us every);
+
+/* --- callahead_state.c ------------------------------------------------------------ */
+
+void state_write(struct callahead *pool);
 
 /* --- callahead_server.c ----------------------------------------------------------- */
 
@@ -179,10 +235,11 @@ mono_us server_open_deadline(struct server *server);
 void server_opened(struct server *server);
 void server_closed(struct server *server);
 /* Up to room questions, waiting for some up to the server's idle time-out.
- * Empty: end the connection. Else server_batch_over() must follow, before the
+ * fresh: nobody was asked for on this connection; else those that need such a
+ * one are not taken. Empty: end the connection. Else server_batch_over() must follow, before the
  * answers are handed out: who asks the next thing then need not open another
  * connection. */
-void server_take(struct server *server, unsigned room, struct question_list *batch_out);
+void server_take(struct server *server, unsigned room, bool fresh, struct question_list *batch_out);
 void server_batch_over(struct server *server);
 /* Back to the front of the queue, in order. */
 void server_put_back(struct server *server, struct question_list *list);

@@ -401,7 +401,20 @@ static size_t part_of_queue(const struct server *server, unsigned room, mono_us 
     return part < room ? part : room;
 }
 
-void server_take(struct server *server, unsigned room, struct question_list *batch_out)
+static void take_part_locked(struct server *server, unsigned room, bool fresh,
+                             struct question_list *batch, struct question_list *expired)
+{
+    mono_us now = mono_now();
+    size_t part = part_of_queue(server, room, now);
+    while (batch->n < part && server->queue.first && (fresh || !server->queue.first->fresh)) {
+        struct question *question = question_list_take(&server->queue);
+        question->until = share_of(question, now);
+        question->fresh_connection = fresh;
+        question_list_add(question->deadline > now ? batch : expired, question);
+    }
+}
+
+void server_take(struct server *server, unsigned room, bool fresh, struct question_list *batch_out)
 {
     struct callahead *pool = server->pool;
     struct callahead_answer late = ill(server, "no answer in time");
@@ -410,13 +423,9 @@ void server_take(struct server *server, unsigned room, struct question_list *bat
     question_list_init(&expired);
     pthread_mutex_lock(&pool->lock);
     while (batch_out->n == 0 && wait_for_work_locked(server)) {
-        mono_us now = mono_now();
-        size_t part = part_of_queue(server, room, now);
-        while (batch_out->n < part && server->queue.first) {
-            struct question *question = question_list_take(&server->queue);
-            question->until = share_of(question, now);
-            question_list_add(question->deadline > now ? batch_out : &expired, question);
-        }
+        if (!fresh && server->queue.first->fresh)
+            break;
+        take_part_locked(server, room, fresh, batch_out, &expired);
     }
     server->busy += batch_out->n > 0;
     pthread_mutex_unlock(&pool->lock);
