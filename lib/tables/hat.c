@@ -217,6 +217,14 @@ static struct hat_match in_group(const struct hat *hat, uint32_t group, const ch
                               .policy = hat->targets[row->policy].policy};
 }
 
+static struct hat_match by_entry(const struct hat *hat, uint32_t group, uint32_t entry)
+{
+    const struct hat_row *row = &hat->groups[group];
+    struct hat_match match = in_group(hat, group, hat_entry_text(hat, entry));
+    match.at.line += (entry - row->first) * row->stride;
+    return match;
+}
+
 static bool is_owner_entry(const char *text)
 {
     return slice_is_nocase((struct slice){text, strnlen(text, 4)}, "SBO:");
@@ -232,9 +240,9 @@ void hat_decide(const struct hat *hat, const struct hat_client *client, struct h
         *match_out = in_group(hat, (uint32_t)hat->ngroups - 1, "ALL");
         match_out->fallback = true;
     } else if (first == fixed_group) {
-        *match_out = in_group(hat, first, hat_entry_text(hat, fixed));
+        *match_out = by_entry(hat, first, fixed);
     } else if (first == lookup_group) {
-        *match_out = in_group(hat, first, hat_entry_text(hat, lookup));
+        *match_out = by_entry(hat, first, lookup);
         match_out->by_owner = is_owner_entry(match_out->entry);
     } else {
         const char *word = hat_class_word((enum hat_unverified)(1u << class_of(client)));

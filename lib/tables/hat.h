@@ -111,6 +111,7 @@ struct hat_entry {
 void hat_entry_get(const struct hat *hat, size_t index, struct hat_entry *entry_out);
 /* Is it made of addresses, and ip one of them? */
 bool hat_entry_holds(const struct hat *hat, size_t index, const struct ip *ip);
+/* Bare addresses or names in a row that lead to the same policy may be one group here. */
 size_t hat_groups(const struct hat *hat);
 /* Name (NULL bare), policy, place of a group; the last group is ALL. */
 void hat_group_get(const struct hat *hat, size_t index, struct hat_match *group_out);

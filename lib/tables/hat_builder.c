@@ -197,7 +197,7 @@ static bool index_form(struct hat_builder *builder, const struct hat_form *form,
     case HAT_ENTRY_LOOKUP:
         return index_lookup(builder, form, entry, at);
     case HAT_ENTRY_UNVERIFIED:
-        index_classes(hat, form->class, (uint32_t)hat->ngroups);
+        index_classes(hat, form->class, (uint32_t)hat->ngroups - 1);
         break;
     case HAT_ENTRY_ALL:
         lower_to(&hat->all, entry);
@@ -313,16 +313,53 @@ bool hat_builder_target(struct hat_builder *builder, const struct policy *policy
     return true;
 }
 
-bool hat_builder_group(struct hat_builder *builder, const struct hat_builder_group *group)
+/* What the group could begin, or be a part of. */
+static enum hat_run run_of(const struct hat_builder *builder, const struct hat_builder_group *group)
+{
+    if (builder->hat->nentries - builder->first != 1 || group->name.p != NULL ||
+        group->comment.n > 0 || group->unverified != 0)
+        return HAT_RUN_NONE;
+    switch (builder->last.kind) {
+    case HAT_ENTRY_RANGE:
+    case HAT_ENTRY_GROUP_RANGE:
+        return HAT_RUN_ADDRESSES;
+    case HAT_ENTRY_NAME:
+    case HAT_ENTRY_SUFFIX:
+        return HAT_RUN_NAMES;
+    case HAT_ENTRY_LOOKUP:
+    case HAT_ENTRY_UNVERIFIED:
+    case HAT_ENTRY_ALL:
+        break;
+    }
+    return HAT_RUN_NONE;
+}
+
+/* Does it go on where the last group ends? Its line must follow from those
+ * before. */
+static bool continues(const struct hat_builder *builder, const struct hat_builder_group *group,
+                      enum hat_run run)
+{
+    const struct hat *hat = builder->hat;
+    if (run == HAT_RUN_NONE || run != builder->run)
+        return false;
+    struct hat_row *last = &hat->groups[hat->ngroups - 1];
+    uint32_t lines = group->at.line - last->line, n = builder->first - last->first;
+    if (last->policy != group->target || lines == 0)
+        return false;
+    if (n == 1 && lines <= UINT16_MAX)
+        last->stride = (uint16_t)lines;
+    return lines == (uint64_t)last->stride * n;
+}
+
+static bool add_row(struct hat_builder *builder, const struct hat_builder_group *group)
 {
     struct hat *hat = builder->hat;
-    const struct policy *policy = hat_builder_policy(builder, group->target);
     struct hat_row row = {.name = HAT_NONE,
                           .comment = HAT_NONE,
                           .policy = group->target,
                           .first = builder->first,
                           .line = group->at.line,
-                          .classes = group->unverified};
+                          .classes = (uint16_t)group->unverified};
     void *groups = hat->groups;
     bool good = grow(&groups, sizeof *hat->groups, hat->ngroups, 1, &hat->groups_room);
     hat->groups = groups;
@@ -332,12 +369,23 @@ bool hat_builder_group(struct hat_builder *builder, const struct hat_builder_gro
         good = good && keep_word(builder, group->comment, &row.comment);
     if (!good)
         return no_memory(builder, group->at);
+    hat->groups[hat->ngroups++] = row;
+    return true;
+}
+
+bool hat_builder_group(struct hat_builder *builder, const struct hat_builder_group *group)
+{
+    struct hat *hat = builder->hat;
+    const struct policy *policy = hat_builder_policy(builder, group->target);
+    enum hat_run run = run_of(builder, group);
+    if (!continues(builder, group, run) && !add_row(builder, group))
+        return false;
+    builder->run = run;
     if (policy->keys.access != POLICY_CONTINUE) {
-        index_classes(hat, group->unverified, (uint32_t)hat->ngroups);
-        if (!index_entries(builder, row.first, group->at))
+        index_classes(hat, group->unverified, (uint32_t)hat->ngroups - 1);
+        if (!index_entries(builder, builder->first, group->at))
             return false;
     }
-    hat->groups[hat->ngroups++] = row;
     builder->first = (uint32_t)hat->nentries;
     return true;
 }

@@ -19,7 +19,8 @@ struct hat_builder {
     struct arena *scratch; /* the caller's to empty between entries */
     size_t errors;         /* that problems had before */
     uint32_t first;        /* entry of the next group */
-    struct hat_form last;  /* the last entry */
+    enum hat_run { HAT_RUN_NONE, HAT_RUN_ADDRESSES, HAT_RUN_NAMES } run; /* the last group */
+    struct hat_form last;                                                /* the last entry */
 };
 
 /* file: where all groups stand, copied; NULL none. hat_builder_finish() must

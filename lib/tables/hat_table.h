@@ -26,13 +26,15 @@
 #define HAT_LOOKUP_KEY_MAX (DOMAIN_MAX + 8)
 
 /* One group. A HAT text file may be a million bare entries, each a group of its
- * own, so this counts. */
+ * own, so this counts: bare addresses (or bare names) in a row that lead to the
+ * same target share one, since the first of them that matches wins either way. */
 struct hat_row {
     uint32_t name, comment; /* in hat->words; HAT_NONE: none */
     uint32_t policy;        /* in hat->targets */
     uint32_t first;         /* its entries begin here */
     uint32_t line;          /* in hat->file; 0: not written */
-    uint32_t classes;       /* [group] unverified */
+    uint16_t classes;       /* [group] unverified */
+    uint16_t stride;        /* a run of bare entries: lines from one to the next; 0: none */
 };
 
 /* What a group can lead to. */

@@ -161,9 +161,25 @@ static void put_target(const struct hat *hat, const struct hat_row *row, struct 
     strbuf_putc(out, '\n');
 }
 
+/* A run of bare entries: each with the target. */
+static void put_run(const struct hat *hat, size_t index, struct strbuf *out)
+{
+    const struct hat_row *row = &hat->groups[index];
+    for (uint32_t entry = row->first; entry < row[1].first; entry++) {
+        const char *text = hat_entry_text(hat, entry);
+        strbuf_puts(out, text);
+        strbuf_puts(out, needs_comma(text) ? ",\n" : "\n");
+        put_target(hat, row, out);
+    }
+}
+
 static void put_group(const struct hat *hat, size_t index, struct strbuf *out)
 {
     const struct hat_row *row = &hat->groups[index];
+    if (row->stride > 0) {
+        put_run(hat, index, out);
+        return;
+    }
     if (index + 1 == hat->ngroups) {
         strbuf_puts(out, "ALL\n");
     } else {

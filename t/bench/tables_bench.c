@@ -132,6 +132,17 @@ static void bare_line(FILE *out, uint32_t i)
     fprintf(out, "%u.%u.%u.%u  REJECT\n", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
 }
 
+static void bare_line6(FILE *out, uint32_t i)
+{
+    uint32_t a = scramble(i);
+    fprintf(out, "2001:db8:%x:%x::%x  REJECT\n", a >> 16, a & 0xffff, i & 0xffff);
+}
+
+static void bare_name_line(FILE *out, uint32_t i)
+{
+    fprintf(out, "%shost%u.example%u.com  REJECT\n", i % 2 == 0 ? "." : "", i, i % 1000);
+}
+
 /* One group in lines of 10,000 entries. */
 static void long_line(FILE *out, uint32_t i)
 {
@@ -171,7 +182,7 @@ static struct hat *load_hat_text(const char *path, mono_us *took_out)
 }
 
 static void bench_hat_text(const char *what, size_t n, void (*line)(FILE *, uint32_t),
-                           const char *end)
+                           const char *end, void (*look_up)(const void *, uint32_t, size_t))
 {
     char path[32];
     mono_us took;
@@ -184,7 +195,7 @@ static void bench_hat_text(const char *what, size_t n, void (*line)(FILE *, uint
     unlink(path);
     if (hat == NULL)
         exit(1);
-    report(what, n, took, hat_bytes(hat), median_ns(look_up_address, hat, n));
+    report(what, n, took, hat_bytes(hat), median_ns(look_up, hat, n));
     hat_free(hat);
 }
 
@@ -254,8 +265,10 @@ int main(void)
         bench_hat("HAT, IPv4 networks", sizes[i], network_line, look_up_address);
         bench_hat("HAT, IPv6 addresses", sizes[i], address6_line, look_up_address6);
         bench_hat("HAT, host names (1)", sizes[i], name_line, look_up_host);
-        bench_hat_text("HAT text, bare IPv4", sizes[i], bare_line, "");
-        bench_hat_text("HAT text, long lines", sizes[i], long_line, " REJECT\n");
+        bench_hat_text("HAT text, bare IPv4", sizes[i], bare_line, "", look_up_address);
+        bench_hat_text("HAT text, bare IPv6", sizes[i], bare_line6, "", look_up_address6);
+        bench_hat_text("HAT text, bare names (1)", sizes[i], bare_name_line, "", look_up_host);
+        bench_hat_text("HAT text, long lines", sizes[i], long_line, " REJECT\n", look_up_address);
         bench_routes("routes, 35 targets (1)", sizes[i], few_line);
         bench_routes("routes, own target (1)", sizes[i], many_line);
     }

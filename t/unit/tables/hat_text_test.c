@@ -384,6 +384,92 @@ static void test_warnings(void **state)
 }
 
 /* Once a file for each such key. */
+/* Bare entries in a row may be one group, but never so that it shows. */
+static const struct run_case {
+    const char *text;
+    size_t groups;     /* with ALL */
+    const char *lines; /* where each entry's rule stands */
+    const char *exported;
+} runs[] = {
+    {"192.0.2.1 REJECT\n192.0.2.2 REJECT\nb.example REJECT\n.c.example REJECT\nALL RELAY", 3,
+     "1 2 3 4 ",
+     "192.0.2.1\n        REJECT\n192.0.2.2\n        REJECT\nb.example\n        REJECT\n"
+     ".c.example\n        REJECT\nALL\n        RELAY\n"},
+    {"192.0.2.1\n REJECT\n192.0.2.2\n REJECT\n192.0.2.3\n REJECT\nALL RELAY", 2, "1 3 5 ", NULL},
+    {"192.0.2.1 REJECT\n192.0.2.2 REJECT\n\n192.0.2.3 REJECT\n192.0.2.4 REJECT\nALL RELAY", 3,
+     "1 2 4 5 ", NULL},
+    {"192.0.2.1 REJECT\n192.0.2.2 ACCEPT\n192.0.2.3 ACCEPT\nALL ACCEPT", 3, "1 2 3 ", NULL},
+    {"192.0.2.1 REJECT\n192.0.2.2 REJECT (x)\n192.0.2.3 REJECT\nALL ACCEPT", 4, "1 2 3 ", NULL},
+    {"192.0.2.1 REJECT\n192.0.2.2, 192.0.2.3 REJECT\n192.0.2.4 REJECT\nALL ACCEPT", 4, "1 2 2 3 ",
+     "192.0.2.1\n        REJECT\n192.0.2.2, 192.0.2.3\n        REJECT\n192.0.2.4\n"
+     "        REJECT\nALL\n        ACCEPT\n"},
+    {"G: 192.0.2.1 REJECT\n192.0.2.2 REJECT\nH: 192.0.2.3 REJECT\nALL ACCEPT", 4, "1 2 3 ", NULL},
+    {"sbo:1 REJECT\n192.0.2.2 REJECT\nsbo:3 REJECT\nnx.domain REJECT\nALL, REJECT\nALL RELAY", 6,
+     "1 2 3 4 5 ", NULL},
+    {"192.0.2.1 $TRUSTED\n192.0.2.2 $TRUSTED\nrelay, $TRUSTED\nALL RELAY", 3, "1 2 3 ",
+     "192.0.2.1\n        $TRUSTED\n192.0.2.2\n        $TRUSTED\nrelay,\n        $TRUSTED\n"
+     "ALL\n        RELAY\n"},
+};
+
+/* The line of the rule for a client that the entry matches. */
+static unsigned line_of(const struct hat *hat, size_t index)
+{
+    struct hat_entry entry;
+    struct hat_match match;
+    struct hat_client client = {.ip = ip_from_v4(0)};
+    struct host_answer host = {.class = HOST_VERIFIED};
+
+    hat_entry_get(hat, index, &entry);
+    bool suffix = entry.kind == HAT_ENTRY_SUFFIX;
+    if (entry.kind == HAT_ENTRY_RANGE)
+        client.ip = entry.first;
+    if (entry.kind == HAT_ENTRY_LOOKUP)
+        client.owner = (uint32_t)(entry.text[strlen("sbo:")] - '0');
+    if (entry.kind == HAT_ENTRY_UNVERIFIED)
+        host.class = HOST_NO_PTR;
+    else
+        snprintf(host.name, sizeof host.name, "%s%s", suffix ? "a" : "", entry.text);
+    if (suffix || entry.kind == HAT_ENTRY_NAME || entry.kind == HAT_ENTRY_UNVERIFIED)
+        client.host = &host;
+    hat_decide(hat, &client, &match);
+    assert_string_equal(match.entry, entry.text);
+    return match.at.line;
+}
+
+static void test_runs(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(runs); i++) {
+        struct scene scene;
+        char lines[80] = "";
+        begin(&scene, slice_of(runs[i].text));
+        assert_non_null(scene.hat);
+        assert_int_equal(hat_groups(scene.hat), runs[i].groups);
+        for (size_t j = 0; j < hat_entries(scene.hat); j++)
+            snprintf(lines + strlen(lines), sizeof lines - strlen(lines), "%u ",
+                     line_of(scene.hat, j));
+        assert_string_equal(lines, runs[i].lines);
+        if (runs[i].exported != NULL)
+            assert_string_equal(exported(&scene), runs[i].exported);
+        end(&scene);
+    }
+}
+
+/* What is asked about a client does not change by it. */
+static void test_runs_and_look_ups(void **state)
+{
+    struct scene scene;
+    struct hat_wants wants;
+    struct hat_client client = {.ip = ip_from_v4(0xC0000203)};
+    (void)state;
+    begin(&scene, slice_of("192.0.2.1 REJECT\nsbo:1 ACCEPT\n192.0.2.2 REJECT\n192.0.2.3 REJECT\n"
+                           "country:JP ACCEPT\nALL RELAY"));
+    assert_int_equal(hat_groups(scene.hat), 5);
+    hat_wants(scene.hat, &client, &wants);
+    assert_true(wants.owner && !wants.country);
+    end(&scene);
+}
+
 static void test_later(void **state)
 {
     (void)state;
@@ -417,10 +503,15 @@ static void test_no_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),     cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_policies), cmocka_unit_test(test_default_text),
-        cmocka_unit_test(test_warnings), cmocka_unit_test(test_later),
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_policies),
+        cmocka_unit_test(test_default_text),
+        cmocka_unit_test(test_warnings),
+        cmocka_unit_test(test_later),
         cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_runs_and_look_ups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
