@@ -358,17 +358,20 @@ static void on_broken(struct conn *conn, struct question_list *unanswered)
     server_put_back(server, &again);
 }
 
-/* How many recipients this connection may still be asked; 0: it is worn out. */
-static unsigned room_of(const struct conn *conn)
+static struct server_room room_of(const struct conn *conn)
 {
     struct server_limits limits = server_limits_of(conn->server);
-    unsigned asked = dialog_asked(conn->dialog);
-    if (asked >= limits.max_recipients || dialog_rejected(conn->dialog) >= limits.max_rejects)
-        return 0;
+    struct server_room room = {.fresh = dialog_asked(conn->dialog) == 0};
+    unsigned asked = dialog_asked(conn->dialog), rejected = dialog_rejected(conn->dialog);
+    if (asked >= limits.max_recipients || rejected >= limits.max_rejects)
+        return room;
+    room.all = limits.max_recipients - asked;
+    if (room.all > DIALOG_BATCH_MAX)
+        room.all = DIALOG_BATCH_MAX;
     if (!dialog_has_pipelining(conn->dialog))
-        return 1;
-    unsigned left = limits.max_recipients - asked;
-    return left < DIALOG_BATCH_MAX ? left : DIALOG_BATCH_MAX;
+        room.all = 1;
+    room.small = limits.max_rejects - rejected;
+    return room;
 }
 
 /* While it lay idle, or since the last answer: whatever came, nobody asked for
@@ -405,10 +408,10 @@ static void serve(struct conn *conn)
 {
     struct question_list list;
     for (;;) {
-        unsigned room = room_of(conn);
+        struct server_room room = room_of(conn);
         question_list_init(&list);
-        if (room > 0)
-            server_take(conn->server, room, dialog_asked(conn->dialog) == 0, &list);
+        if (room.all > 0)
+            server_take(conn->server, &room, &list);
         if (list.n == 0) {
             say_quit(conn);
             break;

@@ -230,16 +230,23 @@ void server_ask(struct callahead *pool, struct question *question,
 
 /* The rest belongs to the threads of connections. */
 
+/* How many recipients a connection may still be asked. */
+struct server_room {
+    unsigned all;   /* 0: it is worn out */
+    unsigned small; /* while the server is known to cut us off after too many refusals */
+    bool fresh;     /* nobody was asked for on it; else no question that needs such a one */
+};
+
 /* When the connection now to be opened must be ready; 0: nobody waits for it. */
 mono_us server_open_deadline(struct server *server);
 void server_opened(struct server *server);
 void server_closed(struct server *server);
-/* Up to room questions, waiting for some up to the server's idle time-out.
- * fresh: nobody was asked for on this connection; else those that need such a
- * one are not taken. Empty: end the connection. Else server_batch_over() must follow, before the
- * answers are handed out: who asks the next thing then need not open another
+/* As many questions as there is room for, waiting for some up to the server's idle
+ * time-out. Empty: end the connection. Else server_batch_over() must follow, before
+ * the answers are handed out: who asks the next thing then need not open another
  * connection. */
-void server_take(struct server *server, unsigned room, bool fresh, struct question_list *batch_out);
+void server_take(struct server *server, const struct server_room *room,
+                 struct question_list *batch_out);
 void server_batch_over(struct server *server);
 /* Back to the front of the queue, in order. */
 void server_put_back(struct server *server, struct question_list *list);

@@ -392,29 +392,31 @@ static bool wait_for_work_locked(struct server *server)
     return !server->pool->stopping;
 }
 
-static size_t part_of_queue(const struct server *server, unsigned room, mono_us now)
+static size_t part_of_queue(const struct server *server, const struct server_room *room,
+                            mono_us now)
 {
     size_t available = server->connections - server->busy;
     size_t part = pace_part(&server->pace, server->queue.n, server->connections, available);
-    if (now < server->small_batches_until && part > server->limits.max_rejects)
-        part = server->limits.max_rejects;
-    return part < room ? part : room;
+    size_t most =
+        now < server->small_batches_until && room->small < room->all ? room->small : room->all;
+    return part < most ? part : most;
 }
 
-static void take_part_locked(struct server *server, unsigned room, bool fresh,
+static void take_part_locked(struct server *server, const struct server_room *room,
                              struct question_list *batch, struct question_list *expired)
 {
     mono_us now = mono_now();
     size_t part = part_of_queue(server, room, now);
-    while (batch->n < part && server->queue.first && (fresh || !server->queue.first->fresh)) {
+    while (batch->n < part && server->queue.first && (room->fresh || !server->queue.first->fresh)) {
         struct question *question = question_list_take(&server->queue);
         question->until = share_of(question, now);
-        question->fresh_connection = fresh;
+        question->fresh_connection = room->fresh;
         question_list_add(question->deadline > now ? batch : expired, question);
     }
 }
 
-void server_take(struct server *server, unsigned room, bool fresh, struct question_list *batch_out)
+void server_take(struct server *server, const struct server_room *room,
+                 struct question_list *batch_out)
 {
     struct callahead *pool = server->pool;
     struct callahead_answer late = ill(server, "no answer in time");
@@ -423,9 +425,9 @@ void server_take(struct server *server, unsigned room, bool fresh, struct questi
     question_list_init(&expired);
     pthread_mutex_lock(&pool->lock);
     while (batch_out->n == 0 && wait_for_work_locked(server)) {
-        if (!fresh && server->queue.first->fresh)
+        if (!room->fresh && server->queue.first->fresh)
             break;
-        take_part_locked(server, room, fresh, batch_out, &expired);
+        take_part_locked(server, room, batch_out, &expired);
     }
     server->busy += batch_out->n > 0;
     pthread_mutex_unlock(&pool->lock);

@@ -51,7 +51,6 @@ struct expected {
 
 /* RSET and MAIL before each recipient of a batch, and QUIT. */
 #define EXPECTED_MAX (3 * DIALOG_BATCH_MAX + 1)
-#define RCPT_BYTES_MAX 1000 /* of one address */
 
 struct slot {
     bool given;
@@ -154,10 +153,22 @@ static void fail_protocol(struct smtp_dialog *dialog, const char *why)
     dialog->cut_off = dialog->served;
 }
 
+static const char no_command[] = "a reply to no command";
+
+/* Some of a reply came that no command has asked for. */
+static bool in_surplus(const struct smtp_dialog *dialog)
+{
+    return dialog->expected_n == 0 && !smtp_parser_at_start(&dialog->parser);
+}
+
 void dialog_give_up(struct smtp_dialog *dialog, bool cut_off, const char *why)
 {
     if (dialog->state == STATE_BROKEN || dialog->state == STATE_CLOSED)
         return;
+    if (in_surplus(dialog)) {
+        fail_protocol(dialog, no_command);
+        return;
+    }
     fail(dialog, why);
     dialog->cut_off = cut_off;
 }
@@ -224,6 +235,8 @@ static bool given_already(const struct smtp_dialog *dialog)
 static void emit(struct smtp_dialog *dialog)
 {
     bool all = dialog_has_pipelining(dialog);
+    if (in_surplus(dialog))
+        return;
     while (dialog->state == STATE_BATCH && (all || dialog->expected_n == 0)) {
         while (dialog->next < dialog->n && given_already(dialog))
             dialog->next++;
@@ -235,24 +248,6 @@ static void emit(struct smtp_dialog *dialog)
     }
     if (dialog->state == STATE_BATCH && dialog->expected_n == 0)
         dialog->state = STATE_DONE;
-}
-
-/* NULL when the address can be put into a command to this server. */
-static const char *refuse_recipient(const struct smtp_dialog *dialog, const char *recipient,
-                                    bool utf8)
-{
-    size_t n = strlen(recipient);
-    if (n == 0 || n > RCPT_BYTES_MAX)
-        return "an address of this length is not asked for";
-    for (size_t i = 0; i < n; i++) {
-        if (ascii_is_control(recipient[i]))
-            return "an address with control bytes is not asked for";
-        if ((unsigned char)recipient[i] >= 128 && !utf8)
-            return "an address with 8-bit bytes needs SMTPUTF8";
-    }
-    if (utf8 && !(dialog->offers & SMTP_OFFERS_SMTPUTF8))
-        return "the server does not offer SMTPUTF8";
-    return NULL;
 }
 
 static bool make_slots(struct smtp_dialog *dialog, size_t n)
@@ -284,7 +279,7 @@ void dialog_batch(struct smtp_dialog *dialog, const char *const *recipients, con
     dialog->next = 0;
     for (size_t i = 0; i < n; i++) {
         struct slot *slot = &dialog->slots[i];
-        const char *why = refuse_recipient(dialog, recipients[i], utf8[i]);
+        const char *why = smtp_offers_refuse(dialog->offers, recipients[i], utf8[i]);
         slot->given = why != NULL;
         slot->answer =
             (struct dialog_answer){.class = CALLAHEAD_SERVER_ILL, .stage = CALLAHEAD_AT_RCPT};
@@ -447,16 +442,32 @@ static void on_rcpt(struct smtp_dialog *dialog, size_t recipient)
     dialog->rejected += !is_success(dialog);
 }
 
-/* May a reply begin now? Even its first byte must come after its command. */
-static const char *refuse_reply(const struct smtp_dialog *dialog)
+static bool is_in_batch(const struct smtp_dialog *dialog)
+{
+    return dialog->state == STATE_BATCH || dialog->state == STATE_DONE;
+}
+
+/* May a reply begin now with this byte? It must come after its command, or be
+ * a 421 behind all replies of a batch. */
+static const char *refuse_reply(const struct smtp_dialog *dialog, char first)
 {
     if (dialog->state == STATE_TLS)
         return "bytes after the answer to STARTTLS";
     if (dialog->expected_n == 0)
-        return "a reply to no command";
+        return is_in_batch(dialog) && first == '4' ? NULL : no_command;
     if (dialog->expected[dialog->expected_first].ends_at > dialog->sent)
         return "a reply before its command";
     return NULL;
+}
+
+/* Behind the last reply of a batch. A server whose patience ends with it says so
+ * at once (RFC 5321 3.8): the answers before that are good. */
+static void on_surplus(struct smtp_dialog *dialog)
+{
+    if (dialog->parser.reply.code == 421)
+        fail_reply(dialog, COMMAND_RCPT, true);
+    else
+        fail_protocol(dialog, no_command);
 }
 
 static void on_reply(struct smtp_dialog *dialog)
@@ -507,14 +518,18 @@ void dialog_input(struct smtp_dialog *dialog, const char *bytes, size_t n)
     while (in.n > 0 && dialog->state != STATE_BROKEN && dialog->state != STATE_CLOSED) {
         enum smtp_parse parse = SMTP_PARSE_MALFORMED;
         if (smtp_parser_at_start(&dialog->parser))
-            why = refuse_reply(dialog);
+            why = refuse_reply(dialog, in.p[0]);
         if (!why)
             parse = smtp_parser_feed(&dialog->parser, &in, &why);
         if (parse == SMTP_PARSE_MALFORMED)
             fail_protocol(dialog, why);
+        else if (parse == SMTP_PARSE_REPLY && dialog->expected_n == 0)
+            on_surplus(dialog);
         else if (parse == SMTP_PARSE_REPLY)
             on_reply(dialog);
     }
+    if (in_surplus(dialog) && dialog->state == STATE_DONE)
+        dialog->state = STATE_BATCH; /* not done before it is known what this is */
     emit(dialog);
 }
 

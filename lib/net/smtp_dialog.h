@@ -13,7 +13,8 @@
  * malformed one, a reply before its command was sent, and bytes after the
  * STARTTLS answer end the dialogue (DIALOG_BROKEN), for good. Answers of a
  * batch count only once the batch is done or cut off, so that two replies to
- * one command spoil the whole batch instead of shifting the answers of others.
+ * one command spoil the whole batch instead of shifting the answers of others;
+ * only a 421 behind them all does not.
  * Commands are built from checked addresses only: no control bytes, 8-bit only
  * with SMTPUTF8. No clock; memory only for output and answers; one thread.
  *

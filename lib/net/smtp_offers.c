@@ -26,3 +26,19 @@ unsigned smtp_offers(struct slice text)
     }
     return offers;
 }
+
+const char *smtp_offers_refuse(unsigned offers, const char *recipient, bool utf8)
+{
+    size_t n = strlen(recipient);
+    if (n == 0 || n > RCPT_BYTES_MAX)
+        return "an address of this length is not asked for";
+    for (size_t i = 0; i < n; i++) {
+        if (ascii_is_control(recipient[i]))
+            return "an address with control bytes is not asked for";
+        if ((unsigned char)recipient[i] >= 128 && !utf8)
+            return "an address with 8-bit bytes needs SMTPUTF8";
+    }
+    if (utf8 && !(offers & SMTP_OFFERS_SMTPUTF8))
+        return "the server does not offer SMTPUTF8";
+    return NULL;
+}

@@ -24,7 +24,8 @@ Settings, all optional:
     latency         seconds before each reply, the greeting included
     serial          false: on the wire, replies overlap; true: in the server, one after another
     max_rcpts       accepted recipients of a transaction, then 452 4.5.3
-    max_errors      refused recipients of a session, then 421 and close
+    max_errors      refused recipients of a session, then 421 and close; with cut_at_once
+                    together with the last of these refusals, as Postfix does
     max_open        connections at once, then 421 instead of a greeting
     lose_pipelined  what came together with a command is lost
 
@@ -55,7 +56,7 @@ DEFAULTS = {
     "banner": "220 mx.test ESMTP", "ehlo": None, "helo": "250 mx.test", "mail": "250 2.1.0 Ok",
     "rset": "250 2.0.0 Ok", "quit": "221 2.0.0 Bye", "starttls": "220 2.0.0 Go ahead",
     "rcpt": [], "rcpt_default": "250 2.1.5 Ok", "pipelining": True, "smtputf8": True, "lmtp": False, "tls": None,
-    "latency": 0, "serial": False, "max_rcpts": 0, "max_errors": 0, "max_open": 0,
+    "latency": 0, "serial": False, "max_rcpts": 0, "max_errors": 0, "cut_at_once": False, "max_open": 0,
     "lose_pipelined": False,
 }
 COUNTS = ("connections", "open", "most_open", "commands", "mail", "rcpt", "rset", "quit", "tls",
@@ -203,9 +204,13 @@ class Session:
             self.accepted += 1
         elif reply.startswith(("4", "5")):
             self.refused += 1
-            if self.settings["max_errors"] and self.refused > self.settings["max_errors"]:
+            cut = "421 4.7.0 mx.test Error: too many errors"
+            if self.settings["cut_at_once"] and self.refused == self.settings["max_errors"]:
                 self.count("cut")
-                return "then-close:421 4.7.0 mx.test Error: too many errors"
+                return "then-close:" + reply + "\n" + cut
+            if self.settings["max_errors"] and self.refused > self.settings["max_errors"]:
+                self.count("cut", self.refused == self.settings["max_errors"] + 1)
+                return "then-close:" + cut
         return reply
 
     async def start_tls(self):

@@ -203,20 +203,28 @@ static void test_recycling(void **state)
 }
 
 /* A server that hangs up after five refusals in a session, met with large batches. */
-static void test_server_with_error_limit(void **state)
+static void meet_error_limit(const char *settings)
 {
     struct peer peer;
     struct client client;
-    (void)state;
-    peer_start(&peer, "{\"max_errors\": 5, \"latency\": 0.02, " KNOWN_AND_UNKNOWN "}");
+    peer_start(&peer, settings);
     client_init(&client, peer.port, 0);
     client.keys.max_rejects_per_session = 4;
     client.keys.max_connections_per_server = 1;
     client_expect(&client, "good@example.com", CALLAHEAD_VALID, 250);
     client_ask_many(&client, 40, "bad");
     assert_true(peer_count(&peer, "connections") >= 8);
+    assert_in_range(peer_count(&peer, "cut"), 1, 2); /* it is learned */
     client_done(&client);
     peer_stop(&peer);
+}
+
+static void test_server_with_error_limit(void **state)
+{
+    (void)state;
+    meet_error_limit("{\"max_errors\": 5, \"latency\": 0.02, " KNOWN_AND_UNKNOWN "}");
+    meet_error_limit(
+        "{\"max_errors\": 5, \"cut_at_once\": true, \"latency\": 0.02, " KNOWN_AND_UNKNOWN "}");
 }
 
 static void test_idle(void **state)
