@@ -88,7 +88,7 @@ static int answer_lookup(const struct lookup_question *question, struct form *fo
     static const struct rat_entry refuse_all = {.form = RAT_ALL, .address = "ALL"};
     const struct listener *listener;
     struct slice address = slice_of(question->words[1]);
-    struct mailaddr addr;
+    struct mailaddr addr, base;
 
     if (!lookup_listener(question, &listener, err))
         return COMMAND_USAGE;
@@ -101,7 +101,13 @@ static int answer_lookup(const struct lookup_question *question, struct form *fo
     form_slice(form, "address", address);
     if (!mailaddr_parse(address, mode, false, question->arena, &addr, err))
         return err->kind == ERR_MEMORY ? COMMAND_USAGE : put_syntax_error(form);
-    return put_entry(listener->rat != NULL ? rat_lookup(listener->rat, &addr) : &refuse_all, form);
+    if (!mailaddr_without_extension(&addr, listener->keys->recipient_delimiter, question->arena,
+                                    &base)) {
+        err_set(err, ERR_MEMORY, "out of memory");
+        return COMMAND_USAGE;
+    }
+    return put_entry(
+        listener->rat != NULL ? rat_lookup_either(listener->rat, &addr, &base) : &refuse_all, form);
 }
 
 int command_rat_lookup(const struct command *command, const char *conf, int argc, char **argv)

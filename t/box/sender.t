@@ -331,6 +331,9 @@ def front_hosts_and_extensions():
             tap.eq(smtp.stats()["rcpt"], 2, "and asked once")
             tap.eq(mta.rcpt("<info+x@b.test>").line, "550 5.1.0 Address rejected", "the table sees info@")
             tap.eq(mta.rcpt("<info@c.test>").line, "550 5.1.0 Address rejected", "no harvest protection")
+        for listener, wanted in (("in", "info@b.test"), ("plain", "b.test")):
+            found = json.loads(it.ctl("rat", "lookup", "--json", listener, "info+x@b.test")[1])
+            tap.eq((found["address"], found["entry"]), ("info+x@b.test", wanted), f"rat lookup {listener} agrees")
         with it.session("198.51.100.1") as first, it.session("198.51.100.1") as mta:
             tap.eq([first.greeting.line, mta.greeting.line],
                    ["continue", "421 4.4.5 Too many connections from your host"], "others have limits")
