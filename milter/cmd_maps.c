@@ -8,10 +8,12 @@
 #include "lib/mta/lint.h"
 #include "lib/mta/postfix_maps.h"
 #include "lib/mta/publish.h"
+#include "lib/mta/sendmail_maps.h"
 #include "milter/mapsinput.h"
 
 struct maps_options {
-    const char *mta;
+    const char *mta_name;
+    enum maps_mta mta;
     bool force, compile;
     struct publish_options publish;
 };
@@ -31,7 +33,7 @@ static bool parse_options(struct maps_options *options, int argc, char **argv)
 
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (option == 'm')
-            options->mta = optarg;
+            options->mta_name = optarg;
         else if (option == 'o')
             options->publish.folder = optarg;
         else if (option == 'p')
@@ -45,9 +47,20 @@ static bool parse_options(struct maps_options *options, int argc, char **argv)
         else
             return false;
     }
+    return optind == argc && options->mta_name != NULL && options->publish.folder != NULL;
+}
+
+/* What was not given depends on the MTA. */
+static void complete(struct maps_options *options)
+{
+    bool sendmail = options->mta == MAPS_SENDMAIL;
+    struct publish_options *publish = &options->publish;
+    publish->tool = sendmail ? COMPILE_MAKEMAP : COMPILE_POSTMAP;
+    publish->type = sendmail ? PUBLISH_MAKEMAP_TYPE : PUBLISH_POSTMAP_TYPE;
     if (!options->compile)
-        options->publish.compiler = NULL;
-    return optind == argc && options->mta != NULL && options->publish.folder != NULL;
+        publish->compiler = NULL;
+    else if (publish->compiler == NULL)
+        publish->compiler = sendmail ? PUBLISH_MAKEMAP : PUBLISH_POSTMAP;
 }
 
 static void tell(void *arg, const char *file, enum publish_step step)
@@ -76,12 +89,15 @@ static void tell(void *arg, const char *file, enum publish_step step)
     }
 }
 
-static bool lint(const struct maps_input *input, bool force)
+/* All there is to say before anything is written. */
+static bool lint(const struct snapshot *snapshot, struct arena *arena, struct maps_input *input,
+                 const struct maps_options *options)
 {
     struct problems problems;
 
     problems_init(&problems);
-    lint_maps(input, force, &problems);
+    lint_maps(input, options->mta, options->force, &problems);
+    mapsinput_read_passwords(snapshot, arena, input, &problems);
     problems_print(&problems, stderr);
     bool good = problems.errors == 0;
     problems_done(&problems);
@@ -100,7 +116,9 @@ static int publish(const struct maps *maps, const struct maps_options *options)
     if (options->publish.check)
         return result.changed == 0 ? COMMAND_YES : COMMAND_NO;
     if (result.reload)
-        printf("Postfix must be reloaded: it does not read cidr files again by itself\n");
+        printf(options->mta == MAPS_SENDMAIL
+                   ? "Sendmail must be restarted: it reads relay-domains only when it starts\n"
+                   : "Postfix must be reloaded: it does not read cidr files again by itself\n");
     return COMMAND_YES;
 }
 
@@ -114,8 +132,9 @@ static int write_maps(const struct snapshot *snapshot, const struct maps_options
     maps_init(&maps);
     if (arena == NULL || !mapsinput_make(snapshot, arena, &input))
         fprintf(stderr, "gatehousectl maps: out of memory\n");
-    else if (lint(&input, options->force)) {
-        if (postfix_maps_build(&input, &maps))
+    else if (lint(snapshot, arena, &input, options)) {
+        if (options->mta == MAPS_SENDMAIL ? sendmail_maps_build(&input, &maps)
+                                          : postfix_maps_build(&input, &maps))
             status = publish(&maps, options);
         else
             fprintf(stderr, "gatehousectl maps: out of memory\n");
@@ -129,16 +148,14 @@ int command_maps(const struct command *command, const char *conf, int argc, char
 {
     struct maps_options options = {
         .compile = true,
-        .publish = {.compiler = PUBLISH_COMPILER,
-                    .type = PUBLISH_TYPE,
-                    .mail_config = getenv("MAIL_CONFIG"),
-                    .on_step = tell},
+        .publish = {.mail_config = getenv("MAIL_CONFIG"), .on_step = tell},
     };
 
     if (!parse_options(&options, argc, argv))
         return command_usage(command, NULL);
-    if (strcmp(options.mta, "postfix") != 0)
-        return command_usage(command, "--mta: allowed: postfix");
+    if (!maps_mta_parse(options.mta_name, &options.mta))
+        return command_usage(command, "--mta: allowed: postfix, sendmail");
+    complete(&options);
     struct snapshot *snapshot = command_snapshot(conf, true);
     if (snapshot == NULL)
         return COMMAND_NO;

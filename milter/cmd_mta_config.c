@@ -3,15 +3,24 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "lib/mta/mtaconfig.h"
 #include "lib/mta/publish.h"
 #include "milter/mapsinput.h"
 
-#define DEFAULT_FOLDER "/etc/postfix/gatehouse"
+#define POSTFIX_FOLDER "/etc/postfix/gatehouse"
+#define SENDMAIL_FOLDER "/etc/mail/gatehouse"
 
-static int print_lines(const struct snapshot *snapshot, const struct mtaconfig_options *options)
+static bool write_lines(const struct maps_input *input, enum maps_mta mta,
+                        const struct mtaconfig_options *options, struct strbuf *text,
+                        struct err *err)
+{
+    return mta == MAPS_SENDMAIL ? mtaconfig_sendmail(input, options, text, err)
+                                : mtaconfig_postfix(input, options, text, err);
+}
+
+static int print_lines(const struct snapshot *snapshot, enum maps_mta mta,
+                       const struct mtaconfig_options *options)
 {
     struct arena *arena = arena_new(0);
     struct maps_input input;
@@ -21,7 +30,7 @@ static int print_lines(const struct snapshot *snapshot, const struct mtaconfig_o
 
     strbuf_init(&text);
     if (arena != NULL && mapsinput_make(snapshot, arena, &input) &&
-        mtaconfig_postfix(&input, options, &text, &err)) {
+        write_lines(&input, mta, options, &text, &err)) {
         fputs(strbuf_text(&text), stdout);
         status = COMMAND_YES;
     } else {
@@ -40,15 +49,14 @@ int command_mta_config(const struct command *command, const char *conf, int argc
         {"queue-directory", required_argument, NULL, 'q'},
         {NULL, 0, NULL, 0},
     };
-    struct mtaconfig_options options = {.folder = DEFAULT_FOLDER,
-                                        .type = PUBLISH_TYPE,
-                                        .queue_directory = MTACONFIG_QUEUE_DIRECTORY};
-    const char *mta = "";
+    struct mtaconfig_options options = {.queue_directory = MTACONFIG_QUEUE_DIRECTORY};
+    const char *name = "";
+    enum maps_mta mta;
     int option;
 
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (option == 'm')
-            mta = optarg;
+            name = optarg;
         else if (option == 'o')
             options.folder = optarg;
         else if (option == 'q')
@@ -56,12 +64,15 @@ int command_mta_config(const struct command *command, const char *conf, int argc
         else
             return command_usage(command, NULL);
     }
-    if (optind != argc || strcmp(mta, "postfix") != 0)
-        return command_usage(command, "--mta: allowed: postfix");
+    if (optind != argc || !maps_mta_parse(name, &mta))
+        return command_usage(command, "--mta: allowed: postfix, sendmail");
+    options.type = mta == MAPS_SENDMAIL ? PUBLISH_MAKEMAP_TYPE : PUBLISH_POSTMAP_TYPE;
+    if (options.folder == NULL)
+        options.folder = mta == MAPS_SENDMAIL ? SENDMAIL_FOLDER : POSTFIX_FOLDER;
     struct snapshot *snapshot = command_snapshot(conf, true);
     if (snapshot == NULL)
         return COMMAND_NO;
-    int status = print_lines(snapshot, &options);
+    int status = print_lines(snapshot, mta, &options);
     snapshot_drop(snapshot);
     return status;
 }

@@ -1,5 +1,15 @@
 #include "milter/mapsinput.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/tables/auth.h"
+
+#define PASSWORD_MAX 512 /* bytes */
+
 static int64_t larger(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -24,6 +34,101 @@ static void widen_by_listener(struct maps_limits *limits, const struct listener 
     }
 }
 
+/* --- [auth NAME] ---------------------------------------------------------------- */
+
+/* false: out of memory. */
+static bool make_auths(const struct conf *conf, struct arena *arena, struct maps_input *input)
+{
+    const struct conf_section *section = NULL;
+    size_t n = 0;
+
+    while ((section = conf_next(conf, "auth", section)) != NULL)
+        n++;
+    struct maps_auth *list = arena_alloc(arena, (n + 1) * sizeof *list);
+    if (list == NULL)
+        return false;
+    for (size_t i = 0; (section = conf_next(conf, "auth", section)) != NULL; i++) {
+        const struct auth_keys *keys = section->values;
+        list[i] = (struct maps_auth){.name = section->name, .user = keys->user};
+    }
+    input->auths = list;
+    input->nauths = n;
+    return true;
+}
+
+/* What stands in the file, as far as it fits; -1: err. */
+static ssize_t read_secret(const char *path, char *out, size_t room, struct err *err)
+{
+    struct stat st;
+    ssize_t n = -1;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0 || fstat(fd, &st) != 0)
+        err_system(err, errno, "cannot read %s", path);
+    else if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0)
+        err_set(err, ERR_RANGE,
+                "%s: nobody but its owner may read a file with a password (mode 0600)", path);
+    else if ((n = read(fd, out, room)) < 0)
+        err_system(err, errno, "cannot read %s", path);
+    if (fd >= 0)
+        close(fd);
+    return n;
+}
+
+/* NULL: a problem was reported. */
+static const char *read_password(const struct conf_section *section, struct arena *arena,
+                                 struct problems *problems)
+{
+    const struct auth_keys *keys = section->values;
+    char text[PASSWORD_MAX + 2];
+    struct err err = {0};
+    ssize_t got = read_secret(keys->password_file, text, sizeof text, &err);
+    if (got < 0) {
+        conf_error(problems, section, "password_file", "%s", err.text);
+        return NULL;
+    }
+    size_t n = (size_t)got;
+    if (n > 0 && text[n - 1] == '\n')
+        n--;
+    bool good = n > 0 && n <= PASSWORD_MAX;
+    for (size_t i = 0; i < n; i++)
+        good = good && !ascii_is_control(text[i]);
+    const char *password = good ? arena_dup_slice(arena, (struct slice){text, n}) : NULL;
+    if (password == NULL)
+        conf_error(problems, section, "password_file",
+                   "%s: one line with a password of 1 to %d bytes is wanted", keys->password_file,
+                   PASSWORD_MAX);
+    explicit_bzero(text, sizeof text);
+    return password;
+}
+
+static bool is_used(const struct routes *routes, const char *auth)
+{
+    for (size_t i = 0; i < routes_count(routes); i++) {
+        const struct route *route = routes_get(routes, i);
+        if (route->auth != NULL && strcmp(route->auth, auth) == 0)
+            return true;
+    }
+    return false;
+}
+
+void mapsinput_read_passwords(const struct snapshot *snapshot, struct arena *arena,
+                              struct maps_input *input, struct problems *problems)
+{
+    struct maps_auth *list = arena_alloc(arena, (input->nauths + 1) * sizeof *list);
+    if (list == NULL) {
+        problem_error(problems, (struct place){0}, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < input->nauths; i++) {
+        list[i] = input->auths[i];
+        if (is_used(input->routes, list[i].name))
+            list[i].password =
+                read_password(conf_find(snapshot->conf, "auth", list[i].name), arena, problems);
+    }
+    input->auths = list;
+}
+
 bool mapsinput_make(const struct snapshot *snapshot, struct arena *arena,
                     struct maps_input *input_out)
 {
@@ -41,6 +146,8 @@ bool mapsinput_make(const struct snapshot *snapshot, struct arena *arena,
         .monitor = snapshot->settings.keys->mode == SETTINGS_MONITOR,
         .limits = {.command_deadline = snapshot->settings.keys->command_deadline},
     };
+    if (!make_auths(snapshot->conf, arena, input_out))
+        return false;
     for (size_t i = 0; i < n; i++) {
         const struct listener *listener = snapshot->listeners.v[i];
         list[i] = (struct maps_listener){

@@ -15,4 +15,9 @@
 NODISCARD bool mapsinput_make(const struct snapshot *snapshot, struct arena *arena,
                               struct maps_input *input_out);
 
+/* Fills the passwords of the profiles that routes name. A file that cannot be
+ * read, that others can read, or that holds no password of one line is an error. */
+void mapsinput_read_passwords(const struct snapshot *snapshot, struct arena *arena,
+                              struct maps_input *input, struct problems *problems);
+
 #endif

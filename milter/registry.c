@@ -51,7 +51,7 @@ const struct conf_type *const registry[] = {
     TYPE("routes", NULL, routes, 0,
          "SMTP routes: where accepted mail goes. Call-ahead asks there, and gatehousectl maps "
          "writes the MTA's own maps from them."),
-    TYPE("auth", "NAME", auth, KEY_LATER, "Credentials for routes with auth=NAME."),
+    TYPE("auth", "NAME", auth, 0, "Credentials for routes with auth=NAME."),
     TYPE("addresslist", "NAME", lists, 0, "A list of addresses that policies refer to."),
     TYPE("exceptions", NULL, exceptions, 0,
          "Envelope senders that are let through or refused before their domain is verified."),

@@ -70,18 +70,33 @@ static bool is_v4_range(const struct ip *first, const struct ip *last)
     return ip_is_v4(first) && ip_is_v4(last);
 }
 
-unsigned cidr_next(struct ip *first, const struct ip *last, bool *more_out)
+/* Blocks whose host part is a multiple of unit, and at most `most` bits. */
+static unsigned next_block(struct ip *first, const struct ip *last, unsigned unit, unsigned most,
+                           bool *more_out)
 {
     unsigned width = is_v4_range(first, last) ? 32 : 128;
-    unsigned host = trailing_zeros(first, width);
+    unsigned host = trailing_zeros(first, most) / unit * unit;
     struct ip end = filled(first, host);
-    while (ip_compare(&end, last) > 0)
-        end = filled(first, --host);
+    while (ip_compare(&end, last) > 0) {
+        host -= unit;
+        end = filled(first, host);
+    }
     *more_out = ip_compare(&end, last) < 0;
     *first = end;
     if (*more_out)
         step(first);
     return width - host;
+}
+
+unsigned cidr_next(struct ip *first, const struct ip *last, bool *more_out)
+{
+    return next_block(first, last, 1, is_v4_range(first, last) ? 32 : 128, more_out);
+}
+
+unsigned cidr_next_parts(struct ip *first, const struct ip *last, bool *more_out)
+{
+    bool v4 = is_v4_range(first, last);
+    return next_block(first, last, v4 ? 8 : 16, v4 ? 24 : 128, more_out);
 }
 
 /* --- growing arrays -------------------------------------------------------- */
@@ -378,4 +393,146 @@ bool cidr_write(const struct hat *hat, const struct cidr_table *table, struct st
     free(spans.list);
     free(blocks.list);
     return ok && !out->failed;
+}
+
+/* --- from spans to ranges -------------------------------------------------- */
+
+/* Every address where a span begins or one has ended cuts the address space;
+ * what lies between two cuts has one fate, decided by the first span that
+ * covers it. */
+struct cuts {
+    struct ip *at; /* owned, sorted, no two equal */
+    size_t *next;  /* owned: the first undecided piece from here on, with shortcuts */
+    bool *hit;     /* owned */
+    size_t n;
+};
+
+static bool is_last_address(const struct ip *ip)
+{
+    for (size_t i = 0; i < sizeof ip->b; i++)
+        if (ip->b[i] != 0xff)
+            return false;
+    return true;
+}
+
+static bool cuts_init(struct cuts *cuts, const struct spans *spans, bool v4)
+{
+    cuts->at = calloc(2 * spans->n + 1, sizeof *cuts->at);
+    cuts->next = calloc(2 * spans->n + 1, sizeof *cuts->next);
+    cuts->hit = calloc(2 * spans->n + 1, sizeof *cuts->hit);
+    if (cuts->at == NULL || cuts->next == NULL || cuts->hit == NULL)
+        return false;
+    size_t n = 0;
+    for (size_t i = 0; i < spans->n; i++) {
+        const struct span *span = &spans->list[i];
+        if (is_v4_range(&span->first, &span->last) != v4)
+            continue;
+        cuts->at[n++] = span->first;
+        if (is_last_address(&span->last))
+            continue;
+        cuts->at[n] = span->last;
+        step(&cuts->at[n++]);
+    }
+    if (n > 0)
+        qsort(cuts->at, n, sizeof *cuts->at, by_address);
+    for (size_t i = 0; i < n; i++)
+        if (cuts->n == 0 || ip_compare(&cuts->at[cuts->n - 1], &cuts->at[i]) != 0)
+            cuts->at[cuts->n++] = cuts->at[i];
+    for (size_t i = 0; i <= cuts->n; i++)
+        cuts->next[i] = i;
+    return true;
+}
+
+static void cuts_done(struct cuts *cuts)
+{
+    free(cuts->at);
+    free(cuts->next);
+    free(cuts->hit);
+}
+
+/* The piece that begins at ip, which is a cut; behind the last one there is none. */
+static size_t piece_at(const struct cuts *cuts, const struct ip *ip)
+{
+    size_t low = 0, high = cuts->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ip_compare(&cuts->at[middle], ip) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static size_t undecided(struct cuts *cuts, size_t i)
+{
+    while (cuts->next[i] != i) {
+        cuts->next[i] = cuts->next[cuts->next[i]];
+        i = cuts->next[i];
+    }
+    return i;
+}
+
+static void decide(struct cuts *cuts, const struct span *span)
+{
+    size_t end = cuts->n;
+    if (!is_last_address(&span->last)) {
+        struct ip behind = span->last;
+        step(&behind);
+        end = piece_at(cuts, &behind);
+    }
+    for (size_t i = undecided(cuts, piece_at(cuts, &span->first)); i < end;
+         i = undecided(cuts, i + 1)) {
+        cuts->hit[i] = span->hit;
+        cuts->next[i] = i + 1;
+    }
+}
+
+static struct ip before(struct ip ip)
+{
+    for (size_t i = sizeof ip.b; i-- > 0;)
+        if (ip.b[i]-- != 0)
+            break;
+    return ip;
+}
+
+/* Appends the hits, neighbours joined. list has room. */
+static void put_ranges(const struct cuts *cuts, struct cidr_range *list, size_t *n)
+{
+    static const struct ip highest = {.b = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+    for (size_t i = 0; i < cuts->n; i++) {
+        if (!cuts->hit[i])
+            continue;
+        if (i == 0 || !cuts->hit[i - 1])
+            list[(*n)++].first = cuts->at[i];
+        list[*n - 1].last = i + 1 < cuts->n ? before(cuts->at[i + 1]) : highest;
+    }
+}
+
+bool cidr_ranges(const struct hat *hat, const struct cidr_table *table,
+                 struct cidr_range **list_out, size_t *n_out)
+{
+    struct spans spans = {0};
+    collect(hat, table, &spans);
+    *n_out = 0;
+    *list_out = calloc(2 * spans.n + 2, sizeof **list_out);
+    bool ok = *list_out != NULL && !spans.failed;
+    for (unsigned v4 = 0; ok && v4 < 2; v4++) {
+        struct cuts cuts = {0};
+        ok = cuts_init(&cuts, &spans, v4 != 0);
+        for (size_t i = 0; ok && i < spans.n; i++)
+            if (is_v4_range(&spans.list[i].first, &spans.list[i].last) == (v4 != 0))
+                decide(&cuts, &spans.list[i]);
+        if (ok)
+            put_ranges(&cuts, *list_out, n_out);
+        cuts_done(&cuts);
+    }
+    free(spans.list);
+    if (!ok) {
+        free(*list_out);
+        *list_out = NULL;
+        *n_out = 0;
+    }
+    return ok;
 }

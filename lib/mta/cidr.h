@@ -34,9 +34,22 @@ struct cidr_table {
 NODISCARD bool cidr_write(const struct hat *hat, const struct cidr_table *table,
                           struct strbuf *out);
 
+/* The same result for tables where the longest prefix wins: the addresses that
+ * come out as `hit`, as ranges in ascending order, none touching another, IPv6
+ * before IPv4. The list is the caller's; false: out of memory, and there is none. */
+struct cidr_range {
+    struct ip first, last;
+};
+NODISCARD bool cidr_ranges(const struct hat *hat, const struct cidr_table *table,
+                           struct cidr_range **list_out, size_t *n_out);
+
 /* One block of a range: the largest network that begins at first and does not
  * reach beyond last. Returns its prefix length (IPv4: 0...32) and moves first
  * behind it; *more_out false when that was the last one. */
 unsigned cidr_next(struct ip *first, const struct ip *last, bool *more_out);
+
+/* The same with prefixes of whole parts as they are written: 8, 16, 24, 32 for
+ * IPv4, 0, 16, ... 128 for IPv6. */
+unsigned cidr_next_parts(struct ip *first, const struct ip *last, bool *more_out);
 
 #endif

@@ -8,12 +8,12 @@
 
 static const struct type_row {
     const char *type, *suffix;
-    bool in_place;
+    bool in_place, of_postmap_only;
 } types[] = {
-    {"lmdb", "lmdb", true},
-    {"cdb", "cdb", false},
-    {"hash", "db", false},
-    {"btree", "db", false},
+    {"lmdb", "lmdb", true, true},
+    {"cdb", "cdb", false, true},
+    {"hash", "db", false, false},
+    {"btree", "db", false, false},
 };
 
 static const struct type_row *find_type(const char *type)
@@ -24,9 +24,10 @@ static const struct type_row *find_type(const char *type)
     return NULL;
 }
 
-bool compile_type_ok(const char *type)
+bool compile_type_ok(enum compile_tool tool, const char *type)
 {
-    return find_type(type) != NULL;
+    const struct type_row *row = find_type(type);
+    return row != NULL && (tool == COMPILE_POSTMAP || !row->of_postmap_only);
 }
 
 const char *compile_suffix(const char *type)
@@ -53,27 +54,60 @@ bool compile_check(const struct compile *compile, struct err *err)
     return true;
 }
 
-/* postmap [-s] TYPE:FOLDER/NAME */
-static bool postmap(const struct compile *compile, bool list, const char *name, size_t output_max,
+static bool run_compiler(const struct compile *compile, const char *const *argv, const char *input,
+                         size_t output_max, struct strbuf *output, struct err *err)
+{
+    struct run run = {.argv = argv,
+                      .input = input,
+                      .mail_config = compile->mail_config,
+                      .deadline = mono_now() + MONO_SECONDS(compile->seconds),
+                      .output_max = output_max};
+    return run_tool(&run, output, err);
+}
+
+/* postmap [-s] TYPE:MAP */
+static bool run_postmap(const struct compile *compile, bool list, const char *map,
+                        size_t output_max, struct strbuf *output, struct err *err)
+{
+    struct strbuf typed;
+    strbuf_init(&typed);
+    strbuf_printf(&typed, "%s:%s", compile->type, map);
+    const char *make_argv[] = {compile->compiler, strbuf_text(&typed), NULL};
+    const char *list_argv[] = {compile->compiler, "-s", strbuf_text(&typed), NULL};
+    bool ok = typed.failed ? err_set(err, ERR_MEMORY, "out of memory")
+                           : run_compiler(compile, list ? list_argv : make_argv, NULL, output_max,
+                                          output, err);
+    strbuf_done(&typed);
+    return ok;
+}
+
+/* makemap TYPE MAP < MAP, makemap -u TYPE MAP */
+static bool run_makemap(const struct compile *compile, bool list, const char *map,
+                        size_t output_max, struct strbuf *output, struct err *err)
+{
+    const char *make_argv[] = {compile->compiler, compile->type, map, NULL};
+    const char *list_argv[] = {compile->compiler, "-u", compile->type, map, NULL};
+    return run_compiler(compile, list ? list_argv : make_argv, list ? NULL : map, output_max,
+                        output, err);
+}
+
+static bool use_map(const struct compile *compile, bool list, const char *name, size_t output_max,
                     struct strbuf *output, struct err *err)
 {
     struct strbuf map;
     strbuf_init(&map);
-    strbuf_printf(&map, "%s:%s/%s", compile->type, compile->folder, name);
-    const char *make_argv[] = {compile->compiler, strbuf_text(&map), NULL};
-    const char *list_argv[] = {compile->compiler, "-s", strbuf_text(&map), NULL};
-    struct run run = {.argv = list ? list_argv : make_argv,
-                      .mail_config = compile->mail_config,
-                      .deadline = mono_now() + MONO_SECONDS(compile->seconds),
-                      .output_max = output_max};
-    bool ok = map.failed ? err_set(err, ERR_MEMORY, "out of memory") : run_tool(&run, output, err);
+    strbuf_printf(&map, "%s/%s", compile->folder, name);
+    bool ok = map.failed ? err_set(err, ERR_MEMORY, "out of memory")
+              : compile->tool == COMPILE_MAKEMAP
+                  ? run_makemap(compile, list, strbuf_text(&map), output_max, output, err)
+                  : run_postmap(compile, list, strbuf_text(&map), output_max, output, err);
     strbuf_done(&map);
     return ok;
 }
 
 bool compile_map(const struct compile *compile, const char *name, struct err *err)
 {
-    return postmap(compile, false, name, 65536, NULL, err);
+    return use_map(compile, false, name, 65536, NULL, err);
 }
 
 /* Cut the first line off text. false: text is at its end. */
@@ -149,7 +183,7 @@ bool compile_holds(const struct compile *compile, const char *name, const struct
     struct strbuf listed;
     strbuf_init(&listed);
     struct err trouble = {0};
-    bool same = postmap(compile, true, name, content->n, &listed, &trouble);
+    bool same = use_map(compile, true, name, content->n, &listed, &trouble);
     if (same)
         same = same_table((struct slice){strbuf_text(content), content->n},
                           (struct slice){strbuf_text(&listed), listed.n}, &trouble);

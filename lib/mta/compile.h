@@ -1,9 +1,10 @@
 /*
- * compile.h - make a compiled map with Postfix's postmap, and prove it.
+ * compile.h - make a compiled map with the MTA's own compiler, and prove it.
  *
  * What is in a compiled map is known only by asking: postmap may skip a line
- * with nothing but a warning. So each map is read back with `postmap -s` and
- * compared with the lines of its text. One thread; blocks on the tool.
+ * with nothing but a warning. So each map is read back with `postmap -s` or
+ * `makemap -u`, and compared with the lines of its text. makemap makes keys
+ * lower case, so those must be. One thread; blocks on the tool.
  */
 #ifndef LIB_MTA_COMPILE_H
 #define LIB_MTA_COMPILE_H
@@ -12,15 +13,18 @@
 #include "lib/base/err.h"
 #include "lib/base/str.h"
 
+enum compile_tool { COMPILE_POSTMAP, COMPILE_MAKEMAP };
+
 struct compile {
-    const char *compiler;    /* absolute path of postmap */
+    enum compile_tool tool;
+    const char *compiler;    /* its absolute path */
     const char *type;        /* passed compile_type_ok() */
     const char *mail_config; /* NULL: not set */
     const char *folder;      /* path */
     int64_t seconds;         /* for one run */
 };
 
-bool compile_type_ok(const char *type);
+bool compile_type_ok(enum compile_tool tool, const char *type);
 /* "lmdb", "db", "cdb": what the compiler appends to a file's name after a dot. */
 const char *compile_suffix(const char *type);
 /* Is a map of this type changed in one transaction, where it is? */

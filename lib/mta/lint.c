@@ -4,24 +4,43 @@
 
 #include "lib/base/strmap.h"
 #include "lib/mta/idnkey.h"
-#include "lib/mta/postfix_maps.h"
+#include "lib/mta/sendmail_maps.h"
 
 /* What may be said many times, and is cut after LINT_SAME_MAX. */
-enum kind { EQUAL_PRIORITY, AUTH_LATER, TLS_TWICE, TLS_DEFAULT, UNSAFE_KEY, RAT_USERS, KINDS };
+enum kind {
+    EQUAL_PRIORITY,
+    AUTH_TWICE,
+    AUTH_BY_MX,
+    TLS_TWICE,
+    TLS_DEFAULT,
+    UNSAFE_KEY,
+    RAT_USERS,
+    KINDS
+};
 
 static const char *const kind_names[KINDS] = {
-    "routes with hosts of equal priority",
-    "routes with auth=",
-    "hosts with two tls= levels",
-    "routes whose tls= cannot be written",
-    "names that cannot be written as U-labels",
+    "routes with hosts of equal priority",   "hosts with two auth= profiles",
+    "hosts with auth= that MX records name", "hosts with two tls= levels",
+    "routes whose tls= cannot be written",   "names that cannot be written as U-labels",
     "RAT entries without a domain",
 };
 
+/* Ports are arguments of mailers, of which Sendmail has 25; some are taken. */
+#define SENDMAIL_PORTS_MAX 14
+
 struct lint {
     struct problems *problems;
+    const struct maps_input *input;
+    enum maps_mta mta;
+    unsigned ports[SENDMAIL_PORTS_MAX];
+    size_t nports;
     size_t said[KINDS];
 };
+
+static const char *mta_name(const struct lint *lint)
+{
+    return lint->mta == MAPS_SENDMAIL ? "Sendmail" : "Postfix";
+}
 
 /* Has this kind been said so often that this one is only counted? */
 static bool say(struct lint *lint, enum kind kind)
@@ -42,7 +61,7 @@ static void lint_key(struct lint *lint, const char *key, struct place at)
     char unicode[IDNKEY_MAX];
     if (idnkey_form(key, unicode) == IDNKEY_UNSAFE && say(lint, UNSAFE_KEY))
         problem_warning(lint->problems, at,
-                        "%s is written as an A-label only: Postfix would take %s for another name",
+                        "%s is written as an A-label only: the MTA would take %s for another name",
                         key, unicode);
 }
 
@@ -59,7 +78,7 @@ static bool shares_load(const struct route *route)
 /* Remembers the level of each host; the route has one. */
 static void lint_tls(struct lint *lint, const struct route *route, struct strmap *levels)
 {
-    uint32_t tls = postfix_maps_tls(route);
+    uint32_t tls = maps_tls_of(route);
     for (size_t i = 0; i < route->nhosts; i++) {
         char host[400];
         struct slice key = slice_of(nexthop_text(&route->hosts[i], host, sizeof host));
@@ -69,9 +88,9 @@ static void lint_tls(struct lint *lint, const struct route *route, struct strmap
                 problem_error(lint->problems, route->at, "out of memory");
         } else if (before != tls && say(lint, TLS_TWICE)) {
             problem_warning(lint->problems, route->at,
-                            "%s: another route has another tls= for %s; Postfix knows one a host, "
+                            "%s: another route has another tls= for %s; %s knows one a host, "
                             "and gets the strictest",
-                            route->key, host);
+                            route->key, host, mta_name(lint));
         }
     }
     if (route->kind == ROUTE_USEDNS && strcmp(route->key, "ALL") == 0 && say(lint, TLS_DEFAULT))
@@ -80,36 +99,117 @@ static void lint_tls(struct lint *lint, const struct route *route, struct strmap
                         "smtp_tls_security_level in main.cf");
 }
 
-static void lint_route(struct lint *lint, const struct route *route, struct strmap *levels)
+/* A password that holds ':' is no trouble, a user's name that does is one: Postfix
+ * takes what stands before the first. */
+static bool auth_can_be_written(const struct lint *lint, const struct maps_auth *auth)
+{
+    return lint->mta == MAPS_SENDMAIL || strchr(auth->user, ':') == NULL;
+}
+
+/* The hosts of a route that MX records name are not known here. */
+static bool has_mx(const struct route *route)
+{
+    for (size_t i = 0; i < route->nhosts; i++)
+        if (route->hosts[i].mx && !route->hosts[i].is_ip)
+            return true;
+    return route->kind == ROUTE_USEDNS;
+}
+
+static void lint_auth(struct lint *lint, const struct route *route, struct strmap *users)
+{
+    const struct maps_auth *auth = maps_auth_of(lint->input, route);
+    if (auth == NULL) {
+        problem_error(lint->problems, route->at, "%s: auth=%s: there is no [auth %s]", route->key,
+                      route->auth, route->auth);
+        return;
+    }
+    if (!auth_can_be_written(lint, auth))
+        problem_error(lint->problems, route->at,
+                      "%s: auth=%s: user \"%s\" cannot be written for Postfix; no ':' is allowed",
+                      route->key, route->auth, auth->user);
+    if (lint->mta == MAPS_SENDMAIL && has_mx(route) && say(lint, AUTH_BY_MX))
+        problem_warning(lint->problems, route->at,
+                        "%s: auth=%s: Sendmail looks credentials up by the host it reached; write "
+                        "[HOST] in place of names with MX records",
+                        route->key, route->auth);
+    uint32_t number = (uint32_t)(auth - lint->input->auths);
+    for (size_t i = 0; i < route->nhosts; i++) {
+        char host[400];
+        struct slice key = slice_of(nexthop_text(&route->hosts[i], host, sizeof host));
+        uint32_t before = strmap_get(users, key);
+        if (before == STRMAP_NONE) {
+            if (!strmap_add(users, key, number, NULL))
+                problem_error(lint->problems, route->at, "out of memory");
+        } else if (before != number && say(lint, AUTH_TWICE)) {
+            problem_warning(lint->problems, route->at,
+                            "%s: another route has another auth= for %s; %s knows one a host, and "
+                            "gets the first",
+                            route->key, host, mta_name(lint));
+        }
+    }
+}
+
+static void lint_ports(struct lint *lint, const struct route *route)
+{
+    unsigned port = sendmail_port(route);
+    if (route->nhosts > 0 && port == 0)
+        problem_error(lint->problems, route->at,
+                      "%s: hosts with different ports; Sendmail can only try hosts with the same "
+                      "port one after the other",
+                      route->key);
+    if (port == 0 || port == ROUTES_PORT)
+        return;
+    size_t i = 0;
+    while (i < lint->nports && lint->ports[i] != port)
+        i++;
+    if (i < lint->nports)
+        return;
+    if (lint->nports == SENDMAIL_PORTS_MAX)
+        problem_error(lint->problems, route->at,
+                      "%s: port %u is one more than the %d different ports Sendmail has mailers "
+                      "for",
+                      route->key, port, SENDMAIL_PORTS_MAX);
+    else
+        lint->ports[lint->nports++] = port;
+}
+
+static void lint_route(struct lint *lint, const struct route *route, struct strmap *levels,
+                       struct strmap *users)
 {
     if (shares_load(route) && say(lint, EQUAL_PRIORITY))
         problem_warning(lint->problems, route->at,
-                        "%s: hosts of equal priority; Postfix does not share the load, but tries "
+                        "%s: hosts of equal priority; %s does not share the load, but tries "
                         "them in the order written",
-                        route->key);
-    if (route->auth != NULL && say(lint, AUTH_LATER))
-        problem_warning(lint->problems, route->at, "%s: auth=%s is not yet written to the maps",
-                        route->key, route->auth);
-    if (postfix_maps_tls(route) != ROUTE_TLS_UNSET)
+                        route->key, mta_name(lint));
+    if (route->auth != NULL)
+        lint_auth(lint, route, users);
+    if (lint->mta == MAPS_POSTFIX && maps_tls_of(route) != ROUTE_TLS_UNSET)
         lint_tls(lint, route, levels);
+    if (lint->mta == MAPS_SENDMAIL)
+        lint_ports(lint, route);
     lint_key(lint, route->key, route->at);
 }
 
 static void lint_routes(struct lint *lint, const struct routes *routes)
 {
-    struct strmap *levels = strmap_new();
-    if (levels == NULL) {
+    struct strmap *levels = strmap_new(), *users = strmap_new();
+    if (levels == NULL || users == NULL)
         problem_error(lint->problems, (struct place){0}, "out of memory");
-        return;
-    }
-    for (size_t i = 0; i < routes_count(routes); i++)
-        lint_route(lint, routes_get(routes, i), levels);
+    else
+        for (size_t i = 0; i < routes_count(routes); i++)
+            lint_route(lint, routes_get(routes, i), levels, users);
     strmap_free(levels);
+    strmap_free(users);
 }
 
 /* The name becomes a word of the transport map. */
 static void lint_transport(struct lint *lint, const char *transport)
 {
+    if (lint->mta == MAPS_SENDMAIL && strchr(transport, '.') != NULL)
+        problem_error(lint->problems, (struct place){0},
+                      "[routes] transport: \"%s\" is not the name of a mailer of Sendmail; relay "
+                      "and esmtp are there always",
+                      transport);
     if (!maps_name_ok(transport))
         problem_error(lint->problems, (struct place){0},
                       "[routes] transport: \"%s\" is not the name of a service in master.cf; "
@@ -205,13 +305,13 @@ static void lint_group(struct lint *lint, const struct maps_listener *listener,
     if (relays(sight))
         problem_warning(lint->problems, at,
                         "[listener %s] %s%s%s leads to relay, but only addresses can be written to "
-                        "relay_clients: Postfix refuses to relay for such a client",
-                        listener->name, group, colon, sight->doubt);
+                        "the maps: %s refuses to relay for such a client",
+                        listener->name, group, colon, sight->doubt, mta_name(lint));
     else if (relay_follows)
         problem_warning(lint->problems, at,
-                        "[listener %s] %s%s%s stands ahead of addresses that may relay; Postfix "
+                        "[listener %s] %s%s%s stands ahead of addresses that may relay; %s "
                         "cannot see it, and lets such a client as far as the milter",
-                        listener->name, group, colon, sight->doubt);
+                        listener->name, group, colon, sight->doubt, mta_name(lint));
 }
 
 static void lint_hat(struct lint *lint, const struct maps_listener *listener)
@@ -222,6 +322,24 @@ static void lint_hat(struct lint *lint, const struct maps_listener *listener)
         look_at_group(listener->hat, group, &entry, &sight);
         lint_group(lint, listener, &sight, group + 1 < last_relay);
     }
+}
+
+/* Sendmail tells services apart by their names, which are parts of keys. */
+static void lint_service(struct lint *lint, size_t number)
+{
+    const struct maps_listener *listener = &lint->input->listeners[number];
+    const char *name = sendmail_service(listener);
+    if (!maps_name_ok(name))
+        problem_error(lint->problems, listener->at,
+                      "[listener %s] daemon_name: \"%s\" cannot be written for Sendmail; letters, "
+                      "digits, '-', '_' and '.' are allowed, at most 64",
+                      listener->name, name);
+    for (size_t i = 0; i < number; i++)
+        if (ascii_casecmp(sendmail_service(&lint->input->listeners[i]), name) == 0)
+            problem_error(lint->problems, listener->at,
+                          "[listener %s] daemon_name: [listener %s] is called \"%s\" too; Sendmail "
+                          "tells services apart by their names",
+                          listener->name, lint->input->listeners[i].name, name);
 }
 
 static void lint_listener(struct lint *lint, const struct maps_listener *listener, bool force)
@@ -236,12 +354,16 @@ static void lint_listener(struct lint *lint, const struct maps_listener *listene
         lint_rat(lint, listener->rat, force);
 }
 
-void lint_maps(const struct maps_input *input, bool force, struct problems *problems)
+void lint_maps(const struct maps_input *input, enum maps_mta mta, bool force,
+               struct problems *problems)
 {
-    struct lint lint = {.problems = problems};
+    struct lint lint = {.problems = problems, .input = input, .mta = mta};
     lint_transport(&lint, input->transport);
     lint_routes(&lint, input->routes);
-    for (size_t i = 0; i < input->nlisteners; i++)
+    for (size_t i = 0; i < input->nlisteners; i++) {
         lint_listener(&lint, &input->listeners[i], force);
+        if (mta == MAPS_SENDMAIL)
+            lint_service(&lint, i);
+    }
     say_the_rest(&lint);
 }

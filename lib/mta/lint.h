@@ -4,11 +4,12 @@
  *
  * `maps` stops at an error; `check` shows the same lines. Errors: a RAT entry
  * ALL ACCEPT (an open relay; a warning when forced), a listener name that
- * cannot be part of a file name, an output that Postfix cannot read. Warnings: equal priorities
- * (Postfix does not share load), a name or look-up entry ahead of a relay one or leading to relay
- * itself, RAT entries without a domain, tls= that contradicts itself or cannot be written, auth=
- * (not yet written), names whose U-label Postfix would confuse. A kind of warning that recurs is
- * cut after LINT_SAME_MAX lines, with the number of the rest. Asks no network. One thread.
+ * cannot be part of a file name, an output that the MTA cannot read, auth= without its profile;
+ * for Sendmail also hosts of one route with different ports, and services it cannot tell apart.
+ * Warnings: equal priorities (no MTA shares load), a name or look-up entry ahead of a relay one or
+ * leading to relay itself, RAT entries without a domain, tls= and auth= that contradict themselves
+ * or cannot be written, names whose U-label the MTA would confuse. A kind of warning that recurs
+ * is cut after LINT_SAME_MAX lines, with the number of the rest. Asks no network. One thread.
  */
 #ifndef LIB_MTA_LINT_H
 #define LIB_MTA_LINT_H
@@ -19,6 +20,7 @@
 #define LINT_SAME_MAX 10
 
 /* force: --force, or `check`, which warns of an open relay but does not fail. */
-void lint_maps(const struct maps_input *input, bool force, struct problems *problems);
+void lint_maps(const struct maps_input *input, enum maps_mta mta, bool force,
+               struct problems *problems);
 
 #endif

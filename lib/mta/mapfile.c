@@ -160,7 +160,7 @@ bool mapfile_settle(const struct mapfile_folder *folder, const char *name, unsig
     int fd = openat(folder->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0)
         goto out;
-    if ((st.st_mode & 07777 & ~(mode_t)mode) != 0 && fchmod(fd, st.st_mode & mode) != 0)
+    if ((st.st_mode & 07777) != mode && fchmod(fd, mode) != 0)
         goto out;
     ok = fsync(fd) == 0;
 out:

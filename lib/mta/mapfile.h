@@ -45,8 +45,7 @@ NODISCARD bool mapfile_stage(const struct mapfile_folder *folder, const char *na
 NODISCARD bool mapfile_commit(const struct mapfile_folder *folder, const char *from, const char *to,
                               struct err *err);
 
-/* Sync a file somebody else wrote, and take away the permissions that are not
- * in mode. */
+/* Sync a file somebody else wrote, and give it the permissions mode. */
 NODISCARD bool mapfile_settle(const struct mapfile_folder *folder, const char *name, unsigned mode,
                               struct err *err);
 

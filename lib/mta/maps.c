@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lib/mta/keytable.h"
+
 #define NAME_MAX_BYTES 64
 
 void maps_init(struct maps *maps)
@@ -17,6 +19,12 @@ void maps_done(struct maps *maps)
     }
     free(maps->list);
     maps_init(maps);
+}
+
+bool maps_mta_parse(const char *text, enum maps_mta *mta_out)
+{
+    *mta_out = strcmp(text, "sendmail") == 0 ? MAPS_SENDMAIL : MAPS_POSTFIX;
+    return *mta_out == MAPS_SENDMAIL || strcmp(text, "postfix") == 0;
 }
 
 static char *full_name(const char *name, const char *suffix)
@@ -52,6 +60,53 @@ struct maps_file *maps_add(struct maps *maps, const char *name, const char *suff
     *file = (struct maps_file){.name = full, .mode = mode};
     strbuf_init(&file->content);
     return file;
+}
+
+bool maps_add_compiled(struct maps *maps, const char *name, unsigned mode,
+                       const struct maps_input *input,
+                       void (*add)(const struct maps_input *, struct keytable *))
+{
+    struct maps_file *file = maps_add(maps, name, NULL, mode);
+    if (file == NULL)
+        return false;
+    file->compile = true;
+    struct keytable table;
+    keytable_init(&table);
+    add(input, &table);
+    strbuf_puts(&file->content, MAPS_HEADING);
+    bool ok = keytable_write(&table, &file->content);
+    keytable_done(&table);
+    return ok;
+}
+
+const struct maps_auth *maps_auth_of(const struct maps_input *input, const struct route *route)
+{
+    for (size_t i = 0; route->auth != NULL && i < input->nauths; i++)
+        if (strcmp(input->auths[i].name, route->auth) == 0)
+            return &input->auths[i];
+    return NULL;
+}
+
+enum route_tls maps_tls_of(const struct route *route)
+{
+    bool strict = route->tls == ROUTE_TLS_ENCRYPT || route->tls == ROUTE_TLS_VERIFY;
+    return route->auth != NULL && !strict ? ROUTE_TLS_ENCRYPT : route->tls;
+}
+
+bool maps_have_auth(const struct maps_input *input)
+{
+    for (size_t i = 0; i < routes_count(input->routes); i++)
+        if (routes_get(input->routes, i)->auth != NULL)
+            return true;
+    return false;
+}
+
+bool maps_have_tls(const struct routes *routes)
+{
+    for (size_t i = 0; i < routes_count(routes); i++)
+        if (maps_tls_of(routes_get(routes, i)) != ROUTE_TLS_UNSET)
+            return true;
+    return false;
 }
 
 bool maps_name_ok(const char *listener)

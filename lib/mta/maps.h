@@ -17,6 +17,11 @@
 #include "lib/tables/rat.h"
 #include "lib/tables/routes.h"
 
+enum maps_mta { MAPS_POSTFIX, MAPS_SENDMAIL };
+
+/* "postfix", "sendmail" */
+NODISCARD bool maps_mta_parse(const char *text, enum maps_mta *mta_out);
+
 struct maps_listener {
     const char *name;
     struct place at;
@@ -27,6 +32,12 @@ struct maps_listener {
     int64_t max_connections; /* 1... */
     const struct hat *hat;   /* never NULL */
     const struct rat *rat;   /* NULL: none */
+};
+
+/* [auth NAME]: what a route with auth=NAME says to its hosts. */
+struct maps_auth {
+    const char *name, *user;
+    const char *password; /* NULL: not read */
 };
 
 /* The largest value of any policy a listener can reach. KEY_NO_LIMIT: some
@@ -44,8 +55,10 @@ struct maps_input {
     size_t nlisteners;
     const struct routes *routes; /* never NULL: routes_empty() */
     const char *transport;       /* [routes] transport: "relay" */
-    const char *socket;          /* [gatehouse] socket, a libmilter string */
-    bool monitor;                /* [gatehouse] mode = monitor: refuse nobody */
+    const struct maps_auth *auths;
+    size_t nauths;
+    const char *socket; /* [gatehouse] socket, a libmilter string */
+    bool monitor;       /* [gatehouse] mode = monitor: refuse nobody */
     struct maps_limits limits;
 };
 
@@ -58,6 +71,12 @@ struct maps_file {
     struct strbuf content; /* owned */
 };
 
+/* The first line of every file. */
+#define MAPS_HEADING "# Written by gatehousectl maps; a change made here is lost at its next run.\n"
+
+#define MAPS_MODE 0644
+#define MAPS_SECRET_MODE 0600
+
 struct maps {
     struct maps_file *list; /* owned */
     size_t count, room;
@@ -69,6 +88,24 @@ void maps_done(struct maps *maps);
 /* Append an empty file named name, or name.suffix when suffix is not NULL.
  * NULL: out of memory. Valid until the next call. */
 struct maps_file *maps_add(struct maps *maps, const char *name, const char *suffix, unsigned mode);
+
+/* Append an empty file for the compiler, fill its table by add, and write that
+ * behind the heading. false: out of memory. */
+struct keytable;
+NODISCARD bool maps_add_compiled(struct maps *maps, const char *name, unsigned mode,
+                                 const struct maps_input *input,
+                                 void (*add)(const struct maps_input *, struct keytable *));
+
+/* The profile of a route with auth=; NULL: it has none, or there is none. */
+const struct maps_auth *maps_auth_of(const struct maps_input *input, const struct route *route);
+
+/* The tls= that holds: a route with auth= sends a password, and never without
+ * encryption. */
+enum route_tls maps_tls_of(const struct route *route);
+
+/* Has any route auth=, or a tls= of its own? */
+bool maps_have_auth(const struct maps_input *input);
+bool maps_have_tls(const struct routes *routes);
 
 /* May a listener of this name have files of its own? Letters, digits, '-',
  * '_' and '.', not first a '.' or '-', at most 64 bytes: it becomes part of file names

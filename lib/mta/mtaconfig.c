@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/mta/postfix_maps.h"
+#include "lib/mta/socketname.h"
 
 /* Postfix's own defaults: nothing is made smaller than what is there without us. */
 #define DEFAULT_MESSAGE_SIZE 10240000
@@ -11,7 +12,6 @@
 #define DEFAULT_CONNECTIONS 50
 #define DEFAULT_PROCESSES 100
 #define DEFAULT_HARD_ERRORS 20
-#define DEFAULT_COMMAND_TIMEOUT 30
 
 #define POSTFIX_INT_MAX 2147483647
 #define NO_MESSAGE_LIMIT (INT64_MAX / 2)
@@ -63,53 +63,39 @@ static bool unix_socket(const char *path, const char *queue, struct milter_socke
     if (socket_out->in_chroot)
         shown += n + strspn(path + n, "/");
     int done = snprintf(socket_out->text, SOCKET_MAX, "unix:%s", shown);
-    return path[0] == '/' && done < SOCKET_MAX;
+    return done < SOCKET_MAX;
 }
 
-/* PORT or PORT@HOST; a socket bound to every address is met on loopback. */
-static bool inet_socket(const char *where, bool v6, struct milter_socket *socket_out)
+static bool inet_socket(const struct socketname *name, struct milter_socket *socket_out)
 {
-    const char *at = strchr(where, '@');
-    struct slice port = {where, at != NULL ? (size_t)(at - where) : strlen(where)};
-    struct slice host = slice_of(at != NULL ? at + 1 : "");
-    uint64_t number;
-    if (!str_to_uint(port, 65535, &number) || number == 0)
-        return false;
-    if (host.n > 1 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-        host = (struct slice){host.p + 1, host.n - 2};
-    if (host.n == 0 || slice_is(host, "0.0.0.0") || slice_is(host, "::"))
-        host = slice_of(v6 ? "::1" : "127.0.0.1");
-    bool literal = memchr(host.p, ':', host.n) != NULL;
+    bool literal = memchr(name->host.p, ':', name->host.n) != NULL;
     int done = snprintf(socket_out->text, SOCKET_MAX, literal ? "inet:[%.*s]:%u" : "inet:%.*s:%u",
-                        (int)host.n, host.p, (unsigned)number);
+                        (int)name->host.n, name->host.p, name->port);
     socket_out->in_chroot = true;
-    return host.n < SOCKET_MAX && done < SOCKET_MAX;
+    return name->host.n < SOCKET_MAX && done < SOCKET_MAX;
 }
 
 static bool read_socket(const char *text, const char *queue, struct milter_socket *socket_out,
                         struct err *err)
 {
     *socket_out = (struct milter_socket){0};
-    bool ok = false;
-    if (strncmp(text, "unix:", 5) == 0)
-        ok = unix_socket(text + 5, queue, socket_out);
-    else if (strncmp(text, "local:", 6) == 0)
-        ok = unix_socket(text + 6, queue, socket_out);
-    else if (strncmp(text, "inet:", 5) == 0)
-        ok = inet_socket(text + 5, false, socket_out);
-    else if (strncmp(text, "inet6:", 6) == 0)
-        ok = inet_socket(text + 6, true, socket_out);
-    else
-        ok = unix_socket(text, queue, socket_out);
-    return (ok && is_plain(text)) || bad_socket(text, err);
+    struct socketname name;
+    bool ok = socketname_parse(text, &name) && is_plain(text) &&
+              (name.path != NULL ? unix_socket(name.path, queue, socket_out)
+                                 : inet_socket(&name, socket_out));
+    return ok || bad_socket(text, err);
 }
 
 /* --- main.cf ----------------------------------------------------------------- */
 
+int64_t mtaconfig_milter_seconds(const struct maps_limits *limits)
+{
+    return larger((limits->command_deadline + 999) / 1000 + 5, MTACONFIG_MILTER_SECONDS);
+}
+
 static void put_milter(const struct maps_input *input, const struct milter_socket *socket,
                        struct strbuf *out)
 {
-    int64_t seconds = (input->limits.command_deadline + 999) / 1000 + 5;
     strbuf_printf(out,
                   "# Without an answer from Gatehouse the client is told to come back (never "
                   "\"accept\": that\n"
@@ -118,7 +104,7 @@ static void put_milter(const struct maps_input *input, const struct milter_socke
                   "smtpd_milters = { %s, command_timeout=%llds, default_action=tempfail }\n"
                   "milter_protocol = 6\n"
                   "milter_default_action = tempfail\n",
-                  socket->text, (long long)larger(seconds, DEFAULT_COMMAND_TIMEOUT));
+                  socket->text, (long long)mtaconfig_milter_seconds(&input->limits));
     if (strncmp(socket->text, "unix:", 5) == 0)
         strbuf_puts(
             out,
@@ -132,9 +118,18 @@ static void put_maps(const struct maps_input *input, const struct mtaconfig_opti
                   "\n# Delivery by the SMTP routes.\n"
                   "transport_maps = %s:%s/" POSTFIX_TRANSPORT "\n",
                   options->type, options->folder);
-    if (postfix_maps_have_tls(input->routes))
+    if (maps_have_tls(input->routes))
         strbuf_printf(out, "smtp_tls_policy_maps = %s:%s/" POSTFIX_TLS_POLICY "\n", options->type,
                       options->folder);
+    if (maps_have_auth(input))
+        strbuf_printf(
+            out,
+            "# Credentials of routes: said to the hosts they are for, never without TLS.\n"
+            "smtp_sasl_auth_enable = yes\n"
+            "smtp_sasl_password_maps = %s:%s/" POSTFIX_SASL_PASSWD "\n"
+            "smtp_sasl_security_options = noanonymous, noplaintext\n"
+            "smtp_sasl_tls_security_options = noanonymous\n",
+            options->type, options->folder);
     strbuf_printf(
         out,
         "\n# Recipients: relay_domains is the fence that holds without Gatehouse; who exists in "

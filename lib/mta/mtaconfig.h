@@ -2,11 +2,13 @@
  * mtaconfig.h - the lines an existing MTA needs to work behind Gatehouse
  * (SPEC 10, last paragraphs).
  *
- * main.cf and master.cf of Postfix 3.4 and newer: the milter with time-outs
- * that fit command_deadline and tempfail when it is away, the maps, relay
- * checks that hold without the milter, one service a listener with its own
- * client files, limits that leave the last word to the policies, and a socket
- * that smtpd reaches from its chroot. Pure: text from data.
+ * main.cf and master.cf of Postfix 3.4 and newer, or sendmail.mc of Sendmail
+ * 8.14 and newer: the milter with time-outs that fit command_deadline and
+ * tempfail when it is away, the maps, relay checks that hold without the
+ * milter, one service a listener with its own clients, limits that leave the
+ * last word to the policies. For Postfix also a socket that smtpd reaches from
+ * its chroot, for Sendmail the mailers its mailertable names. Pure: text from
+ * data.
  */
 #ifndef LIB_MTA_MTACONFIG_H
 #define LIB_MTA_MTACONFIG_H
@@ -16,6 +18,9 @@
 #include "lib/base/str.h"
 #include "lib/mta/maps.h"
 
+#define MTACONFIG_MILTER_SECONDS                                                                   \
+    30 /* the least time for an answer: what Postfix has by default                                \
+        */
 #define MTACONFIG_QUEUE_DIRECTORY "/var/spool/postfix" /* Postfix's own default */
 
 struct mtaconfig_options {
@@ -30,5 +35,13 @@ struct mtaconfig_options {
 NODISCARD bool mtaconfig_postfix(const struct maps_input *input,
                                  const struct mtaconfig_options *options, struct strbuf *out,
                                  struct err *err);
+
+/* The same; options: folder and type alone count. */
+NODISCARD bool mtaconfig_sendmail(const struct maps_input *input,
+                                  const struct mtaconfig_options *options, struct strbuf *out,
+                                  struct err *err);
+
+/* Seconds the MTA must wait for one answer: command_deadline and some more. */
+int64_t mtaconfig_milter_seconds(const struct maps_limits *limits);
 
 #endif

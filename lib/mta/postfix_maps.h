@@ -6,6 +6,7 @@
  *   relay_clients.LISTENER  cidr       HAT: who may relay
  *   refused_clients.LISTENER cidr      HAT: tcprefuse
  *   tls_policy              compiled   tls= of routes; only where there is one
+ *   sasl_passwd             compiled   auth= of routes, mode 0600; only where there is one
  *
  * Keys of domains are written as A-labels and, where they differ, as U-labels
  * too: to Postfix these are two keys. Always transport: in front, and ports as
@@ -22,17 +23,11 @@
 #define POSTFIX_RELAY_CLIENTS "relay_clients"
 #define POSTFIX_REFUSED_CLIENTS "refused_clients"
 #define POSTFIX_TLS_POLICY "tls_policy"
+#define POSTFIX_SASL_PASSWD "sasl_passwd"
 
 /* Appends the files to maps. Listener names must have passed lint_maps().
  * false: out of memory. Blocks on nothing; a million routes take about a
  * second. */
 NODISCARD bool postfix_maps_build(const struct maps_input *input, struct maps *maps);
-
-/* The tls= that holds: a route with auth= sends a password, and never without
- * encryption. */
-enum route_tls postfix_maps_tls(const struct route *route);
-
-/* Has any route such a level (and so the maps a tls_policy)? */
-bool postfix_maps_have_tls(const struct routes *routes);
 
 #endif

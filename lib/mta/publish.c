@@ -21,9 +21,9 @@ static void tell(const struct publish *publish, const char *file, enum publish_s
         publish->options->on_step(publish->options->arg, file, step);
 }
 
-bool publish_type_ok(const char *type)
+bool publish_type_ok(enum compile_tool tool, const char *type)
 {
-    return compile_type_ok(type);
+    return compile_type_ok(tool, type);
 }
 
 static bool compiles(const struct publish *publish, const struct maps_file *file)
@@ -217,12 +217,13 @@ bool publish_maps(const struct maps *maps, const struct publish_options *options
 {
     *result_out = (struct publish_result){0};
     struct publish publish = {.options = options, .result = result_out, .folder = {.fd = -1}};
-    publish.compile = (struct compile){.compiler = options->compiler,
+    publish.compile = (struct compile){.tool = options->tool,
+                                       .compiler = options->compiler,
                                        .type = options->type,
                                        .mail_config = options->mail_config,
                                        .folder = options->folder,
                                        .seconds = PUBLISH_SECONDS};
-    CHECK(compile_type_ok(options->type));
+    CHECK(compile_type_ok(options->tool, options->type));
     if (options->compiler != NULL && !compile_check(&publish.compile, err))
         return false;
     if (!mapfile_open(options->folder, !options->check, &publish.folder, err))

@@ -18,10 +18,13 @@
 
 #include "lib/base/base.h"
 #include "lib/base/err.h"
+#include "lib/mta/compile.h"
 #include "lib/mta/maps.h"
 
-#define PUBLISH_COMPILER "/usr/sbin/postmap"
-#define PUBLISH_TYPE "lmdb"
+#define PUBLISH_POSTMAP "/usr/sbin/postmap"
+#define PUBLISH_POSTMAP_TYPE "lmdb"
+#define PUBLISH_MAKEMAP "/usr/sbin/makemap"
+#define PUBLISH_MAKEMAP_TYPE "hash"
 #define PUBLISH_SECONDS 600 /* one run of the compiler */
 
 /* What happened to a file, in the order it can happen. */
@@ -37,9 +40,10 @@ enum publish_step {
 };
 
 struct publish_options {
-    const char *folder;      /* must exist */
+    const char *folder; /* must exist */
+    enum compile_tool tool;
     const char *compiler;    /* absolute path; NULL: --no-compile */
-    const char *type;        /* map type: lmdb, cdb, hash, btree */
+    const char *type;        /* map type, passed publish_type_ok() */
     const char *mail_config; /* MAIL_CONFIG, passed on; NULL: not set */
     bool check;              /* --check: writes nothing */
     /* Called for every step of every file; NULL: nobody wants to know. */
@@ -57,7 +61,7 @@ struct publish_result {
 NODISCARD bool publish_maps(const struct maps *maps, const struct publish_options *options,
                             struct publish_result *result_out, struct err *err);
 
-/* May this be a map type: lmdb, cdb, hash or btree? */
-bool publish_type_ok(const char *type);
+/* May this be a map type: hash, btree, with postmap also lmdb or cdb? */
+bool publish_type_ok(enum compile_tool tool, const char *type);
 
 #endif

@@ -41,9 +41,9 @@ static _Noreturn void become(const struct run *run, char *const *environment,
     struct sigaction usual = {.sa_handler = SIG_DFL};
     sigaction(SIGPIPE, &usual, NULL);
 
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null >= 0 && dup2(null, 0) == 0 && dup2(pipes->out[1], 1) == 1 &&
-        dup2(pipes->err[1], 2) == 2) {
+    const char *input = run->input != NULL ? run->input : "/dev/null";
+    int in = open(input, O_RDONLY | O_CLOEXEC);
+    if (in >= 0 && dup2(in, 0) == 0 && dup2(pipes->out[1], 1) == 1 && dup2(pipes->err[1], 2) == 2) {
         union {
             const char *const *as_given;
             char *const *as_wanted; /* execve changes nothing, but does not say so */

@@ -2,7 +2,7 @@
  * run.h - run one of the MTA's own tools and keep what it says.
  *
  * fork and execve of an absolute path: never a shell, no PATH, a fixed argument list, an
- * environment of LC_ALL, PATH and MAIL_CONFIG only, standard input from /dev/null, no descriptor of
+ * environment of LC_ALL, PATH and MAIL_CONFIG only, standard input from a file, no descriptor of
  * ours but the two pipes. One thread; blocks until the tool ends or the deadline, when it is
  * killed.
  */
@@ -19,6 +19,7 @@ struct run {
     const char *mail_config; /* MAIL_CONFIG for the tool; NULL: not set */
     mono_us deadline;
     size_t output_max; /* more output than this is an error */
+    const char *input; /* its standard input; NULL: /dev/null */
 };
 
 /* true: it ran and ended with 0. Standard output is appended to output (NULL:

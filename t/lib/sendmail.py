@@ -54,6 +54,11 @@ class Sendmail:
         with open(os.path.join(self.folder, "etc", "sendmail.mc"), "a", encoding="utf-8") as file:
             file.write(text.rstrip("\n") + "\n")
 
+    def settings(self, text):
+        """The lines of `gatehousectl mta-config`, with MAILER between their two halves."""
+        head, mark, tail = text.partition("dnl === sendmail.mc, at its end")
+        self.lines(head + "MAILER(`smtp')dnl\n" + mark + tail)
+
     def start(self):
         self.instance("start")
 

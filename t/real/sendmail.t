@@ -25,6 +25,7 @@ SENDER = "127.0.0.60"
 HARVEST = "127.0.0.61"
 BLOCKED = "127.0.0.66"
 REFUSED = "127.0.0.70"
+REFUSED_LATER = "127.0.0.71"
 CLIENTS = {name: value for name, value in globals().items() if name.isupper()}
 
 CONF = """
@@ -36,7 +37,7 @@ servers = 127.0.0.1:{dns}
 senders = {BLOCKED}
 [group REFUSED]
 policy = tcprefuse
-senders = {REFUSED}
+senders = {refused}
 [group THROTTLED]
 policy = THROTTLED
 senders = {THROTTLED}
@@ -70,23 +71,23 @@ max_invalid_recipients_per_hour = 2
 reject_text = 5.7.1 Not you, $RemoteIP
 
 [listener main]
-daemon_name = main
+{main}
 groups = BLOCKED_LIST, REFUSED, THROTTLED, SMALL, RATE, SENDER, HARVEST
 rat = rat.txt
 callahead = mailboxes
 
 [listener inside]
 type = private
-daemon_name = inside
+{inside}
 
 [listener at_mail]
-daemon_name = at_mail
+{at_mail}
 groups = BLOCKED_LIST
 reject_at = mail
 rat = rat.txt
 
 [listener at_rcpt]
-daemon_name = at_rcpt
+{at_rcpt}
 groups = BLOCKED_LIST
 reject_at = rcpt
 rat = rat.txt
@@ -100,28 +101,18 @@ file = routes.txt
 LISTENERS = ("main", "inside", "at_mail", "at_rcpt")
 ZONE = "good.example MX 10 mail.good.example\nmail.good.example A 192.0.2.1\nslow.example !servfail\n"
 
-# Sendmail's own fence: who may relay where, whom the RAT speaks of, and the way to mailhost.
-SETTINGS = """
-define(`confLOG_LEVEL', `14')dnl
-FEATURE(`accept_unresolvable_domains')dnl
-FEATURE(`accept_unqualified_senders')dnl
-FEATURE(`nocanonify')dnl
-FEATURE(`access_db', `hash -T<TMPF> {folder}/access')dnl
-FEATURE(`mailertable', `hash {folder}/mailertable')dnl
-INPUT_MAIL_FILTER(`gatehouse', `S={socket}, F=T, T=C:30s;S:30s;R:35s;E:5m')dnl
-{daemons}
-MAILER(`smtp')dnl
-MAILER_DEFINITIONS
-Mrelay{port},	P=[IPC], F=mDFMuXa8, S=EnvFromSMTP/HdrFromSMTP, R=MasqSMTP, E=\\r\\n, L=2040,
-		T=DNS/RFC822/SMTP, A=TCP $h {port}
-LOCAL_RULESETS
-SLocal_check_rcpt
-R$*	$: $&{{daemon_name}} $| $&{{client_addr}}
-Rinside $| 127.0.0.30	$# OK
-"""
-ACCESS = "To:example.com\tRELAY\n"
-
 tap = Tap()
+
+
+def configuration(site, for_mx):
+    """For the maps and settings of mx, and the one the daemon has: there a client was added
+    after the maps were written."""
+    words = {"refused": REFUSED if for_mx else f"{REFUSED}, {REFUSED_LATER}", "dns": site.dns.port}
+    for name, port in site.ports.items():
+        words[name] = f"daemon_name = {name}"
+        if for_mx:
+            words[name] += f"\nlocal_address = 127.0.0.1\nlocal_port = {port}"
+    return CONF.format(**words, **CLIENTS)
 
 
 class Site:
@@ -133,9 +124,12 @@ class Site:
         route = f"[127.0.0.1]:{self.mailhost_port}"
         self.dns = DnsServer(ZONE)
         self.house = House(
-            CONF.format(dns=self.dns.port, **CLIENTS),
             start=False,
-            files={"rat.txt": "example.com ACCEPT\n", "routes.txt": f"example.com: {route}\nelsewhere.example: {route}\n"},
+            files={
+                "rat.txt": "example.com ACCEPT\n",
+                "routes.txt": f"example.com: {route}\nelsewhere.example: {route}\n"
+                "nowhere.example: /dev/null\n",
+            },
         )
         self.folder = self.house.folder
         self.mailhost = Mailboxes(
@@ -163,18 +157,19 @@ class Site:
         self.mailhost.postfix.stop()
         self.house.__exit__(*error)
 
+    def ctl(self, *arguments):
+        status, out, err = self.house.ctl(*arguments)
+        if not tap.eq(status, 0, f"gatehousectl {' '.join(arguments[:3])}"):
+            tap.note(err)
+        return out
+
     def configure_mx(self):
-        folder = os.path.join(self.mx.folder, "etc")
-        self.mx.write("access", ACCESS)
-        where = f"relay{self.mailhost_port}:[127.0.0.1]"
-        self.mx.write("mailertable", f"example.com\t{where}\nelsewhere.example\t{where}\n")
-        for name in ("access", "mailertable"):
-            with open(os.path.join(folder, name), encoding="utf-8") as file:
-                self.mx.instance("run", "makemap", "hash", os.path.join(folder, name), stdin=file.read())
-        daemons = "\n".join(f"DAEMON_OPTIONS(`Name={name}, Addr=127.0.0.1, Port={port}')dnl"
-                            for name, port in self.ports.items())
-        self.mx.lines(SETTINGS.format(folder=folder, socket="unix:" + self.house.address,
-                                      daemons=daemons, port=self.mailhost_port))
+        maps = os.path.join(self.folder, "maps")
+        common = ("--mta", "sendmail", "--output", maps)
+        self.house.configure(configuration(self, for_mx=True), socket="unix:" + self.house.address)
+        self.ctl("maps", *common, "--compiler", self.mx.makemap)
+        self.mx.settings(self.ctl("mta-config", *common))
+        self.house.configure(configuration(self, for_mx=False))
 
     def client(self, source, listener="main"):
         return Client(self.ports[listener], source)
@@ -288,9 +283,14 @@ def rejected(site):
 
 
 def tcp_refused(site):
-    with site.client(REFUSED) as client:
-        starts(client.banner, "421 ", "tcprefuse: 421 at once")
-        tap.eq(client.command("EHLO x.example"), "", "... and hung up")
+    """Sendmail itself refuses whom its map names; Gatehouse refuses the others."""
+    for source in (REFUSED, REFUSED_LATER):
+        with site.client(source) as client:
+            starts(client.banner, "421 ", f"tcprefuse of {source}: 421 at once")
+            tap.eq(client.command("EHLO x.example"), "", "... and hung up")
+    site.mx.wait_log(rf"ruleset=check_relay, .*arg2={REFUSED}, .*reject=421 4\.7\.1 .*Access denied")
+    line = site.house.wait_log(event="connect", ip=REFUSED_LATER)
+    tap.eq((line["code"], line["detail"]), ("421", "tcprefused"), "... in the log of Gatehouse")
 
 
 # --- relaying ------------------------------------------------------------------------
@@ -302,6 +302,8 @@ def relaying(site):
     tap.ok(site.mailhost.wait_mail("carol@elsewhere.example", "fifth word"), "... where it arrives")
     line = site.house.wait_log(event="rcpt", to="<carol@elsewhere.example>")
     tap.eq(line["detail"], "relay", "... the log says relay")
+    starts(site.send(RELAY, "x@nowhere.example", "inside", body="x"), "250", "... and to /dev/null")
+    site.mx.wait_log(r"to=<x@nowhere\.example>,.* mailer=devnull,.* stat=Sent")
     starts(site.send(RELAY, "carol@elsewhere.example"), "550 5.7.1", "relay on one listener is not relay on another")
     starts(site.send(OUTSIDE, "alice@example.com", "inside"), "554",
            "who is no relay client has no business at the private listener")

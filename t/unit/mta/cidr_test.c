@@ -241,6 +241,24 @@ static void random_hat(struct dice *dice, struct strbuf *out)
     }
 }
 
+/* Ascending, apart from each other, and holding ip exactly if says is true. */
+static void compare_ranges(const struct hat *hat, const struct cidr_table *table,
+                           const struct ip *ip, bool says)
+{
+    struct cidr_range *list;
+    size_t n;
+    bool held = false;
+    assert_true(cidr_ranges(hat, table, &list, &n));
+    for (size_t i = 0; i < n; i++) {
+        assert_true(ip_compare(&list[i].first, &list[i].last) <= 0);
+        if (i > 0 && ip_is_v4(&list[i].first) == ip_is_v4(&list[i - 1].first))
+            assert_true(ip_compare(&list[i - 1].last, &list[i].first) < 0);
+        held = held || (ip_compare(&list[i].first, ip) <= 0 && ip_compare(ip, &list[i].last) <= 0);
+    }
+    assert_int_equal(held, says);
+    free(list);
+}
+
 /* A client without a name gets OK exactly if the HAT relays it, and is refused
  * only if the HAT refuses it. */
 static void compare(struct dice *dice, const struct hat *hat, const char *written, bool names)
@@ -261,6 +279,10 @@ static void compare(struct dice *dice, const struct hat *hat, const char *writte
         bool refuses = match.policy->keys.access == POLICY_TCPREFUSE && !all;
         bool ok = table_says(strbuf_text(&oks), &client.ip, "OK");
         bool no = table_says(strbuf_text(&refusals), &client.ip, "421 x");
+        if (i % 10 == 0) {
+            compare_ranges(hat, &relay, &client.ip, ok);
+            compare_ranges(hat, &refused, &client.ip, no);
+        }
         if (ok != relays || (no && !refuses) || (!no && refuses && !names))
             fail_msg("%s\n%s\n%s\n%s", address, written, strbuf_text(&oks), strbuf_text(&refusals));
     }

@@ -12,7 +12,7 @@ static struct scene scene;
 
 static const char *lint(bool force)
 {
-    lint_maps(&scene.input, force, &scene.problems);
+    lint_maps(&scene.input, MAPS_POSTFIX, force, &scene.problems);
     return scene_problems(&scene);
 }
 
@@ -62,12 +62,12 @@ static void test_routes(void **state)
         lint(false),
         "F:1: warning: a.example: hosts of equal priority; Postfix does not share the load, but "
         "tries them in the order written\n"
-        "F:2: warning: b.example: auth=smart is not yet written to the maps\n"
+        "F:2: b.example: auth=smart: there is no [auth smart]\n"
         "F:3: warning: c.example: another route has another tls= for h.test:25; Postfix knows one "
         "a host, and gets the strictest\n"
         "F:4: warning: ALL: tls= of a default by MX is not a map entry; set "
         "smtp_tls_security_level in main.cf\n"
-        "F:5: warning: xn--strae-oqa.example is written as an A-label only: Postfix would take "
+        "F:5: warning: xn--strae-oqa.example is written as an A-label only: the MTA would take "
         "stra\xc3\x9f"
         "e.example for another name\n");
 }
@@ -100,7 +100,7 @@ static void test_clients(void **state)
         "conf:2: warning: [listener out] B: unverified stands ahead of addresses that may relay; "
         "Postfix cannot see it, and lets such a client as far as the milter\n"
         "conf:4: warning: [listener out] D: SBRS[1:2] leads to relay, but only addresses can be "
-        "written to relay_clients: Postfix refuses to relay for such a client\n");
+        "written to the maps: Postfix refuses to relay for such a client\n");
 }
 
 static void test_default_relays(void **state)
@@ -110,10 +110,9 @@ static void test_default_relays(void **state)
     assert_string_equal(
         lint(false),
         "conf:1: warning: [listener out] relay.example.com leads to relay, but only addresses can "
-        "be written to relay_clients: Postfix refuses to relay for such a client\n"
+        "be written to the maps: Postfix refuses to relay for such a client\n"
         "conf:100: warning: [listener out] ALL leads to relay, but only addresses can be written "
-        "to "
-        "relay_clients: Postfix refuses to relay for such a client\n");
+        "to the maps: Postfix refuses to relay for such a client\n");
 }
 
 static void test_users_anywhere(void **state)

@@ -11,6 +11,7 @@
 #include "lib/mta/lint.h"
 #include "lib/mta/mtaconfig.h"
 #include "lib/mta/postfix_maps.h"
+#include "lib/mta/sendmail_maps.h"
 #include "t/unit/mta/tables.h"
 
 /* The program is linked with --wrap for these three. */
@@ -72,11 +73,26 @@ static bool maps_job(void)
     return good;
 }
 
+static bool sendmail_job(void)
+{
+    struct mtaconfig_options options = {"/etc/mail/gen", "hash", NULL};
+    struct maps maps;
+    struct strbuf out;
+    struct err err = {0};
+    maps_init(&maps);
+    strbuf_init(&out);
+    bool good = sendmail_maps_build(&scene.input, &maps) &&
+                mtaconfig_sendmail(&scene.input, &options, &out, &err);
+    strbuf_done(&out);
+    maps_done(&maps);
+    return good;
+}
+
 static bool lint_job(void)
 {
     struct problems problems;
     problems_init(&problems);
-    lint_maps(&scene.input, true, &problems);
+    lint_maps(&scene.input, MAPS_POSTFIX, true, &problems);
     bool good = problems_errors(&problems) == 0;
     problems_done(&problems);
     return good;
@@ -113,6 +129,12 @@ static void test_maps(void **state)
     fail_each(maps_job);
 }
 
+static void test_sendmail(void **state)
+{
+    (void)state;
+    fail_each(sendmail_job);
+}
+
 static void test_lint(void **state)
 {
     (void)state;
@@ -139,6 +161,9 @@ static int set_up(void **state)
                    "A REJECT 10.0.0.1-10.0.3.9 .example.net; B RELAY 10. 2001:db8:1-ff:0:0:0:0:1;"
                    "C TCPREFUSE 192.0.2.0/24",
                    "ACCEPTED", "a.example ACCEPT\nb.example REJECT\nALL ACCEPT\n");
+    static const struct maps_auth auth = {"x", "user", "secret"};
+    scene.input.auths = &auth;
+    scene.input.nauths = 1;
     scene_routes(&scene, "a.example: [h.test], [g.test] tls=encrypt auth=x\n"
                          "xn--mnchen-3ya.example: USEDNS\n"
                          "ALL: [out.test]\n");
@@ -155,9 +180,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_maps),
-        cmocka_unit_test(test_lint),
-        cmocka_unit_test(test_mtaconfig),
+        cmocka_unit_test(test_maps),      cmocka_unit_test(test_sendmail),
+        cmocka_unit_test(test_lint),      cmocka_unit_test(test_mtaconfig),
         cmocka_unit_test(test_read_back),
     };
     return cmocka_run_group_tests_name("mta_memory", tests, set_up, tear_down);

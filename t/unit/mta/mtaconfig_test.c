@@ -378,13 +378,115 @@ static int tear_down(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* --- Sendmail ------------------------------------------------------------------ */
+
+static const char *sendmail(void)
+{
+    strbuf_reset(&out);
+    err = (struct err){0};
+    return mtaconfig_sendmail(&scene.input, &options, &out, &err) ? strbuf_text(&out) : NULL;
+}
+
+static void assert_in(const char *part)
+{
+    const char *text = sendmail();
+    assert_non_null(text);
+    if (strstr(text, part) == NULL)
+        fail_msg("no \"%s\" in\n%s", part, text);
+}
+
+static void test_sendmail_filter(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *socket, *shown;
+    } cases[] = {
+        {"unix:/run/gatehouse/milter.sock", "S=unix:/run/gatehouse/milter.sock, F=T"},
+        {"/run/m", "S=unix:/run/m, F=T"},
+        {"inet:2500", "S=inet:2500@127.0.0.1, F=T"},
+        {"inet:2500@0.0.0.0", "S=inet:2500@127.0.0.1, F=T"},
+        {"inet:2500@mx.example.com", "S=inet:2500@mx.example.com, F=T"},
+        {"inet6:2500@[2001:db8::1]", "S=inet6:2500@[2001:db8::1], F=T"},
+        {"inet6:2500", "S=inet6:2500@[::1], F=T"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        scene.input.socket = cases[i].socket;
+        assert_in(cases[i].shown);
+    }
+    static const char *const wrong[] = {"unix:m",    "inet:0",      "inet:x", "unix:/a b",
+                                        "unix:/a'b", "inet:25@a,b", ""};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        scene.input.socket = wrong[i];
+        assert_null(sendmail());
+        assert_non_null(strstr(err.text, "cannot be written for Sendmail"));
+    }
+    scene.input.socket = "/m";
+    options.folder = "gen";
+    assert_null(sendmail());
+}
+
+static void test_sendmail_time(void **state)
+{
+    (void)state;
+    scene.input.limits.command_deadline = 25000;
+    assert_in("T=C:30s;S:30s;R:30s;E:5m')");
+    scene.input.limits.command_deadline = 60001;
+    assert_in("T=C:30s;S:66s;R:66s;E:5m')");
+}
+
+static void test_sendmail_mailers(void **state)
+{
+    (void)state;
+    scene_routes(&scene, "a.example: 192.0.2.1:2525\nb.example: 192.0.2.1:2525\n"
+                         "c.example: 192.0.2.1\n");
+    assert_in("\nMrelay2525, P=[IPC], F=mDFMuXa8, S=EnvFromSMTP/HdrFromSMTP, R=MasqSMTP, E=\\r\\n, "
+              "L=2040,\n\tT=DNS/RFC822/SMTP, A=TCP $h 2525\n\nLOCAL_CONFIG\n");
+    assert_null(strstr(sendmail(), "devnull"));
+    assert_null(strstr(sendmail(), "authinfo"));
+    assert_null(strstr(sendmail(), "confCACERT"));
+}
+
+static void test_sendmail_services(void **state)
+{
+    (void)state;
+    struct maps_listener *in = scene_listener(&scene, "in", "", "ACCEPTED", "a.example ACCEPT\n");
+    in->daemon_name = "MTA";
+    scene_listener(&scene, "six", "", "BLOCKED", NULL)->local_address = "2001:db8::1";
+    scene_listener(&scene, "out", "", "BLOCKED", NULL)->local_port = 2525;
+    assert_in("DAEMON_OPTIONS(`Name=MTA, Family=inet, Port=25')dnl\n");
+    assert_in("DAEMON_OPTIONS(`Name=six, Family=inet6, Addr=2001:db8::1, Port=25')dnl\n");
+    assert_in("DAEMON_OPTIONS(`Name=out, Family=inet, Port=2525')dnl\n");
+    in->local_address = "a'b";
+    assert_null(sendmail());
+}
+
+static void test_sendmail_limits(void **state)
+{
+    (void)state;
+    scene.input.limits = (struct maps_limits){.max_message_size = 1000,
+                                              .max_recipients = 50,
+                                              .max_connections_ip = 10,
+                                              .max_invalid = 60,
+                                              .command_deadline = 1000};
+    assert_in("define(`confMAX_MESSAGE_SIZE', `66536')dnl\n"
+              "define(`confMAX_RCPTS_PER_MESSAGE', `50')dnl\n"
+              "define(`confBAD_RCPT_THROTTLE', `60')dnl\n");
+    scene.input.limits.max_message_size = KEY_NO_LIMIT;
+    scene.input.limits.max_recipients = KEY_NO_LIMIT;
+    assert_in("define(`confMAX_MESSAGE_SIZE', `0')dnl\n"
+              "define(`confMAX_RCPTS_PER_MESSAGE', `0')dnl\n"
+              "define(`confBAD_RCPT_THROTTLE', `0')dnl\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_whole),         TEST(test_sockets),  TEST(test_wrong_sockets),
-        TEST(test_wrong_paths),   TEST(test_time_out), TEST(test_limits),
-        TEST(test_no_limits),     TEST(test_services), TEST(test_banner),
-        TEST(test_other_banners), TEST(test_security),
+        TEST(test_whole),           TEST(test_sockets),          TEST(test_wrong_sockets),
+        TEST(test_wrong_paths),     TEST(test_time_out),         TEST(test_limits),
+        TEST(test_no_limits),       TEST(test_services),         TEST(test_banner),
+        TEST(test_other_banners),   TEST(test_security),         TEST(test_sendmail_filter),
+        TEST(test_sendmail_time),   TEST(test_sendmail_mailers), TEST(test_sendmail_services),
+        TEST(test_sendmail_limits),
     };
     return cmocka_run_group_tests_name("mtaconfig", tests, NULL, NULL);
 }

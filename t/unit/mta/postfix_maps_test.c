@@ -105,7 +105,7 @@ static void test_tls_policy(void **state)
                          "g.example: 192.0.2.2 auth=smart\n"
                          "h.example: 192.0.2.3 auth=smart tls=none\n"
                          "ALL: USEDNS tls=encrypt\n");
-    assert_true(postfix_maps_have_tls(scene.routes));
+    assert_true(maps_have_tls(scene.routes));
     assert_true(postfix_maps_build(&scene.input, &maps));
     assert_file(&maps, "tls_policy",
                 ".d.example\tnone\n[192.0.2.2]:25\tencrypt\n[192.0.2.3]:25\tencrypt\n[h.test]:"

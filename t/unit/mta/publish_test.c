@@ -382,9 +382,16 @@ static void test_a_crash_leaves_whole_maps(void **state)
 static void test_types(void **state)
 {
     (void)state;
-    assert_true(publish_type_ok("lmdb") && publish_type_ok("cdb") && publish_type_ok("hash") &&
-                publish_type_ok("btree"));
-    assert_false(publish_type_ok("") || publish_type_ok("texthash") || publish_type_ok("LMDB"));
+    static const char *const both[] = {"hash", "btree"}, *const postmap[] = {"lmdb", "cdb"},
+                             *const none[] = {"", "texthash", "LMDB"};
+    for (size_t i = 0; i < ARRAY_LEN(both); i++)
+        assert_true(publish_type_ok(COMPILE_POSTMAP, both[i]) &&
+                    publish_type_ok(COMPILE_MAKEMAP, both[i]));
+    for (size_t i = 0; i < ARRAY_LEN(postmap); i++)
+        assert_true(publish_type_ok(COMPILE_POSTMAP, postmap[i]) &&
+                    !publish_type_ok(COMPILE_MAKEMAP, postmap[i]));
+    for (size_t i = 0; i < ARRAY_LEN(none); i++)
+        assert_false(publish_type_ok(COMPILE_POSTMAP, none[i]));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

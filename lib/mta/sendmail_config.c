@@ -1,0 +1,264 @@
+/*
+ * sendmail_config.c - the lines for sendmail.mc; mtaconfig.h has the contract.
+ */
+#include <string.h>
+
+#include "lib/mta/mtaconfig.h"
+#include "lib/mta/sendmail_maps.h"
+#include "lib/mta/socketname.h"
+
+#define NO_MESSAGE_LIMIT (INT64_MAX / 2)
+#define SENDMAIL_INT_MAX 2147483647
+#define PORTS_MAX 65536
+
+static bool is_plain(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if (ascii_is_space(*text) || ascii_is_control(*text) || strchr(",;()`'$#\"", *text) != NULL)
+            return false;
+    return true;
+}
+
+static bool is_plain_slice(struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        char one[2] = {text.p[i], '\0'};
+        if (!is_plain(one))
+            return false;
+    }
+    return true;
+}
+
+/* --- the filter ----------------------------------------------------------------- */
+
+/* false: it cannot be written. */
+static bool put_socket(const char *text, struct strbuf *out)
+{
+    struct socketname name;
+    if (!socketname_parse(text, &name))
+        return false;
+    if (name.path != NULL) {
+        strbuf_printf(out, "unix:%s", name.path);
+        return is_plain(name.path);
+    }
+    bool v6 = memchr(name.host.p, ':', name.host.n) != NULL;
+    strbuf_printf(out, "%s:%u@%s%.*s%s", v6 || name.v6 ? "inet6" : "inet", name.port, v6 ? "[" : "",
+                  (int)name.host.n, name.host.p, v6 ? "]" : "");
+    return is_plain_slice(name.host);
+}
+
+static bool put_filter(const struct maps_input *input, struct strbuf *out, struct err *err)
+{
+    strbuf_puts(
+        out,
+        "dnl Without an answer from Gatehouse (F=T) the client is told to come back. Without F=T\n"
+        "dnl all mail would pass unseen. T=R: is longer than command_deadline.\n"
+        "INPUT_MAIL_FILTER(`gatehouse', `S=");
+    if (!put_socket(input->socket, out))
+        return err_set(err, ERR_SYNTAX,
+                       "[gatehouse] socket: \"%s\" cannot be written for Sendmail; unix:PATH, "
+                       "inet:PORT@HOST and inet6:PORT@HOST are allowed, without blanks, quotes and "
+                       "commas",
+                       input->socket);
+    long long seconds = (long long)mtaconfig_milter_seconds(&input->limits);
+    strbuf_printf(out, ", F=T, T=C:30s;S:%llds;R:%llds;E:5m')dnl\n", seconds, seconds);
+    return true;
+}
+
+/* --- features and limits -------------------------------------------------------- */
+
+static bool has_verify(const struct routes *routes)
+{
+    for (size_t i = 0; i < routes_count(routes); i++)
+        if (maps_tls_of(routes_get(routes, i)) == ROUTE_TLS_VERIFY)
+            return true;
+    return false;
+}
+
+static void put_features(const struct maps_input *input, const struct mtaconfig_options *options,
+                         struct strbuf *out)
+{
+    strbuf_printf(
+        out,
+        "\ndnl Delivery by the SMTP routes. Names are taken as they are written: the routes are "
+        "for\n"
+        "dnl these, and not for what DNS makes of them. No domain of a RAT may be in class {w}\n"
+        "dnl (local-host-names): its mail would stay here.\n"
+        "FEATURE(`nocanonify')dnl\n"
+        "FEATURE(`mailertable', `%s %s/" SENDMAIL_MAILERTABLE "')dnl\n"
+        "dnl Who may relay, by service, and TLS of routes. FEATURE(`delay_checks') must not be "
+        "there.\n"
+        "FEATURE(`access_db', `%s -T<TMPF> %s/" SENDMAIL_ACCESS
+        "', `skip', `lookupdotdomain')dnl\n",
+        options->type, options->folder, options->type, options->folder);
+    if (maps_have_auth(input))
+        strbuf_printf(
+            out,
+            "dnl Credentials of routes: said to the hosts they are for, never without TLS.\n"
+            "FEATURE(`authinfo', `%s %s/" SENDMAIL_AUTHINFO "')dnl\n",
+            options->type, options->folder);
+    if (has_verify(input->routes))
+        strbuf_puts(out, "define(`confCACERT_PATH', `/etc/ssl/certs')dnl\n"
+                         "define(`confCACERT', `/etc/ssl/certs/ca-certificates.crt')dnl\n");
+    strbuf_puts(
+        out, "dnl Envelope senders are for Gatehouse to judge, and clients that authenticate may "
+             "relay.\n"
+             "FEATURE(`accept_unresolvable_domains')dnl\n"
+             "FEATURE(`accept_unqualified_senders')dnl\n"
+             "TRUST_AUTH_MECH(`PLAIN LOGIN CRAM-MD5 DIGEST-MD5 SCRAM-SHA-1 SCRAM-SHA-256')dnl\n");
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* KEY_NO_LIMIT and what does not fit is 0, no limit. */
+static long long limit(int64_t value)
+{
+    return value == KEY_NO_LIMIT || value > SENDMAIL_INT_MAX ? 0 : (long long)value;
+}
+
+static void put_limits(const struct maps_input *input, struct strbuf *out)
+{
+    const struct maps_limits *limits = &input->limits;
+    bool any_size = limits->max_message_size > NO_MESSAGE_LIMIT;
+    int64_t bad = larger(limits->max_recipients, limits->max_invalid);
+    strbuf_printf(out,
+                  "\ndnl Limits of Sendmail, none below the largest value of any policy: the "
+                  "policies judge.\n"
+                  "dnl No FEATURE(`ratecontrol') or (`conncontrol') may be tighter than they are.\n"
+                  "define(`confMAX_MESSAGE_SIZE', `%lld')dnl\n"
+                  "define(`confMAX_RCPTS_PER_MESSAGE', `%lld')dnl\n"
+                  "define(`confBAD_RCPT_THROTTLE', `%lld')dnl\n"
+                  "define(`confMAX_DAEMON_CHILDREN', `0')dnl\n",
+                  any_size ? 0 : (long long)limits->max_message_size + 65536,
+                  limit(limits->max_recipients), limit(bad));
+}
+
+/* --- services --------------------------------------------------------------------- */
+
+static void put_service(const struct maps_listener *listener, struct strbuf *out)
+{
+    const char *address = listener->local_address;
+    bool v6 = strchr(address, ':') != NULL;
+    strbuf_printf(out, "dnl [listener %s], %s\n", listener->name,
+                  listener->private ? "private" : "public");
+    strbuf_printf(out, "DAEMON_OPTIONS(`Name=%s, Family=%s", sendmail_service(listener),
+                  v6 ? "inet6" : "inet");
+    if (address[0] != '\0')
+        strbuf_printf(out, ", Addr=%s", address);
+    strbuf_printf(out, ", Port=%lld')dnl\n",
+                  listener->local_port != 0 ? (long long)listener->local_port : 25);
+}
+
+static bool put_services(const struct maps_input *input, struct strbuf *out, struct err *err)
+{
+    strbuf_puts(out, "\ndnl One service a listener, in place of those that are there.\n"
+                     "FEATURE(`no_default_msa')dnl\n");
+    for (size_t i = 0; i < input->nlisteners; i++) {
+        const struct maps_listener *listener = &input->listeners[i];
+        if (!is_plain(listener->local_address))
+            return err_set(err, ERR_SYNTAX,
+                           "[listener %s] local_address cannot be written for Sendmail; no blanks, "
+                           "quotes and commas are allowed",
+                           listener->name);
+        put_service(listener, out);
+    }
+    return true;
+}
+
+/* --- mailers ---------------------------------------------------------------------- */
+
+static void put_mailer(const char *name, unsigned port, struct strbuf *out)
+{
+    strbuf_printf(out,
+                  "M%s%u, P=[IPC], F=mDFMuXa8, S=EnvFromSMTP/HdrFromSMTP, R=MasqSMTP, E=\\r\\n, "
+                  "L=2040,\n"
+                  "\tT=DNS/RFC822/SMTP, A=TCP $h %u\n",
+                  name, port, port);
+}
+
+/* false: out of memory. */
+static bool put_mailers(const struct maps_input *input, struct strbuf *out)
+{
+    bool *used = calloc(PORTS_MAX, sizeof *used), discard = false;
+    if (used == NULL)
+        return false;
+    for (size_t i = 0; i < routes_count(input->routes); i++) {
+        const struct route *route = routes_get(input->routes, i);
+        discard = discard || route->kind == ROUTE_DISCARD;
+        used[sendmail_port(route)] = true;
+    }
+    used[0] = false;
+    used[ROUTES_PORT] = false;
+    strbuf_puts(out, "\nMAILER_DEFINITIONS\n"
+                     "# Of routes with a port, and of /dev/null: a mailertable knows neither.\n");
+    for (unsigned port = 1; port < PORTS_MAX; port++)
+        if (used[port])
+            put_mailer(input->transport, port, out);
+    if (discard)
+        strbuf_puts(out, "M" SENDMAIL_DEVNULL ", P=[FILE], F=DFMlsu, S=EnvFromL/HdrFromL, "
+                         "R=EnvToL/HdrToL, T=DNS/RFC822/X-Unix,\n\tA=FILE /dev/null\n");
+    free(used);
+    return true;
+}
+
+/* --- rulesets ---------------------------------------------------------------------- */
+
+/* relay-domains holds "example.com" and ".example.com"; the second class gets
+ * the latter without their dots. */
+static void put_rules(const char *folder, struct strbuf *out)
+{
+    strbuf_printf(out,
+                  "\nLOCAL_CONFIG\n"
+                  "F{GatehouseDomains}%s/" SENDMAIL_RELAY_DOMAINS " %%[^\\#]\n"
+                  "F{GatehouseBelow}%s/" SENDMAIL_RELAY_DOMAINS " .%%[^\\#]\n",
+                  folder, folder);
+    strbuf_puts(out, "\nLOCAL_RULESETS\n"
+                     "# <tag:service> <address>: what access says of the longest prefix it holds\n"
+                     "SGatehouseClient\n"
+                     "R<$+> <$+>\t\t$: <$(access $1:$2 $: ? $)> <$1> <$2>\n"
+                     "R<?> <$+> <$+:$->\t$@ $>GatehouseClient <$1> <$2>\n"
+                     "R<?> <$+> <$+.$->\t$@ $>GatehouseClient <$1> <$2>\n"
+                     "R<$*> <$+> <$+>\t\t$@ $1\n"
+                     "\n# tcprefuse\n"
+                     "SLocal_check_relay\n"
+                     "R$*\t\t\t$: $>GatehouseClient <" SENDMAIL_REFUSE_TAG ":$&{daemon_name}> "
+                     "<$&{client_addr}>\n"
+                     "R" SENDMAIL_REFUSE "\t\t\t$#error $@ 4.7.1 $: \"421 Access denied\"\n"
+                     "\n# Clients that may relay on this service; then domains of a RAT, which "
+                     "Gatehouse judges\n"
+                     "SLocal_check_rcpt\n"
+                     "R$*\t\t\t$: $1 $| $>GatehouseClient <" SENDMAIL_RELAY_TAG ":$&{daemon_name}> "
+                     "<$&{client_addr}>\n"
+                     "R$* $| " SENDMAIL_RELAY "\t\t$# OK\n"
+                     "R$* $| $*\t\t$: <?> $>ParseRecipient $1\n"
+                     "R<?> $* $=O $* < @ $* >\t$@ NO\n"
+                     "R<?> $+ < @ $={GatehouseDomains} >\t$# OK\n"
+                     "R<?> $+ < @ $+ . $={GatehouseBelow} >\t$# OK\n");
+}
+
+bool mtaconfig_sendmail(const struct maps_input *input, const struct mtaconfig_options *options,
+                        struct strbuf *out, struct err *err)
+{
+    if (options->folder[0] != '/' || !is_plain(options->folder))
+        return err_set(err, ERR_SYNTAX,
+                       "the output folder \"%s\" cannot be written for Sendmail; an absolute path "
+                       "without blanks, quotes, commas, '$' and '#' is allowed",
+                       options->folder);
+    strbuf_puts(out,
+                "dnl === sendmail.mc, before the lines with MAILER =======================\n\n");
+    if (!put_filter(input, out, err))
+        return false;
+    put_features(input, options, out);
+    put_limits(input, out);
+    if (!put_services(input, out, err))
+        return false;
+    strbuf_puts(out,
+                "\ndnl === sendmail.mc, at its end; MAILER(`smtp') stands before it =======\n");
+    if (!put_mailers(input, out))
+        return err_set(err, ERR_MEMORY, "out of memory");
+    put_rules(options->folder, out);
+    return !out->failed || err_set(err, ERR_MEMORY, "out of memory");
+}
