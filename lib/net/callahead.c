@@ -423,6 +423,8 @@ struct callahead *callahead_new(struct dns *dns, const char *hostname, struct er
     pool->seed = hash_seed_random();
     pool->trust_seeds = (struct trust_seeds){hash_seed_random(), hash_seed_random()};
     pool->last_job = &pool->jobs;
+    pool->threads_max = POOL_THREADS_MAX;
+    pool->last_wanting = &pool->wanting;
     pool->write_at = MONO_NEVER;
     if (keeper_start(pool, err))
         return pool;

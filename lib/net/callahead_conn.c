@@ -436,7 +436,8 @@ static void *run(void *arg)
     do {
         if (open_conn(conn))
             serve(conn);
-    } while (!server_leave(conn->server));
+        conn->server = server_leave(conn->server);
+    } while (conn->server);
     free(conn);
     return NULL;
 }

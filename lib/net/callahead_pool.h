@@ -7,6 +7,7 @@
  *   callahead_inquire.c asking on until a "no" can be believed
  *   callahead_keeper.c  one thread for what nobody waits for
  *   callahead_state.c   what is remembered, on disk
+ *   callahead_table.c   the servers there are
  *   callahead_server.c  one server: queue, number of connections, pauses
  *   callahead_pace.c    how large batches should be
  *   callahead_conn.c    one connection: a thread that moves bytes
@@ -130,6 +131,8 @@ struct server {
     struct server *next;
     unsigned refs; /* questions and connections */
     struct question_list queue;
+    struct server *wanting_next;
+    bool wanting;         /* in the pool's list of those */
     pthread_cond_t work;  /* the queue has something, or the pool ends */
     unsigned connections; /* threads */
     unsigned ready;       /* of these, past EHLO */
@@ -172,6 +175,8 @@ struct callahead {
     pthread_cond_t ended;          /* the last thread or asker left */
     bool stopping;
     unsigned threads, askers;
+    unsigned threads_max;                   /* POOL_THREADS_MAX, but for tests */
+    struct server *wanting, **last_wanting; /* each counted; they wait for a thread */
     size_t nservers;
     struct server *servers[POOL_BUCKETS];
     struct question *flights[POOL_BUCKETS];
@@ -259,8 +264,10 @@ void server_works(struct server *server);
  * (or, while others work, do with fewer), and send those in the queue
  * elsewhere. */
 void server_failed(struct server *server, const struct callahead_answer *failure);
-/* May the thread end? No when there is work for it again. */
-bool server_leave(struct server *server);
+/* The connection has ended: whom its thread serves next. The same server when
+ * there is work for it again, another one that found no thread, or NULL: the
+ * thread ends. */
+struct server *server_leave(struct server *server);
 void server_remember(struct server *server, mono_us *until); /* sets it to SERVER_LEARNED */
 bool server_remembers(struct server *server, const mono_us *until);
 void server_release(struct question *question); /* it is no longer this server's */
@@ -270,6 +277,11 @@ void server_elsewhere(struct callahead *pool, struct question_list *list,
 
 /* Everybody in a queue is answered with failure; threads wake. */
 void server_stop_all(struct callahead *pool, const struct callahead_answer *failure);
+
+/* --- callahead_table.c ------------------------------------------------------------ */
+
+/* The question's present server, with a reference; NULL: out of memory. */
+struct server *server_of_question(struct callahead *pool, const struct question *question);
 void server_free_all(struct callahead *pool);
 
 /* --- callahead_conn.c ------------------------------------------------------------- */

@@ -8,168 +8,10 @@
  */
 #include "lib/net/callahead_pool.h"
 
-#include <string.h>
 #include "lib/base/log.h"
-#include "lib/net/tls.h"
 
 #define LIMIT_LEARNED MONO_SECONDS(60)
 #define UNTIL_LEAST MONO_SECONDS(1)
-
-/* --- the table ------------------------------------------------------------------- */
-
-static struct link_settings link_of(const struct question *question)
-{
-    const struct callahead_keys *keys = question->profile.keys;
-    const struct server_address *address = &question->addresses[question->at];
-    bool tls = keys->tls != CALLAHEAD_TLS_OFF;
-    return (struct link_settings){
-        .ip = address->ip,
-        .port = address->port,
-        .lmtp = address->lmtp,
-        .tls = (enum callahead_tls)keys->tls,
-        .verify = tls && keys->verify,
-        .name = tls ? address->name : "",
-        .mail_from = question->key, /* the key begins with it */
-        .interface = keys->interface,
-        .tls_client = tls ? question->profile.tls : NULL,
-    };
-}
-
-static bool same_link(const struct link_settings *a, const struct link_settings *b)
-{
-    return ip_equal(&a->ip, &b->ip) && a->port == b->port && a->lmtp == b->lmtp &&
-           a->tls == b->tls && a->verify == b->verify && strcmp(a->name, b->name) == 0 &&
-           strcmp(a->mail_from, b->mail_from) == 0 && strcmp(a->interface, b->interface) == 0 &&
-           tls_client_same(a->tls_client, b->tls_client);
-}
-
-static uint64_t hash_of(const struct callahead *pool, const struct link_settings *link)
-{
-    uint8_t bytes[sizeof link->ip.b + sizeof link->port];
-    memcpy(bytes, link->ip.b, sizeof link->ip.b);
-    memcpy(bytes + sizeof link->ip.b, &link->port, sizeof link->port);
-    return hash_bytes(&pool->seed, bytes, sizeof bytes);
-}
-
-static void server_free(struct server *server)
-{
-    if (!server)
-        return;
-    free((char *)(uintptr_t)server->link.name);
-    free((char *)(uintptr_t)server->link.mail_from);
-    free((char *)(uintptr_t)server->link.interface);
-    tls_client_drop(server->link.tls_client);
-    pthread_cond_destroy(&server->work);
-    free(server);
-}
-
-static struct server *server_new(struct callahead *pool, const struct link_settings *link,
-                                 uint64_t hash)
-{
-    char ip[IP_TEXT_MAX];
-    struct server *server = calloc(1, sizeof *server);
-    if (!server)
-        return NULL;
-    CHECK(mono_cond_init(&server->work));
-    server->pool = pool;
-    server->hash = hash;
-    server->link = *link;
-    server->link.tls_client = tls_client_take(link->tls_client);
-    server->link.name = strdup(link->name);
-    server->link.mail_from = strdup(link->mail_from);
-    server->link.interface = strdup(link->interface);
-    pace_init(&server->pace);
-    question_list_init(&server->queue);
-    snprintf(server->text, sizeof server->text, ip_is_v4(&link->ip) ? "%s:%u" : "[%s]:%u",
-             ip_text(&link->ip, ip), link->port);
-    if (server->link.name && server->link.mail_from && server->link.interface)
-        return server;
-    server_free(server);
-    return NULL;
-}
-
-static struct server **bucket(struct callahead *pool, uint64_t hash)
-{
-    return &pool->servers[hash % POOL_BUCKETS];
-}
-
-static struct server *find_locked(struct callahead *pool, const struct link_settings *link,
-                                  uint64_t hash)
-{
-    struct server *server = *bucket(pool, hash);
-    while (server && !(server->hash == hash && same_link(&server->link, link)))
-        server = server->next;
-    return server;
-}
-
-static bool is_forgettable(const struct server *server, mono_us now)
-{
-    return server->refs == 0 && now >= server->paused_until;
-}
-
-/* Unlinks what nobody needs; the caller frees the chain. */
-static struct server *prune_locked(struct callahead *pool, mono_us now)
-{
-    struct server *gone = NULL;
-    for (size_t i = 0; i < POOL_BUCKETS; i++) {
-        struct server **at = &pool->servers[i];
-        while (*at) {
-            struct server *server = *at;
-            if (!is_forgettable(server, now)) {
-                at = &server->next;
-                continue;
-            }
-            *at = server->next;
-            server->next = gone;
-            gone = server;
-            pool->nservers--;
-        }
-    }
-    return gone;
-}
-
-static void free_chain(struct server *server)
-{
-    while (server) {
-        struct server *next = server->next;
-        server_free(server);
-        server = next;
-    }
-}
-
-/* The question's present server, with a reference; NULL: out of memory. */
-static struct server *server_of(struct callahead *pool, const struct question *question)
-{
-    struct link_settings link = link_of(question);
-    uint64_t hash = hash_of(pool, &link);
-    struct server *gone = NULL, *new = NULL;
-    pthread_mutex_lock(&pool->lock);
-    struct server *server = find_locked(pool, &link, hash);
-    if (server)
-        server->refs++;
-    pthread_mutex_unlock(&pool->lock);
-    if (server)
-        return server;
-    new = server_new(pool, &link, hash);
-    if (!new)
-        return NULL;
-    pthread_mutex_lock(&pool->lock);
-    server = find_locked(pool, &link, hash);
-    if (!server) {
-        if (pool->nservers >= POOL_SERVERS_KEPT && pool->nservers % 256 == 0)
-            gone = prune_locked(pool, mono_now());
-        server = new;
-        new = NULL;
-        server->next = *bucket(pool, hash);
-        *bucket(pool, hash) = server;
-        pool->nservers++;
-    }
-    server->refs++;
-    pthread_mutex_unlock(&pool->lock);
-    server_free(new);
-    free_chain(gone);
-    return server;
-}
 
 /* --- putting questions into the queue -------------------------------------------- */
 
@@ -204,7 +46,7 @@ static bool open_another_locked(struct server *server, mono_us now)
     struct callahead *pool = server->pool;
     unsigned available = server->connections - server->busy;
     if (server->queue.n <= available || server->connections >= connections_allowed(server, now) ||
-        pool->threads >= POOL_THREADS_MAX)
+        pool->threads >= pool->threads_max)
         return false;
     server->connections++;
     server->refs++;
@@ -227,6 +69,55 @@ static mono_us share_of(const struct question *question, mono_us now)
     return now + (share > least ? share : least);
 }
 
+/* --- when there are no threads left ------------------------------------------------- */
+
+/* Wakes a connection that lies idle, where most do: it ends, and its thread goes
+ * to a server that waits for one. */
+static bool wake_idle_locked(struct callahead *pool)
+{
+    struct server *idlest = NULL;
+    for (size_t i = 0; i < POOL_BUCKETS; i++) {
+        for (struct server *server = pool->servers[i]; server; server = server->next) {
+            if (server->idle > 0 && (!idlest || server->idle > idlest->idle))
+                idlest = server;
+        }
+    }
+    if (idlest)
+        pthread_cond_signal(&idlest->work);
+    return idlest != NULL;
+}
+
+static bool want_thread_locked(struct server *server)
+{
+    struct callahead *pool = server->pool;
+    if (!server->wanting && !wake_idle_locked(pool))
+        return false;
+    if (!server->wanting) {
+        server->wanting = true;
+        server->wanting_next = NULL;
+        server->refs++;
+        *pool->last_wanting = server;
+        pool->last_wanting = &server->wanting_next;
+    }
+    return true;
+}
+
+/* The first that still wants one; the reference is the caller's. */
+static struct server *take_wanting_locked(struct callahead *pool)
+{
+    struct server *server;
+    while ((server = pool->wanting)) {
+        pool->wanting = server->wanting_next;
+        if (!pool->wanting)
+            pool->last_wanting = &pool->wanting;
+        server->wanting = false;
+        if (server->queue.first && server->connections == 0)
+            return server;
+        server->refs--;
+    }
+    return NULL;
+}
+
 static enum queued queue_locked(struct server *server, struct question *question, mono_us now)
 {
     enum queued result = QUEUED;
@@ -237,7 +128,7 @@ static enum queued queue_locked(struct server *server, struct question *question
     question_list_add(&server->queue, question);
     if (open_another_locked(server, now))
         result = QUEUED_OPEN;
-    else if (server->connections == 0)
+    else if (server->connections == 0 && !want_thread_locked(server))
         result = REFUSED_FULL;
     if (result == REFUSED_FULL) {
         /* No thread to be had: it was the only one in the queue. */
@@ -318,7 +209,7 @@ void server_ask(struct callahead *pool, struct question *question,
 {
     struct callahead_answer why = failure ? *failure : ill(NULL, "");
     for (; question->at < question->naddresses; question->at++) {
-        struct server *server = server_of(pool, question);
+        struct server *server = server_of_question(pool, question);
         if (!server) {
             why = ill(NULL, "out of memory");
             break;
@@ -381,7 +272,8 @@ static bool wait_for_work_locked(struct server *server)
 {
     mono_us until = mono_now() + server->idle_timeout;
     while (!server->queue.first) {
-        if (server->pool->stopping || server->connections > connections_allowed(server, mono_now()))
+        if (server->pool->stopping || server->pool->wanting ||
+            server->connections > connections_allowed(server, mono_now()))
             return false;
         server->idle++;
         bool in_time = mono_cond_wait(&server->work, &server->pool->lock, until);
@@ -430,6 +322,8 @@ void server_take(struct server *server, const struct server_room *room,
         take_part_locked(server, room, batch_out, &expired);
     }
     server->busy += batch_out->n > 0;
+    if (batch_out->n > 0 && pool->wanting)
+        (void)wake_idle_locked(pool); /* it was not us */
     pthread_mutex_unlock(&pool->lock);
     for (struct question *question = question_list_take(&expired); question;
          question = question_list_take(&expired)) {
@@ -516,23 +410,29 @@ void server_failed(struct server *server, const struct callahead_answer *failure
     server_elsewhere(pool, &left, failure);
 }
 
-bool server_leave(struct server *server)
+struct server *server_leave(struct server *server)
 {
     struct callahead *pool = server->pool;
+    struct server *next = server;
     pthread_mutex_lock(&pool->lock);
-    bool leave = pool->stopping || !server->queue.first ||
-                 server->connections > connections_allowed(server, mono_now());
-    if (leave) {
+    if (pool->stopping || !server->queue.first ||
+        server->connections > connections_allowed(server, mono_now())) {
         server->connections--;
         if (server->connections == 0)
             server->trial = false;
         unref_locked(server);
-        pool->threads--;
+        next = pool->stopping ? NULL : take_wanting_locked(pool);
+        if (next)
+            next->connections++;
+        else
+            pool->threads--;
         if (pool->threads == 0)
             pthread_cond_broadcast(&pool->ended);
+    } else if (pool->wanting) {
+        (void)wake_idle_locked(pool); /* not we: there is work again */
     }
     pthread_mutex_unlock(&pool->lock);
-    return leave;
+    return next;
 }
 
 void server_remember(struct server *server, mono_us *until)
@@ -571,13 +471,5 @@ void server_stop_all(struct callahead *pool, const struct callahead_answer *fail
          question = question_list_take(&left)) {
         server_release(question);
         question_finish(pool, question, failure);
-    }
-}
-
-void server_free_all(struct callahead *pool)
-{
-    for (size_t i = 0; i < POOL_BUCKETS; i++) {
-        free_chain(pool->servers[i]);
-        pool->servers[i] = NULL;
     }
 }
