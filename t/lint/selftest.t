@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from source_tree import Rules
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LINTS = ("banned.t", "format.t", "layers.t", "manual.t", "reasons.t", "sizes.t", "text.t", "tree.t")
+LINTS = ("banned.t", "format.t", "layers.t", "manual.t", "policies.t", "reasons.t", "sizes.t", "text.t", "tree.t")
 
 HEADER = """\
 /*
@@ -56,6 +56,13 @@ log icid=1 verdict=accept by=hat detail=fine ms=0
 log icid=1 verdict=reject by=rat detail=never ms=0
 """
 
+POLICY = """\
+/* policy.def - keys. */
+KEY(COUNT, max, "1", 0, 9, KEY_AT_RELOAD, "How many.")
+KEYWORD(access, "accept", words, KEY_AT_RELOAD, "Which.")
+KEY(TEXT, banner_text, "", 0, 0, KEY_AT_RELOAD, "How it greets.")
+"""
+
 PAGE = """\
 .Dd January 1, 2026
 .Dt ONE 8
@@ -77,13 +84,17 @@ def module(layer, name):
 CLEAN = {
     ".clang-format": open(os.path.join(HERE, "../../.clang-format")).read(),
     "Makefile.am": "S = lib/base/one.c lib/base/one.h lib/tables/two.c lib/tables/two.h\n"
-                   "T = t/fuzz/one_fuzz.c lib/gate/reasons.def\n"
+                   "T = t/fuzz/one_fuzz.c lib/gate/reasons.def lib/tables/policy.def\n"
+                   "U = t/unit/mta/mtaconfig_test.c\n"
                    "man8_MANS = etc/one.8\n",
     "etc/one.8": PAGE,
     "configure.ac": "AC_INIT\n", "README": "Read.\n", "LICENSE": "Free.\n", "NEWS": "New.\n",
     "t/fuzz/one_fuzz.c": FUZZ, "t/fuzz/corpus/one/a": "bytes \t\n",
     "t/run": "#!/bin/sh\nexit 0\n",
     "lib/gate/reasons.def": REASONS, "t/stage/one.case": CASE,
+    "lib/tables/policy.def": POLICY, "t/stage/two.case": "max = 2\naccess = reject\n",
+    "t/unit/mta/mtaconfig_test.c": "/* mtaconfig_test.c - greetings. */\nint keys.banner_text = 1;\n",
+    "t/real/policy.t": "#!/usr/bin/python3\nCONF = '[policy A]\\nmax = 2\\naccess = relay\\nbanner_text = x'\n",
     **module("base", "one"), **module("tables", "two"),
 }
 ONE_C = CLEAN["lib/base/one.c"]
@@ -164,6 +175,10 @@ PLANTS = [
     ("reasons.t", "lib/gate/reasons.def:3: NEVER", {"t/stage/one.case": CASE.replace("= reject", "= drop")}),
     ("reasons.t", "by=hat detail=fine", {"t/stage/one.case": CASE.replace("fine", "finer")}),
     ("reasons.t", "by=rat detail=never", {"t/stage/one.case": CASE.replace("by=rat", "by=hat")}),
+    ("policies.t", "lib/tables/policy.def:2", {"lib/tables/policy.def": POLICY.replace("COUNT, max", "COUNT max")}),
+    ("policies.t", "lib/tables/policy.def:2: max", {"t/stage/two.case": "maximum = 2\naccess = reject\n"}),
+    ("policies.t", "lib/tables/policy.def:4: banner_text", {"t/unit/mta/mtaconfig_test.c": "/* mtaconfig_test.c - no. */\n"}),
+    ("policies.t", "lib/tables/policy.def:3: access", {"t/real/policy.t": "#!/usr/bin/python3\nmax = banner_text = 1\n"}),
     ("banned.t", "<ctype.h>", include("lib/base/one.c", "<ctype.h>")),
     ("banned.t", "one.c:6: isalpha", call("n = isalpha(n)")),
     ("banned.t", "typedef struct", {"lib/base/one.h": CLEAN["lib/base/one.h"] + "typedef struct a b;\n"}),

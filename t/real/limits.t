@@ -4,6 +4,7 @@
 Clients differ by their loopback address. Nothing is delivered.
 """
 import base64
+import json
 import os
 import sys
 
@@ -14,12 +15,13 @@ from house import wait_until
 from sasl import sasldb
 from tap import Tap
 
-CROWD, RATE, NET, SENDER, HARVEST, STAY, ACCOUNT = (f"127.0.{n}.1" for n in range(10, 17))
+CROWD, RATE, NET, SENDER, HARVEST, STAY, ACCOUNT, WORDS = (f"127.0.{n}.1" for n in range(10, 18))
 CONF = f"""
 [dns]
 host_lookup = off
 [policy DEFAULT]
 max_connections_per_ip = 100
+sender_rate_period = 1d
 [policy CROWD]
 max_connections_per_ip = 2
 [group CROWD]
@@ -27,6 +29,7 @@ senders = {CROWD}
 policy = CROWD
 [policy RATE]
 max_recipients_per_hour = 3
+max_recipients_per_hour_code = 450
 max_recipients_per_hour_text = Enough of $RemoteIP, 100%
 [group RATE]
 senders = {RATE}
@@ -39,6 +42,22 @@ senders = 127.0.12.0/24
 policy = NET
 [policy SENDER]
 max_sender_recipients = 2
+[policy WORDS]
+max_sender_recipients = 2
+max_sender_recipients_code = 550
+max_sender_recipients_text = #5.7.30 $remoteip, that is enough
+max_auth_recipients = 1
+max_auth_recipients_code = 450
+max_auth_recipients_text = Enough of $Group
+[group WORDS]
+senders = {WORDS}
+policy = WORDS
+[policy NET6]
+max_recipients_per_hour = 2
+significant_bits6 = 48
+[group NET6]
+senders = 2001:db8::/32
+policy = NET6
 [group SENDER]
 senders = {SENDER}
 policy = SENDER
@@ -51,6 +70,7 @@ policy = HARVEST
 max_invalid_recipients_per_hour = 3
 dhap_drop = no
 dhap_code = 450
+dhap_text = 4.7.99 No more guesses, $RemoteIP
 [group STAY]
 senders = {STAY}
 policy = STAY
@@ -60,7 +80,7 @@ max_auth_recipients = 2
 senders = {ACCOUNT}
 policy = ACCOUNT
 [listener main]
-groups = CROWD, RATE, NET, SENDER, HARVEST, STAY, ACCOUNT
+groups = CROWD, RATE, NET, NET6, SENDER, WORDS, HARVEST, STAY, ACCOUNT
 rat = rat.txt
 max_connections = 5
 [listener second]
@@ -76,6 +96,8 @@ SETTINGS = """
 relay_domains = example.com, free.example, wrong.example
 smtpd_error_sleep_time = 0
 smtpd_hard_error_limit = 100
+smtpd_authorized_xclient_hosts = 127.0.0.1
+inet_protocols = all
 """
 
 
@@ -98,6 +120,7 @@ def words(reply):
 HOST_RATE = "452 4.7.1 Too many recipients received this hour"
 SENDER_RATE = "452 4.7.1 Too many recipients received from the sender"
 HARVESTER = "550 5.7.1 Too many invalid recipients"
+GUESSER = f"450 4.7.99 No more guesses, {STAY}"
 NO = "550 5.1.0 Address rejected"
 
 
@@ -128,7 +151,7 @@ def connections(site):
 
 
 def rates(site):
-    enough = f"452 4.7.1 Enough of {RATE}, 100%"
+    enough = f"450 4.7.1 Enough of {RATE}, 100%"
     tap.eq(site.rcpts(RATE, "1@example.com", "2@example.com"), ["250"] * 3, "a host, below its rate")
     tap.eq(site.rcpts(RATE, "3@example.com", "4@example.com", "5@free.example", listener="second"),
            ["250", "250", enough, "250"], "... reaches it through another service")
@@ -136,6 +159,16 @@ def rates(site):
     tap.eq(site.rcpts("127.0.12.1", "1@example.com"), ["250"] * 2, "a network")
     tap.eq(site.rcpts("127.0.12.2", "2@example.com", "3@example.com"), ["250"] * 2 + [HOST_RATE],
            "... is one client")
+    for address, wanted in (("2001:db8:1::1", ["250"]), ("2001:db8:1:ff::1", ["250", HOST_RATE]),
+                            ("2001:db8:2::1", ["250"] * 2)):
+        with site.client("127.0.0.1") as client:
+            tap.ok(client.command(f"XCLIENT ADDR=IPV6:{address}").startswith("220"), f"a client at {address}")
+            client.command("EHLO client.example.net")
+            client.mail()
+
+            tap.eq([words(client.rcpt("u@example.com")) for _ in wanted], wanted, f"significant_bits6: {address}")
+    tap.eq(site.rcpts(WORDS, *["u@example.com"] * 3, sender="jim@b.example"),
+           ["250"] * 3 + [f"550 5.7.30 {WORDS}, that is enough"], "a sender, in the policy's words")
     tap.eq(site.rcpts(SENDER, *["u@example.com"] * 3, sender="joe@b.example"), ["250"] * 3 + [SENDER_RATE],
            "a sender")
     tap.eq(site.rcpts(SENDER, *["u@example.com"] * 4, sender=""), ["250"] * 5, "the null sender")
@@ -154,6 +187,13 @@ def account(site):
         client.mail()
         tap.eq([words(client.rcpt("u@elsewhere.example")) for _ in range(3)],
                ["250"] * 2 + ["452 4.7.1 Too many recipients from this account"], "... and has a rate")
+    with site.client(WORDS) as client:
+        client.command(f"AUTH PLAIN {token}")
+        client.mail("another@example.net")
+        tap.eq(client.rcpt("u@elsewhere.example"), "450 4.7.1 Enough of WORDS", "... elsewhere, too")
+    shown = site.ctl("counter", "show", "--json", "joe@mx.example.com")
+    left = json.loads(shown)["left"]
+    tap.ok(80000 < left <= 86400, "... for as long as sender_rate_period says", shown)
 
 
 def harvest(site):
@@ -171,8 +211,8 @@ def harvest(site):
     with site.client(STAY) as client:
         first = client.command("MAIL FROM:<a@example.net>\r\n" + pipelined.rstrip())
         tap.eq([words(first)] + [client.reply() for _ in range(5)],
-               ["250", NO, NO] + ["450 4.7.1 Too many invalid recipients"] * 3, "pipelined, without dhap_drop")
-    tap.eq(site.rcpts(STAY, "good@example.com"), ["250", "450 4.7.1 Too many invalid recipients"],
+               ["250", NO, NO] + [GUESSER] * 3, "pipelined, without dhap_drop")
+    tap.eq(site.rcpts(STAY, "good@example.com"), ["250", GUESSER],
            "... MAIL passes, recipients hear it")
 
 

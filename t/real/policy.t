@@ -48,11 +48,17 @@ addresses = @friend.example
 ) + f"""
 [policy OWNED]
 max_recipients_per_hour = 2
+[policy UNOWNED]
+max_recipients_per_hour = 2
+use_reputation = no
 [group OWNED]
 policy = OWNED
 senders = SBO:64500
+[group UNOWNED]
+policy = UNOWNED
+senders = SBO:64501
 [listener main]
-groups = {" ".join(POLICIES)} OWNED
+groups = {" ".join(POLICIES)} OWNED UNOWNED
 reject_at = mail
 rat = rat.txt
 [listener whole]
@@ -64,6 +70,7 @@ groups = EXEMPT
 default_domain = friend.example
 rat = rat.txt
 [policy GREETING]
+banner_code = 250
 banner_text = welcomes you. No spam, 100%
 banner_hostname = front.example.net
 [listener greeting]
@@ -86,7 +93,7 @@ file = routes.txt
 FILES = {
     "rat.txt": "info@example.com REJECT\nexample.com ACCEPT\n",
     "routes.txt": "example.com: /dev/null\n",
-    "owners.mmdb": mmdb.make({"127.0.40.0/23": mmdb.asn(64500)}),
+    "owners.mmdb": mmdb.make({"127.0.40.0/23": mmdb.asn(64500), "127.0.42.0/24": mmdb.asn(64501)}),
     "exceptions.txt": 'good@gone.test ALLOW\n@good.test REJECT\n@.sub.test REJECT 550 "#5.7.9 not you, 100%"\n',
 }
 ZONE = """
@@ -211,6 +218,9 @@ def counted(site):
     tap.eq(session(site, "127.0.40.2", "u@example.com", "u@example.com"), ["250", "250", HOST_RATE],
            "... shares with his others in the /24")
     tap.eq(session(site, "127.0.41.1", "u@example.com"), ["250"] * 2, "... not with those of another")
+    for n in (1, 2):
+        tap.eq(session(site, f"127.0.42.{n}", "u@example.com", "u@example.com"), ["250"] * 3,
+               "use_reputation = no: each of them for himself")
 
 
 def hops(site):
@@ -233,6 +243,7 @@ def texts(site):
         tap.eq(client.banner, "220 front.example.net ESMTP welcomes you. No spam, 100%", "banner_text, banner_hostname")
     with site.client(IP["FEW"], "greeting") as client:
         tap.eq(client.banner, "220 front.example.net ESMTP welcomes you. No spam, 100%", "... for every client")
+    tap.ok("# banner_code 250 is not used: Postfix greets with 220" in site.lines, "... but with 220", site.lines)
     tap.ok("# other policies' banner_text is not used" in site.lines, "... as mta-config says", site.lines)
     with site.client("127.0.30.1") as client:
         tap.ok(client.banner.startswith("220 mx.example.com ESMTP"), "other listeners greet as ever", client.banner)
