@@ -101,30 +101,6 @@ file = routes.txt
 LISTENERS = ("main", "inside", "at_mail", "at_rcpt")
 ZONE = "good.example MX 10 mail.good.example\nmail.good.example A 192.0.2.1\nslow.example !servfail\n"
 
-<<<<<<< Updated upstream
-=======
-# Sendmail's own fence: who may relay where, whom the RAT speaks of, and the way to mailhost.
-SETTINGS = """
-define(`confLOG_LEVEL', `14')dnl
-FEATURE(`accept_unresolvable_domains')dnl
-FEATURE(`accept_unqualified_senders')dnl
-FEATURE(`nocanonify')dnl
-FEATURE(`access_db', `hash -T<TMPF> {folder}/access')dnl
-FEATURE(`mailertable', `hash {folder}/mailertable')dnl
-INPUT_MAIL_FILTER(`gatehouse', `S={socket}, F=T, T=C:30s;S:30s;R:35s;E:5m')dnl
-{daemons}
-MAILER(`smtp')dnl
-MAILER_DEFINITIONS
-Mrelay{port},\tP=[IPC], F=mDFMuXa8, S=EnvFromSMTP/HdrFromSMTP, R=MasqSMTP, E=\\r\\n, L=2040,
-\t\tT=DNS/RFC822/SMTP, A=TCP $h {port}
-LOCAL_RULESETS
-SLocal_check_rcpt
-R$*\t$: $&{{daemon_name}} $| $&{{client_addr}}
-Rinside $| 127.0.0.30\t$# OK
-"""
-ACCESS = "To:example.com\tRELAY\n"
-
->>>>>>> Stashed changes
 tap = Tap()
 
 
