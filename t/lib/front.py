@@ -1,10 +1,11 @@
-"""A Postfix before Gatehouse, set up by `gatehousectl maps` and `mta-config`, for tests.
+"""A mail server before Gatehouse, set up by `gatehousectl maps` and `mta-config`, for tests.
 
     with Front(tap, CONF, {"rat.txt": "example.com ACCEPT"}, "smtpd_tls_security_level = may") as front:
         with front.client("127.0.0.10", "main") as client:     # of [listener main]
             client.command("MAIL FROM:<a@example.net>")
 
-Each listener of the configuration has an smtpd of its own, on 127.0.0.1 and a free port.
+Each listener of the configuration has a service of its own, on 127.0.0.1 and a free port.
+SendmailFront is the same with Sendmail; its settings are lines of sendmail.mc.
 """
 
 import os
@@ -13,6 +14,7 @@ import subprocess
 
 from house import House, free_port
 from postfix import Client, Postfix
+from sendmail import Sendmail
 
 
 class Front:
@@ -22,7 +24,11 @@ class Front:
         self.ports = {name: free_port() for name in names}
         self.house = House(start=False, files=files)
         self.folder = self.house.folder
-        self.mx = Postfix(os.path.join(self.folder, "mx"), "mx.example.com")
+        self.maps = os.path.join(self.folder, "maps")
+        self.mx = self.make_mx(os.path.join(self.folder, "mx"), "mx.example.com")
+
+    def make_mx(self, folder, name):
+        return Postfix(folder, name)
 
     def __enter__(self):
         try:
@@ -70,16 +76,18 @@ class Front:
         return out
 
     def configure_mx(self):
-        maps = os.path.join(self.folder, "maps")
-        os.mkdir(maps)
-        common = ("--mta", "postfix", "--output", maps)
-        self.ctl("maps", *common, "--compiler", os.path.join(self.mx.folder, "postmap"))
-        self.lines = self.ctl("mta-config", *common, "--queue-directory", self.mx.queue)
+        self.write_maps()
+        self.lines = self.ctl("mta-config", "--mta", "postfix", "--output", self.maps,
+                              "--queue-directory", self.mx.queue)
         main, _, master = self.lines.partition("# === master.cf")
         self.mx.settings(main)
         self.mx.services("#" + master)
         self.mx.settings(self.more_settings)
         self.house.configure(self.configuration())
+
+    def write_maps(self):
+        self.ctl("maps", "--mta", "postfix", "--output", self.maps,
+                 "--compiler", os.path.join(self.mx.folder, "postmap"))
 
     def reload(self, conf):
         """Another configuration for the daemon."""
@@ -89,3 +97,21 @@ class Front:
 
     def client(self, source, listener="main", **more):
         return Client(self.ports[listener], source, **more)
+
+
+class SendmailFront(Front):
+    def make_mx(self, folder, name):
+        return Sendmail(folder, name)
+
+    def configure_gatehouse(self):
+        self.house.configure(self.configuration(for_mx=True), socket="unix:" + self.house.address)
+
+    def configure_mx(self):
+        self.write_maps()
+        self.lines = self.ctl("mta-config", "--mta", "sendmail", "--output", self.maps)
+        self.mx.lines(self.more_settings)
+        self.mx.settings(self.lines)
+        self.house.configure(self.configuration())
+
+    def write_maps(self):
+        self.ctl("maps", "--mta", "sendmail", "--output", self.maps, "--compiler", self.mx.makemap)

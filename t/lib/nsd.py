@@ -4,7 +4,8 @@
         ... 127.0.0.1:{dns.port} ...
 
 A zone gets $ORIGIN, TTL, SOA and NS; None: configured, but it cannot be loaded, and every
-question about it is answered with SERVFAIL. What is in no zone is REFUSED.
+question about it is answered with SERVFAIL. What is in no zone is REFUSED. Nsd(zones, port=53)
+in a network of one's own (ownhost.py) is what resolv.conf names.
 """
 
 import os
@@ -40,9 +41,9 @@ def free_port():
 
 
 class Nsd:
-    def __init__(self, zones):
+    def __init__(self, zones, port=None):
         self.folder = tempfile.mkdtemp(prefix="gatehouse-nsd-")
-        self.port = free_port()
+        self.port = port or free_port()
         program = shutil.which("nsd", path=os.environ.get("PATH", "") + ":/usr/sbin")
         self.process = subprocess.Popen([program, "-d", "-c", self.configure(zones)], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
