@@ -3,7 +3,8 @@
  *
  * SipHash-1-3: without the seed nobody can make up keys that collide, so a
  * hostile client or list cannot turn a hash table into a long list. Not for
- * anything that is stored or sent. Plain values, any thread.
+ * anything that is sent; what is stored under it hides its text from those only
+ * who do not have the seed. Plain values, any thread.
  */
 #ifndef LIB_BASE_HASH_H
 #define LIB_BASE_HASH_H

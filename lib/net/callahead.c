@@ -97,7 +97,7 @@ void question_finish(struct callahead *pool, struct question *question,
 {
     count(pool, answer->class);
     /* Into the cache first: who finds no flight any more finds the answer. */
-    memory_learn(question, answer);
+    memory_learn(pool, question, answer);
     flight_end(pool, question);
     pthread_mutex_lock(&question->lock);
     question->answer = *answer;

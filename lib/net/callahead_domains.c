@@ -108,7 +108,8 @@ static bool is_catch_all(const struct domain *domain, mono_us now)
 
 static bool is_probe_due(const struct domain *domain, mono_us now)
 {
-    return !domain->probed || now >= domain->probed_at + DOMAINS_PROBE_LIFE;
+    return domain->name[0] != '\0' &&
+           (!domain->probed || now >= domain->probed_at + DOMAINS_PROBE_LIFE);
 }
 
 /* --- witnesses (under the lock) ------------------------------------------------------ */

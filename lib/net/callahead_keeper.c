@@ -135,15 +135,19 @@ static struct job *wait_for_job(struct callahead *pool, bool *write_out, bool *s
     return job;
 }
 
-static void write_down(struct callahead *pool)
+/* Where something has changed since; up to which change it is written now. */
+static unsigned write_down(struct callahead *pool, unsigned written)
 {
+    unsigned changes = atomic_load(&pool->changes);
     mono_us began = mono_now();
-    state_write(pool);
+    if (changes != written)
+        state_write(pool);
     mono_us ended = mono_now(),
             pause = (ended - began) * 50; /* what takes long is done less often */
     pthread_mutex_lock(&pool->lock);
     pool->write_at = ended + (pause > pool->write_every ? pause : pool->write_every);
     pthread_mutex_unlock(&pool->lock);
+    return changes;
 }
 
 void keeper_write(struct callahead *pool, mono_us every)
@@ -159,6 +163,7 @@ static void *run(void *arg)
 {
     struct callahead *pool = arg;
     bool stopping = false, write = false;
+    unsigned written = 0;
     while (!stopping) {
         struct job *job = wait_for_job(pool, &write, &stopping);
         if (job) {
@@ -166,7 +171,7 @@ static void *run(void *arg)
             job_free(job);
         }
         if (write)
-            write_down(pool);
+            written = write_down(pool, written);
     }
     return NULL;
 }

@@ -101,19 +101,21 @@ struct callahead_memory *memory_first(struct callahead *pool)
 }
 
 /* The list only grows, at its head, so it is read without a lock. */
-struct callahead_memory *memory_named(struct callahead *pool, const struct memory_name *wanted)
+struct callahead_memory *memory_named(struct callahead *pool, const struct memory_name *wanted,
+                                      bool *made_out)
 {
-    struct callahead_memory *first = memory_first(pool);
-    struct callahead_memory *memory = find(first, wanted);
+    struct callahead_memory *memory = find(memory_first(pool), wanted);
+    *made_out = false;
     if (memory)
         return memory;
     struct callahead_memory *new = memory_new(pool, wanted);
     if (!new)
         return NULL;
     pthread_mutex_lock(&pool->lock);
-    first = atomic_load_explicit(&pool->memories, memory_order_relaxed);
+    struct callahead_memory *first = atomic_load_explicit(&pool->memories, memory_order_relaxed);
     memory = find(first, wanted);
     if (!memory) {
+        *made_out = true;
         memory = new;
         new = NULL;
         memory->next = first;
@@ -121,11 +123,6 @@ struct callahead_memory *memory_named(struct callahead *pool, const struct memor
     }
     pthread_mutex_unlock(&pool->lock);
     memory_free(new);
-    /* Another one of the same name is from before a reload. */
-    for (struct callahead_memory *old = first; old; old = old->next) {
-        if (old != memory && strcmp(old->name, memory->name) == 0)
-            trust_clear(old->trust);
-    }
     return memory;
 }
 
@@ -134,11 +131,17 @@ struct callahead_memory *memory_get(struct callahead *pool, const struct callahe
     struct memory_name name = {.name = profile->name,
                                .entries = (size_t)profile->keys->cache_entries,
                                .mark = mark_of(profile)};
-    struct callahead_memory *memory = memory_named(pool, &name);
+    bool made;
+    struct callahead_memory *memory = memory_named(pool, &name, &made);
     mono_us known = known_of(profile->keys);
 
     if (memory && atomic_load_explicit(&memory->known, memory_order_relaxed) != known)
         atomic_store_explicit(&memory->known, known, memory_order_relaxed);
+    /* Another one of the same name is from before a reload. */
+    for (struct callahead_memory *old = made ? memory->next : NULL; old; old = old->next) {
+        if (strcmp(old->name, memory->name) == 0)
+            trust_clear(old->trust);
+    }
     return memory;
 }
 
@@ -177,7 +180,8 @@ static void note_change(enum trust_change change, struct slice key, const char *
                  (int)domain.n, domain.p);
 }
 
-void memory_learn(const struct question *question, const struct callahead_answer *answer)
+void memory_learn(struct callahead *pool, const struct question *question,
+                  const struct callahead_answer *answer)
 {
     struct slice key = {question->key, question->key_n};
     struct trust *trust = question->memory->trust;
@@ -186,6 +190,8 @@ void memory_learn(const struct question *question, const struct callahead_answer
                                 .recipient = question->recipient,
                                 .fresh = question->fresh_connection,
                                 .answer = answer};
+    if (callahead_life(question->profile.keys, answer->class) > 0)
+        atomic_fetch_add_explicit(&pool->changes, 1, memory_order_relaxed);
     if (question->random)
         trust_learn_random(trust, key, answer->class, mono_now());
     else
@@ -255,6 +261,7 @@ size_t callahead_flush(struct callahead *pool, enum callahead_flush what, const 
         if (what == CALLAHEAD_FLUSH_ALL || what == CALLAHEAD_FLUSH_DOMAIN)
             domains_forget(trust_domains(memory->trust), what == CALLAHEAD_FLUSH_ALL ? NULL : text);
     }
+    atomic_fetch_add_explicit(&pool->changes, 1, memory_order_relaxed);
     return flush.count;
 }
 

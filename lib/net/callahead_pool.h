@@ -164,6 +164,7 @@ struct callahead {
     atomic_uint_fast64_t stale, suspended, refreshed;
     struct trust_seeds trust_seeds; /* before the first memory is made */
     char *folder;                   /* owned; NULL: nothing is written down */
+    atomic_uint changes;            /* of what is remembered */
     pthread_t keeper;
     bool keeper_runs;
 
@@ -199,9 +200,12 @@ void question_ask(struct asking *asking, const struct callahead_where *where, mo
 struct callahead_memory *memory_first(struct callahead *pool);
 struct callahead_memory *memory_get(struct callahead *pool, /* NULL: out of memory */
                                     const struct callahead_profile *profile);
-struct callahead_memory *memory_named(struct callahead *pool, const struct memory_name *name);
+/* made_out: it did not exist before. */
+struct callahead_memory *memory_named(struct callahead *pool, const struct memory_name *name,
+                                      bool *made_out);
 void memory_free_all(struct callahead *pool);
-void memory_learn(const struct question *question, const struct callahead_answer *answer);
+void memory_learn(struct callahead *pool, const struct question *question,
+                  const struct callahead_answer *answer);
 enum trust_next memory_judge(const struct asking *asking, char witness_out[DOMAINS_WITNESS_MAX]);
 
 /* --- callahead_inquire.c ---------------------------------------------------------- */

@@ -420,6 +420,8 @@ struct server *server_leave(struct server *server)
         server->connections--;
         if (server->connections == 0)
             server->trial = false;
+        if (server->queue.first && server->idle > 0)
+            pthread_cond_signal(&server->work); /* we were woken for it */
         unref_locked(server);
         next = pool->stopping ? NULL : take_wanting_locked(pool);
         if (next)

@@ -258,7 +258,8 @@ void state_write(struct callahead *pool)
     strbuf_printf(&writing.out, "saved %lld %016llx\n", (long long)mono_wall_seconds(),
                   (unsigned long long)key_id(&pool->trust_seeds));
     for (struct callahead_memory *memory = memory_first(pool); memory; memory = memory->next) {
-        if (writing.out.n < STATEFILE_MAX - LINE_ROOM && profiles++ < PROFILES_MAX)
+        if (writing.out.n < STATEFILE_MAX - LINE_ROOM && !trust_is_empty(memory->trust) &&
+            profiles++ < PROFILES_MAX)
             write_memory(memory, &writing);
     }
     struct slice content = {strbuf_text(&writing.out), writing.out.n};
@@ -298,7 +299,8 @@ static bool load_saved(int64_t seconds, uint64_t id, void *arg)
 static void load_profile(const struct memory_name *name, mono_us known, void *arg)
 {
     struct loading *loading = arg;
-    loading->memory = memory_named(loading->pool, name);
+    bool made;
+    loading->memory = memory_named(loading->pool, name, &made);
     loading->known = known;
     if (loading->memory)
         atomic_store(&loading->memory->known, known);

@@ -74,6 +74,11 @@ void trust_clear(struct trust *trust)
     domains_forget(trust->domains, NULL);
 }
 
+bool trust_is_empty(struct trust *trust)
+{
+    return cache_count(trust->good) == 0 && cache_count(trust->rest) == 0;
+}
+
 /* --- keys --------------------------------------------------------------------------- */
 
 static struct slice recipient_of(struct slice key)

@@ -106,6 +106,7 @@ bool trust_is_of(const struct trust *trust, const struct trust_entry *entry, con
 void trust_restore(struct trust *trust, const struct trust_entry *entry, mono_us known,
                    mono_us now);
 void trust_clear(struct trust *trust);
+bool trust_is_empty(struct trust *trust); /* no answers */
 struct domains *trust_domains(struct trust *trust);
 
 #endif

@@ -252,6 +252,14 @@ static void test_another_profile(void **state)
     client_expect(&client, "good@example.com", CALLAHEAD_VALID, 250);
     begin_again(&client, &peer);
     assert_false(client_asks(&client, "good@example.com").cached); /* not static */
+    begin_again(&client, &peer);
+    assert_true(client_asks(&client, "good@example.com").cached);
+    /* Only what is in force is written: the other way back there is nothing. */
+    begin_again(&client, &peer);
+    client.keys.type = CALLAHEAD_STATIC;
+    client.profile.servers = servers;
+    client.profile.nservers = 1;
+    assert_false(client_asks(&client, "good@example.com").cached);
     client_done(&client);
     peer_stop(&peer);
 }

@@ -317,6 +317,7 @@ static void test_many_domains(void **state)
     assert_int_equal(states.n, DOMAINS_MAX);
     (void)learn(trust, "no-domain", CALLAHEAD_VALID, false, MONO_SECONDS(100));
     assert_int_equal(recall(trust, "no-domain", MONO_SECONDS(100)), YES);
+    assert_false(trust_probe_due(trust, key_of("no-domain", room), MONO_SECONDS(100)));
     trust_free(trust);
 }
 
