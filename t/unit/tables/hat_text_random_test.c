@@ -117,10 +117,27 @@ static void put_group(struct dice *dice, const struct reference_group *group, st
     put_end(dice, out);
 }
 
+/* A list of bare senders, most of them with one target. */
+static void make_list(struct dice *dice, struct reference *table)
+{
+    for (size_t i = 0; i < table->n; i++) {
+        struct reference_group *group = &table->groups[i];
+        if (group->n == 0)
+            continue;
+        group->n = 1;
+        group->name[0] = '\0';
+        group->unverified = 0;
+        if (dice_below(dice, 4) > 0)
+            group->policy = table->groups[0].policy;
+    }
+}
+
 /* Some groups become bare senders; a group of none cannot. */
 static void write_table(struct dice *dice, struct reference *table, struct strbuf *out)
 {
     put_policies(dice, out);
+    if (dice_below(dice, 3) == 0)
+        make_list(dice, table);
     for (size_t i = 0; i < table->n; i++) {
         struct reference_group *group = &table->groups[i];
         if (group->n > 0 && dice_below(dice, 3) == 0)
