@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -331,7 +332,7 @@ static int take_message(struct ldaplink *link, int id, LDAPMessage **message_out
 }
 
 /* Waits for the answer to id; its result code must be success. */
-static bool wait_for(struct ldaplink *link, int id, const char *doing, int stop_fd,
+static bool wait_for(struct ldaplink *link, int id, int type, const char *doing, int stop_fd,
                      mono_us deadline, struct err *err)
 {
     LDAPMessage *message = NULL;
@@ -348,7 +349,10 @@ static bool wait_for(struct ldaplink *link, int id, const char *doing, int stop_
     }
     if (got < 0)
         return failed_here(link->ld, err, doing);
+    bool right = ldap_msgtype(message) == type;
     int parsed = ldap_parse_result(link->ld, message, &code, NULL, NULL, NULL, NULL, 1);
+    if (!right)
+        return err_set(err, ERR_PEER, "%s: an answer of the wrong kind", doing);
     if (parsed == LDAP_SUCCESS && code == LDAP_SUCCESS)
         return true;
     return failed(err, doing, parsed != LDAP_SUCCESS ? parsed : code);
@@ -359,7 +363,7 @@ static bool start_tls(struct ldaplink *link, int stop_fd, mono_us deadline, stru
     int id;
     if (ldap_start_tls(link->ld, NULL, NULL, &id) != LDAP_SUCCESS)
         return failed_here(link->ld, err, "StartTLS");
-    return wait_for(link, id, "StartTLS", stop_fd, deadline, err);
+    return wait_for(link, id, LDAP_RES_EXTENDED, "StartTLS", stop_fd, deadline, err);
 }
 
 static bool bind_link(struct ldaplink *link, const struct ldaplink_settings *settings, int stop_fd,
@@ -372,7 +376,7 @@ static bool bind_link(struct ldaplink *link, const struct ldaplink_settings *set
     if (ldap_sasl_bind(link->ld, settings->bind_dn, LDAP_SASL_SIMPLE, &password, NULL, NULL, &id) !=
         LDAP_SUCCESS)
         return failed_here(link->ld, err, "binding");
-    return wait_for(link, id, "binding", stop_fd, deadline, err);
+    return wait_for(link, id, LDAP_RES_BIND, "binding", stop_fd, deadline, err);
 }
 
 static bool greet(struct ldaplink *link, const struct ldaplink_settings *settings,
@@ -496,6 +500,34 @@ static void read_entry(LDAP *ld, LDAPMessage *entry, const struct ldaplink_searc
     }
 }
 
+/* Active Directory refers to these from the top of its tree in every search; no
+ * recipients are there. */
+static bool is_empty_part(const char *uri)
+{
+    static const char *const parts[] = {"DC=ForestDnsZones,", "DC=DomainDnsZones,",
+                                        "CN=Configuration,"};
+    LDAPURLDesc *url = NULL;
+    bool empty = false;
+
+    if (ldap_url_parse(uri, &url) != LDAP_URL_SUCCESS)
+        return false;
+    for (size_t i = 0; url->lud_dn != NULL && i < ARRAY_LEN(parts); i++)
+        empty = empty || strncasecmp(url->lud_dn, parts[i], strlen(parts[i])) == 0;
+    ldap_free_urldesc(url);
+    return empty;
+}
+
+static enum ldaplink_event read_reference(LDAP *ld, LDAPMessage *message)
+{
+    char **uris = NULL;
+    bool empty = ldap_parse_reference(ld, message, &uris, NULL, 0) == LDAP_SUCCESS && uris != NULL;
+
+    for (size_t i = 0; empty && uris[i] != NULL; i++)
+        empty = is_empty_part(uris[i]);
+    ldap_memvfree((void **)uris);
+    return empty ? LDAPLINK_SKIPPED : LDAPLINK_ELSEWHERE;
+}
+
 static enum ldaplink_event read_end(LDAP *ld, LDAPMessage *message, struct err *err)
 {
     int code = LDAP_OTHER;
@@ -517,7 +549,7 @@ static enum ldaplink_event read_message(LDAP *ld, LDAPMessage *message,
         read_entry(ld, message, search, out);
         return LDAPLINK_ENTRY;
     case LDAP_RES_SEARCH_REFERENCE:
-        return LDAPLINK_ELSEWHERE;
+        return read_reference(ld, message);
     case LDAP_RES_SEARCH_RESULT:
         return read_end(ld, message, err);
     default:

@@ -39,6 +39,7 @@ enum ldaplink_event {
     LDAPLINK_NOTHING,   /* no whole message is here */
     LDAPLINK_ENTRY,     /* values has its attributes */
     LDAPLINK_ELSEWHERE, /* the entry may be in another directory */
+    LDAPLINK_SKIPPED,   /* of no meaning, another message may follow */
     LDAPLINK_END,       /* that were all */
     LDAPLINK_REFUSED,   /* the server did not do all of this search; err says why */
     LDAPLINK_BROKEN     /* of no more use; err says why */

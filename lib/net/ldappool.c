@@ -10,6 +10,7 @@
 #include "lib/net/ldappool_inner.h"
 
 #define TRIES_MAX 3
+#define SEARCHES_GOOD 4 /* on a connection; with more, another one is opened */
 
 /* --- questions ---------------------------------------------------------------------- */
 
@@ -50,8 +51,10 @@ static struct question *join(struct question *question)
     pthread_mutex_lock(&pool->lock);
     struct question **at = flight_of(question);
     struct question *other = *at;
-    if (other == NULL)
+    if (other == NULL) {
         *at = other = question;
+        question->directory->under_way++;
+    }
     other->refs++;
     pthread_mutex_unlock(&pool->lock);
     return other;
@@ -67,6 +70,7 @@ void ldappool_finish(struct question *question, const struct ldap_answer *answer
     struct question **at = flight_of(question);
     CHECK(*at == question);
     *at = question->flight_next;
+    question->directory->under_way--;
     question->answer = *answer;
     question->done = true;
     pthread_cond_broadcast(&question->finished);
@@ -135,8 +139,7 @@ static bool enqueue(struct question *question, const char **why)
     bool good = !pool->stopping && can_ask_locked(directory, mono_now());
     *why = pool->stopping ? "ending" : "every server is in its pause after a failure";
     if (good) {
-        unsigned opening = directory->threads - directory->ready;
-        start = directory->queued >= directory->idle + opening &&
+        start = directory->under_way > directory->threads * SEARCHES_GOOD &&
                 directory->threads < directory->max_connections;
         directory->threads += start;
         pool->threads += start;
@@ -279,7 +282,9 @@ static void ask(struct question *question, mono_us deadline, void (*about_to_wai
     if (about_to_wait != NULL)
         about_to_wait(arg);
     struct question *joined = join(question);
-    if (joined == question && !enqueue(question, &why))
+    if (joined == question && ldappool_recall(question, answer_out))
+        ldappool_finish(question, answer_out); /* another has been asked meanwhile */
+    else if (joined == question && !enqueue(question, &why))
         ldappool_fail(question, "", why);
     wait_for(joined, deadline, answer_out);
     if (joined != question)

@@ -5,7 +5,7 @@
  * ldappool_ask() answers from the cache, or joins the same question already under
  * way, or puts a new one into the queue of its directory, and waits for it up to
  * the deadline. A connection is a thread
- * with several searches outstanding; it is opened when all others are busy, to
+ * with several searches outstanding; it is opened when the others have enough, to
  * the first server of `uri` that is not in a pause, and ends when idle. A server
  * that fails pauses (1 s, doubling to 60 s); a question left unanswered goes to
  * the next server while it has time. Questions are counted: when its session

@@ -101,12 +101,10 @@ static bool in_pause(const struct conn *conn, size_t server)
     return paused;
 }
 
-/* ready: past binding; idle: of these, without a search. */
-static void count(struct conn *conn, int ready, int idle)
+static void count_ready(struct conn *conn, int by)
 {
     pthread_mutex_lock(&conn->directory->pool->lock);
-    conn->directory->ready += (unsigned)ready;
-    conn->directory->idle += (unsigned)idle;
+    conn->directory->ready += (unsigned)by;
     pthread_mutex_unlock(&conn->directory->pool->lock);
 }
 
@@ -128,7 +126,7 @@ static bool open_link(struct conn *conn)
             conn->opened = conn->heard = conn->idle_since = mono_now();
             conn->proven = false;
             conn->abandoned = 0;
-            count(conn, 1, 1);
+            count_ready(conn, 1);
             return true;
         }
         if (conn->err.sys != ECANCELED)
@@ -143,8 +141,7 @@ static void free_slot(struct conn *conn, struct slot *slot)
 {
     *slot = (struct slot){0};
     conn->idle_since = mono_now();
-    if (--conn->n == 0)
-        count(conn, 0, 1);
+    conn->n--;
 }
 
 static void answer_slot(struct conn *conn, struct slot *slot, enum directory_class class,
@@ -170,8 +167,7 @@ static bool begin_search(struct conn *conn, struct question *question)
     }
     slot->question = question;
     slot->sent = mono_now();
-    if (conn->n++ == 0)
-        count(conn, 0, -1);
+    conn->n++;
     return true;
 }
 
@@ -238,14 +234,24 @@ static bool on_message(struct conn *conn, enum ldaplink_event event,
         server_works(conn);
     if (++slot->messages > ENTRIES_MAX)
         return err_set(&conn->err, ERR_PEER, "the server sends more entries than were asked for");
-    if (event == LDAPLINK_ENTRY)
+    switch (event) {
+    case LDAPLINK_ENTRY:
         on_entry(conn, slot, message);
-    else if (event == LDAPLINK_ELSEWHERE)
+        break;
+    case LDAPLINK_ELSEWHERE:
         slot->elsewhere = true;
-    else if (event == LDAPLINK_END)
+        break;
+    case LDAPLINK_END:
         on_end(conn, slot);
-    else
+        break;
+    case LDAPLINK_REFUSED:
         on_refusal(conn, slot, conn->err.text);
+        break;
+    case LDAPLINK_NOTHING:
+    case LDAPLINK_SKIPPED:
+    case LDAPLINK_BROKEN:
+        break;
+    }
     return true;
 }
 
@@ -345,7 +351,7 @@ static void close_link(struct conn *conn, bool broken)
 
     ldaplink_close(conn->link);
     conn->link = NULL;
-    count(conn, -1, conn->n > 0 ? 0 : -1);
+    count_ready(conn, -1);
     conn->n = 0;
     if (dead)
         server_failed(conn);

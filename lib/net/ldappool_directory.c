@@ -190,7 +190,7 @@ void ldappool_remember(const struct question *question, const struct ldap_answer
     struct remembered value = {.class = answer->said.class};
     mono_us now = mono_now();
 
-    if (answer->said.class == DIRECTORY_ERROR || question->life == 0)
+    if (answer->said.class == DIRECTORY_ERROR || answer->said.cached || question->life == 0)
         return;
     memcpy(value.hosts, answer->hosts, sizeof value.hosts);
     cache_put(question->directory->cache, question->key, &value,

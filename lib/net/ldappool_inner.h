@@ -59,8 +59,9 @@ struct directory {
     /* All [pool]. */
     struct question *first, **last; /* the queue */
     struct question *flights[DIRECTORY_FLIGHTS];
-    unsigned queued, questions; /* questions: all that are alive, and others who use it */
-    unsigned threads, ready, idle, max_connections;
+    unsigned queued, under_way; /* questions; queued ones are under way */
+    unsigned questions;         /* all that are alive, and others who use the directory */
+    unsigned threads, ready, max_connections; /* ready: past binding */
 };
 
 struct ldappool {

@@ -1,0 +1,105 @@
+/* ldappool_memory_test.c - questions to a directory while memory runs out. That of
+ * libldap does not: it is not ours to test. */
+#include "lib/base/log.h"
+#include "t/unit/net/ldapserver.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+static int allocations_left = -1; /* -1: no limit; atomic, connections are threads */
+
+static bool one_more(void)
+{
+    int left = __atomic_load_n(&allocations_left, __ATOMIC_RELAXED);
+    while (left > 0 && !__atomic_compare_exchange_n(&allocations_left, &left, left - 1, false,
+                                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+    return left != 0;
+}
+
+static void allow(int allocations)
+{
+    __atomic_store_n(&allocations_left, allocations, __ATOMIC_RELAXED);
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+    return one_more() ? __real_malloc(size) : NULL;
+}
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return one_more() ? __real_calloc(n, size) : NULL;
+}
+
+void *__real_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_realloc(void *p, size_t size)
+{
+    return one_more() ? __real_realloc(p, size) : NULL;
+}
+
+struct asked {
+    struct ldap_answer good, bad, hosts;
+};
+
+static void ask_all(struct ldapclient *client, struct asked *asked)
+{
+    mono_us deadline = mono_now() + MONO_SECONDS(60);
+    ldapclient_ask(client, LDAP_ACCEPT_QUERY, "joe", deadline, &asked->good);
+    ldapclient_ask(client, LDAP_ACCEPT_QUERY, "nobody", deadline, &asked->bad);
+    ldapclient_ask(client, LDAP_ROUTING_QUERY, "ahead", deadline, &asked->hosts);
+}
+
+static bool is_or_error(const struct ldap_answer *answer, enum directory_class class)
+{
+    return answer->said.class == class || answer->said.class == DIRECTORY_ERROR;
+}
+
+/* From the n-th allocation on there is no memory: nothing is a yes or a no by
+ * that, nobody waits for ever, and nothing is lost. */
+static void test_out_of_memory(void **state)
+{
+    struct ldapserver server;
+    bool all_well = false;
+    (void)state;
+    ldapserver_start(&server);
+    for (int allowed = 0; !all_well; allowed++) {
+        struct ldapclient client;
+        struct asked first, second;
+        struct err err = {0};
+        assert_true(allowed < 1000);
+        ldapclient_init(&client, &server.port, 1);
+        allow(allowed);
+        client.pool = ldappool_new(&err);
+        if (client.pool == NULL) {
+            allow(-1);
+            assert_int_equal(err.kind, ERR_MEMORY);
+            ldapclient_done(&client);
+            continue;
+        }
+        ask_all(&client, &first);
+        ask_all(&client, &second);
+        allow(-1);
+        assert_true(is_or_error(&first.good, DIRECTORY_MATCH));
+        assert_true(is_or_error(&first.bad, DIRECTORY_NO_MATCH));
+        assert_true(is_or_error(&first.hosts, DIRECTORY_MATCH));
+        all_well = second.good.said.cached && second.bad.said.cached && second.hosts.said.cached;
+        ldapclient_done(&client);
+    }
+    ldapserver_stop(&server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_out_of_memory)};
+    ldappool_setup();
+    log_set_level(LOG_AT_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,203 @@
+/* ldapserver.c - see ldapserver.h. */
+#include "t/unit/net/ldapserver.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define LINE_MAX_BYTES 100
+
+/* --- the server ---------------------------------------------------------------------- */
+
+static const char *find_script(char *path, size_t room)
+{
+    const char *tops[] = {getenv("GATEHOUSE_TOP"), getenv("srcdir"), ".", ".."};
+    for (size_t i = 0; i < ARRAY_LEN(tops); i++) {
+        snprintf(path, room, "%s/t/lib/ldappeer.py", tops[i] ? tops[i] : "");
+        if (access(path, R_OK) == 0)
+            return path;
+    }
+    fail_msg("t/lib/ldappeer.py not found: set GATEHOUSE_TOP");
+    return NULL;
+}
+
+static void run_script(char *path, int in, int out)
+{
+    char python[] = "/usr/bin/python3";
+    char *argv[] = {python, path, NULL};
+    if (dup2(in, 0) == 0 && dup2(out, 1) == 1) {
+        closefrom(3);
+        execv(python, argv);
+    }
+    _exit(127);
+}
+
+void ldapserver_start(struct ldapserver *server)
+{
+    char path[300], line[LINE_MAX_BYTES];
+    int to[2], from[2];
+    find_script(path, sizeof path);
+    assert_int_equal(pipe(to), 0);
+    assert_int_equal(pipe(from), 0);
+    server->pid = fork();
+    assert_true(server->pid >= 0);
+    if (server->pid == 0)
+        run_script(path, to[0], from[1]);
+    close(to[0]);
+    close(from[1]);
+    server->commands = fdopen(to[1], "w");
+    server->replies = fdopen(from[0], "r");
+    assert_non_null(server->commands);
+    assert_non_null(server->replies);
+    assert_non_null(fgets(line, sizeof line, server->replies));
+    assert_int_equal(sscanf(line, "port %u", &server->port), 1);
+}
+
+static void command(struct ldapserver *server, const char *verb, const char *word, char *reply)
+{
+    fprintf(server->commands, "%s %s\n", verb, word);
+    assert_int_equal(fflush(server->commands), 0);
+    assert_non_null(fgets(reply, LINE_MAX_BYTES, server->replies));
+}
+
+void ldapserver_mood(struct ldapserver *server, const char *mood)
+{
+    char reply[LINE_MAX_BYTES];
+    command(server, "mood", mood, reply);
+    assert_string_equal(reply, "ok\n");
+}
+
+void ldapserver_gate(struct ldapserver *server, bool open)
+{
+    char reply[LINE_MAX_BYTES];
+    command(server, open ? "open" : "shut", "", reply);
+    assert_string_equal(reply, "ok\n");
+}
+
+unsigned ldapserver_count(struct ldapserver *server, const char *name)
+{
+    char reply[LINE_MAX_BYTES];
+    unsigned count = 0;
+    command(server, "count", name, reply);
+    assert_int_equal(sscanf(reply, "%u", &count), 1);
+    return count;
+}
+
+void ldapserver_await(struct ldapserver *server, const char *name, unsigned count)
+{
+    mono_us deadline = mono_now() + LDAPSERVER_PATIENCE;
+    while (ldapserver_count(server, name) < count) {
+        if (mono_now() > deadline)
+            fail_msg("%s: not %u in time", name, count);
+        (void)poll(NULL, 0, 5);
+    }
+}
+
+void ldapserver_stop(struct ldapserver *server)
+{
+    int status;
+    fclose(server->commands); /* it ends with its standard input */
+    assert_int_equal(waitpid(server->pid, &status, 0), server->pid);
+    fclose(server->replies);
+}
+
+/* --- the client ---------------------------------------------------------------------- */
+
+void ldapclient_init(struct ldapclient *client, const unsigned *ports, size_t n)
+{
+    *client = (struct ldapclient){
+        .keys = {.bind_dn = "",
+                 .bind_password = "",
+                 .bind_password_file = "",
+                 .tls_priority = "",
+                 .base_dn = "dc=test",
+                 .scope = 2,
+                 .timeout = 60000,
+                 .connect_timeout = 60000,
+                 .max_connections = 10,
+                 .cache_entries = 1000,
+                 .cache_ttl = 900000,
+                 .accept_query = "(mail={a})",
+                 .routing_query = "(|(mail={a})(uid={u}))",
+                 .routing_host_attr = "mailHost",
+                 .callahead_attr = "callAhead"},
+        .tls = {.min_version = TLS_1_2, .ca_file = "", .ca_dir = "", .certificate = "", .key = ""},
+        .arena = arena_new(0)};
+    assert_non_null(client->arena);
+    assert_true(n <= LDAPCLIENT_SERVERS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(client->uris[i], sizeof client->uris[i], "ldap://127.0.0.1:%u", ports[i]);
+        client->uri[i].text = client->uris[i];
+    }
+    client->keys.uri = (struct key_list){client->uri, n};
+    ldapclient_apply(client);
+}
+
+void ldapclient_apply(struct ldapclient *client)
+{
+    assert_true(ldap_profile_init(&client->profile, "d", &client->keys, &client->tls,
+                                  client->keys.bind_password, client->arena));
+}
+
+void ldapclient_done(struct ldapclient *client)
+{
+    ldappool_free(client->pool);
+    arena_free(client->arena);
+}
+
+static void about_to_wait(void *arg)
+{
+    struct ldapclient *client = arg;
+    __atomic_fetch_add(&client->waits, 1, __ATOMIC_RELAXED);
+}
+
+void ldapclient_ask(struct ldapclient *client, enum ldap_query query, const char *local,
+                    mono_us deadline, struct ldap_answer *answer_out)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s@example.com", local);
+    const struct mailaddr recipient = {.kind = MAILADDR_DOMAIN,
+                                       .local = local,
+                                       .domain = "example.com",
+                                       .text = text,
+                                       .key = text};
+    ldappool_ask(client->pool, &client->profile, query, &recipient, NULL, deadline, about_to_wait,
+                 client, answer_out);
+}
+
+struct ldap_answer ldapclient_expect(struct ldapclient *client, const char *local,
+                                     enum directory_class class)
+{
+    struct ldap_answer answer;
+    mono_us deadline = mono_now() + LDAPSERVER_PATIENCE;
+    ldapclient_ask(client, LDAP_ACCEPT_QUERY, local, deadline, &answer);
+    if (answer.said.class != class || mono_now() > deadline)
+        fail_msg("%s: is %s (%s), not %s", local, ldap_class_name(answer.said.class),
+                 answer.said.text, ldap_class_name(class));
+    assert_true(answer.said.class != DIRECTORY_ERROR || answer.said.text[0] != '\0');
+    return answer;
+}
+
+static void *run_asker(void *arg)
+{
+    struct ldapasker *asker = arg;
+    ldapclient_ask(asker->client, LDAP_ACCEPT_QUERY, asker->local, mono_now() + LDAPSERVER_PATIENCE,
+                   &asker->answer);
+    return NULL;
+}
+
+void ldapasker_start(struct ldapasker *asker, struct ldapclient *client, const char *local)
+{
+    asker->client = client;
+    snprintf(asker->local, sizeof asker->local, "%s", local);
+    assert_int_equal(pthread_create(&asker->thread, NULL, run_asker, asker), 0);
+}
+
+void ldapasker_join(struct ldapasker *asker)
+{
+    assert_int_equal(pthread_join(asker->thread, NULL), 0);
+}
