@@ -41,6 +41,7 @@ struct snapshot {
     const char *routes_transport;
     const struct directory_plan **directories; /* the [ldap] sections */
     size_t ndirectories;
+    const struct directory_plan *routes_directory; /* [routes] ldap; NULL: none */
 };
 
 /* NULL when anything is wrong; problems has every error and warning. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lib/net/ldapfilter.h"
+#include "lib/tables/routes_keys.h"
 #include "milter/plan.h"
 #include "milter/snapshot_parts.h"
 
@@ -73,26 +74,6 @@ build_plan(struct snapshot *snapshot, const struct conf_section *section, struct
     return NULL;
 }
 
-void snapshot_build_ldap(struct snapshot *snapshot, struct problems *problems)
-{
-    const struct conf_section *section = NULL;
-    size_t n = 0;
-
-    while ((section = conf_next(snapshot->conf, "ldap", section)) != NULL)
-        n++;
-    snapshot->directories =
-        arena_alloc(conf_arena(snapshot->conf), (n + 1) * sizeof *snapshot->directories);
-    while (snapshot->directories != NULL &&
-           (section = conf_next(snapshot->conf, "ldap", section)) != NULL) {
-        check_profile(section, section->values, problems);
-        const struct directory_plan *plan = build_plan(snapshot, section, problems);
-        if (plan == NULL)
-            continue;
-        check_servers(snapshot, section, &plan->profile, problems);
-        snapshot->directories[snapshot->ndirectories++] = plan;
-    }
-}
-
 const struct directory_plan *snapshot_directory(const struct snapshot *snapshot, const char *name)
 {
     for (size_t i = 0; i < snapshot->ndirectories; i++) {
@@ -121,6 +102,40 @@ static const struct directory_plan *referred(const struct snapshot *snapshot,
     return plan;
 }
 
+static void build_routes_directory(struct snapshot *snapshot, struct problems *problems)
+{
+    const struct conf_section *section = conf_find(snapshot->conf, "routes", "");
+    const struct routes_keys *keys = section->values;
+
+    snapshot->routes_directory =
+        referred(snapshot, section, "ldap", keys->ldap, LDAP_ROUTING_QUERY, problems);
+    if (keys->ldap[0] != '\0')
+        conf_warning(problems, section, "ldap",
+                     "call-ahead asks the hosts it names; that the MTA delivers there is yours to "
+                     "set up, maps does not");
+}
+
+void snapshot_build_ldap(struct snapshot *snapshot, struct problems *problems)
+{
+    const struct conf_section *section = NULL;
+    size_t n = 0;
+
+    while ((section = conf_next(snapshot->conf, "ldap", section)) != NULL)
+        n++;
+    snapshot->directories =
+        arena_alloc(conf_arena(snapshot->conf), (n + 1) * sizeof *snapshot->directories);
+    while (snapshot->directories != NULL &&
+           (section = conf_next(snapshot->conf, "ldap", section)) != NULL) {
+        check_profile(section, section->values, problems);
+        const struct directory_plan *plan = build_plan(snapshot, section, problems);
+        if (plan == NULL)
+            continue;
+        check_servers(snapshot, section, &plan->profile, problems);
+        snapshot->directories[snapshot->ndirectories++] = plan;
+    }
+    build_routes_directory(snapshot, problems);
+}
+
 const struct directory_rules *snapshot_ldap_accept(struct snapshot *snapshot,
                                                    const struct conf_section *listener,
                                                    struct problems *problems)
@@ -147,8 +162,10 @@ const struct directory_plan *snapshot_ldap_routing(const struct snapshot *snapsh
 {
     const struct callahead_keys *keys = section->values;
 
-    if (keys->ldap_routing[0] != '\0' && keys->type != CALLAHEAD_DELIVERY_HOST)
+    if (keys->type != CALLAHEAD_DELIVERY_HOST && keys->ldap_routing[0] != '\0')
         conf_warning(problems, section, "ldap_routing", "not used with type = static");
+    if (keys->type == CALLAHEAD_DELIVERY_HOST && keys->ldap_routing[0] == '\0')
+        return snapshot->routes_directory;
     return referred(snapshot, section, "ldap_routing", keys->ldap_routing, LDAP_ROUTING_QUERY,
                     problems);
 }

@@ -24,8 +24,8 @@ void snapshot_check_lookups(const struct snapshot *snapshot, const struct conf_s
 struct tls_client *snapshot_tls(struct snapshot *snapshot, struct problems *problems);
 /* Before listeners. */
 void snapshot_build_ldap(struct snapshot *snapshot, struct problems *problems);
-/* What ldap_accept of a listener and ldap_routing of a call-ahead profile refer
- * to; NULL: nothing, or wrong. */
+/* What ldap_accept of a listener refers to, and ldap_routing of a call-ahead
+ * profile, or else [routes] ldap; NULL: nothing, or wrong. */
 const struct directory_rules *snapshot_ldap_accept(struct snapshot *snapshot,
                                                    const struct conf_section *listener,
                                                    struct problems *problems);

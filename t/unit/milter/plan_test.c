@@ -1,0 +1,134 @@
+/* plan_test.c - where call-ahead asks when a directory names the hosts (SPEC 8). */
+#include "milter/plan.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+#include "t/unit/tables/table_file.h"
+
+static const char routes_text[] = "mailbox.example: 10.0.0.1:2525, 10.0.0.2\n"
+                                  "plain.example: [box.example]\n"
+                                  "void.example: /dev/null\n"
+                                  "dns.example: USEDNS\n"
+                                  ".below.example: 10.0.0.9:99\n";
+
+struct plan_case {
+    const char *hosts;
+    enum plan_kind kind;
+    const char *asked; /* "host:port", "(mx)" behind those with an MX look-up */
+};
+
+static const struct plan_case cases[] = {
+    /* one host without a port: the route's host and port */
+    {"mailbox.example", PLAN_ASK, "10.0.0.1:2525 10.0.0.2:25"},
+    {"MAILBOX.example.", PLAN_ASK, "10.0.0.1:2525 10.0.0.2:25"},
+    {"[mailbox.example]", PLAN_ASK, "10.0.0.1:2525 10.0.0.2:25"},
+    {"plain.example", PLAN_ASK, "box.example:25"},
+    {"a.below.example", PLAN_ASK, "10.0.0.9:99"},
+    /* one host with a port: the route's host, its own port */
+    {"mailbox.example:26", PLAN_ASK, "10.0.0.1:26 10.0.0.2:26"},
+    {"a.below.example:25", PLAN_ASK, "10.0.0.9:25"},
+    /* several: the routes' hosts, their own ports, 25 if none */
+    {"mailbox.example,plain.example:26", PLAN_ASK, "10.0.0.1:25 10.0.0.2:25 box.example:26"},
+    {" mailbox.example , , a.below.example,", PLAN_ASK, "10.0.0.1:25 10.0.0.2:25 10.0.0.9:25"},
+    /* no route */
+    {"other.example", PLAN_ASK, "other.example:25(mx)"},
+    {"other.example:26", PLAN_ASK, "other.example:26(mx)"},
+    {"[other.example]", PLAN_ASK, "other.example:25"},
+    {"dns.example", PLAN_ASK, "dns.example:25(mx)"},
+    {"192.0.2.1", PLAN_ASK, "192.0.2.1:25"},
+    {"192.0.2.1:26,[2001:db8::1]:27", PLAN_ASK, "192.0.2.1:26 [2001:db8::1]:27"},
+    /* /dev/null takes everything; beside others it is none of the servers */
+    {"void.example", PLAN_DISCARD, ""},
+    {"void.example,other.example", PLAN_ASK, "other.example:25(mx)"},
+    /* wrong */
+    {" , ", PLAN_NOWHERE, ""},
+    {"not a host", PLAN_NOWHERE, ""},
+    {"other.example,a:99999", PLAN_NOWHERE, ""},
+    {"a:0", PLAN_NOWHERE, ""},
+};
+
+static void print_asked(const struct callahead_where *where, char *out, size_t room)
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < where->nhosts; i++) {
+        char text[300];
+        n += (size_t)snprintf(out + n, room - n, "%s%s%s", i > 0 ? " " : "",
+                              nexthop_text(&where->hosts[i], text, sizeof text),
+                              where->hosts[i].mx ? "(mx)" : "");
+        assert_true(n < room);
+    }
+}
+
+struct world {
+    struct table_file file;
+    struct routes *routes;
+    struct arena *arena;
+};
+
+static int begin(void **state)
+{
+    static struct world world;
+    *state = &world;
+    table_file_new(&world.file, slice_of(routes_text));
+    world.routes = routes_load(world.file.path, table_file_named(), &world.file.problems);
+    world.arena = arena_new(0);
+    return world.routes != NULL && world.arena != NULL ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    struct world *world = *state;
+    arena_free(world->arena);
+    routes_free(world->routes);
+    table_file_done(&world->file);
+    return 0;
+}
+
+static void test_hosts(void **state)
+{
+    const struct world *world = *state;
+    const struct callahead_plan plan = {.routes = world->routes};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct callahead_where where = {0};
+        struct err err = {0};
+        char asked[1000];
+        enum plan_kind kind = plan_hosts(&plan, cases[i].hosts, world->arena, &where, &err);
+        print_asked(&where, asked, sizeof asked);
+        if (kind != cases[i].kind || strcmp(asked, cases[i].asked) != 0)
+            fail_msg("%s: kind %d, \"%s\"", cases[i].hosts, (int)kind, asked);
+        assert_int_equal(kind == PLAN_NOWHERE, err.text[0] != '\0');
+    }
+}
+
+/* As many as one route may have; what a route multiplies is cut there. */
+static void test_many(void **state)
+{
+    const struct world *world = *state;
+    const struct callahead_plan plan = {.routes = world->routes};
+    const size_t limits[] = {ROUTES_HOSTS_MAX - 1, ROUTES_HOSTS_MAX, ROUTES_HOSTS_MAX + 1};
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+        struct callahead_where where = {0};
+        struct err err = {0};
+        struct strbuf text;
+        strbuf_init(&text);
+        for (size_t k = 0; k < limits[i]; k++)
+            strbuf_puts(&text, "mailbox.example,");
+        enum plan_kind kind = plan_hosts(&plan, strbuf_text(&text), world->arena, &where, &err);
+        bool fits = limits[i] <= ROUTES_HOSTS_MAX;
+        assert_int_equal(kind, fits ? PLAN_ASK : PLAN_NOWHERE);
+        assert_int_equal(where.nhosts, fits ? ROUTES_HOSTS_MAX : 0);
+        strbuf_done(&text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_many),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
