@@ -307,7 +307,7 @@ static void test_many_domains(void **state)
 {
     struct trust *trust = trust_new(1000, &seeds);
     struct states states = {0};
-    char name[100], room[100];
+    char name[40], room[100];
     (void)state;
     for (int i = 0; i < 3 * DOMAINS_MAX; i++) {
         snprintf(name, sizeof name, "u@d%d.test", i);
