@@ -128,6 +128,26 @@ def not_trusted():
 
 
 @tap.part
+def renewed():
+    with Server(**PICKY) as server, house(server.port) as it:
+        rcpt(it, "u@example.com", "w@example.com", "bad@example.com")
+        it.stop()
+        age(it, 700)  # of 900
+        it.start()
+        server.change({**PICKY, "rcpt": [["^u@", "delay:1:250 2.1.5 Ok"]]})
+        server.forget()
+        tap.eq(rcpt(it, "u@example.com", "bad@example.com"), ["continue", "550"], "shortly before the end of its time")
+        tap.eq(cached(it, "u@example.com"), "yes", "... from memory")
+        wait_until(lambda: json.loads(it.ctl("status", "--json")[1])["callahead_refreshed"] == 1, "it is renewed")
+        tap.eq(server.recipients, {"u@example.com": 1}, "asked for in the background: those in use, and no strangers")
+        it.stop()
+        age(it, 700)
+        it.start()
+        tap.eq((rcpt(it, "u@example.com"), cached(it, "u@example.com")), (["continue"], "yes"),
+               "700 s later it is still known")
+
+
+@tap.part
 def server_away():
     with Server(**PICKY) as server, house(server.port, "\ntimeout = 2s") as it:
         tap.eq(rcpt(it, "u@example.com", "bad@example.com"), ["continue", "550"], "a user and a stranger")
