@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The header field for later filters, as it arrives in a mailbox behind a real Postfix (SPEC 11)."""
+"""The header field for later filters, as it arrives in a mailbox behind Postfix and Sendmail (SPEC 11)."""
 import os
 import re
 import sys
@@ -7,8 +7,9 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from front import Front
-from house import free_port
-from postfix import Mailboxes
+from house import House, free_port
+from postfix import Client, Mailboxes
+from sendmail import Sendmail
 from tap import Tap
 
 PLAIN, HALF = "127.0.10.1", "127.0.10.2"
@@ -42,11 +43,14 @@ FORGED = "\r\n".join((
 tap = Tap()
 
 
-class Site(Front):
-    def __init__(self):
-        port = free_port()
-        routes = f"example.com: [127.0.0.1]:{port}\n"
-        super().__init__(tap, CONF, {"rat.txt": "example.com ACCEPT\n", "routes.txt": routes})
+def files(port):
+    return {"rat.txt": "example.com ACCEPT\n", "routes.txt": f"example.com: [127.0.0.1]:{port}\n"}
+
+
+class Mailhost:
+    """What is behind both of them."""
+
+    def begin(self, port):
         self.house.settings["header"] = "X-Gatehouse"
         self.mailhost = Mailboxes(os.path.join(self.folder, "mailhost"), port, ["alice@example.com"])
 
@@ -73,6 +77,48 @@ class Site(Front):
             raise AssertionError(reply)
         mail = self.mailhost.wait_mail("alice@example.com", word)
         return re.sub(r"\n[ \t]+", " ", mail.split("\n\n")[0]).split("\n")
+
+
+class BehindPostfix(Mailhost, Front):
+    def __init__(self, port):
+        super().__init__(tap, CONF, files(port))
+        self.begin(port)
+
+
+class SendmailFront:
+    """As Front, with Sendmail."""
+
+    def __init__(self, port):
+        self.port = free_port()
+        self.house = House(start=False, files=files(port))
+        self.folder = self.house.folder
+        self.mx = Sendmail(os.path.join(self.folder, "mx"), "mx.example.com")
+
+    def __enter__(self):
+        keys = f"daemon_name = main\nlocal_address = 127.0.0.1\nlocal_port = {self.port}\n"
+        common = ("--mta", "sendmail", "--output", os.path.join(self.folder, "maps"))
+        self.house.configure(CONF.replace("[listener main]\n", "[listener main]\n" + keys),
+                             socket="unix:" + self.house.address)
+        tap.eq(self.house.ctl("maps", *common, "--compiler", self.mx.makemap)[0], 0, "gatehousectl maps")
+        self.mx.settings(self.house.ctl("mta-config", *common)[1])
+        self.house.start()
+        self.mx.start()
+        return self
+
+    def __exit__(self, *error):
+        if tap.failed:
+            tap.note(self.mx.log()[-4000:])
+        self.mx.stop()
+        self.house.__exit__(*error)
+
+    def client(self, source):
+        return Client(self.port, source)
+
+
+class BehindSendmail(Mailhost, SendmailFront):
+    def __init__(self, port):
+        super().__init__(port)
+        self.begin(port)
 
 
 def marks_in(header):
@@ -116,8 +162,9 @@ def messages(site):
             tap.eq(marks_in(mail.split("\n")), [f"X-Gatehouse: {MARK}"], "... has one mark")
 
 
-with Site() as the_site:
-    for test in (marked, forged, messages):
-        tap.note(test.__name__)
-        tap.part(lambda test=test: test(the_site))
+for behind in (BehindPostfix, BehindSendmail):
+    with behind(free_port()) as the_site:
+        for test in (marked, forged, messages):
+            tap.note(f"{behind.__name__} {test.__name__}")
+            tap.part(lambda test=test: test(the_site))
 tap.done()
