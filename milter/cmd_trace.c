@@ -63,6 +63,7 @@ static const struct option known_options[] = {
     {"to", required_argument, NULL, 't'},
     {"size", required_argument, NULL, 's'},
     {"tls", no_argument, NULL, 'S'},
+    {"cert", no_argument, NULL, 'C'},
     {"auth", required_argument, NULL, 'a'},
     {"score", required_argument, NULL, 'r'},
     {"owner", required_argument, NULL, 'o'},
@@ -143,6 +144,9 @@ static bool take_option(struct trace_options *options, int option, const char *v
         return true;
     case 'S':
         query->tls = true;
+        return true;
+    case 'C':
+        query->tls = query->cert = true;
         return true;
     case 'O':
         options->offline = true;

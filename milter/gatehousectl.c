@@ -15,8 +15,8 @@ static const struct command commands[] = {
     {"config", "show [--defaults] | example", command_config},
     {"trace",
      "--ip A [--listener L] [--host NAME|none|servfail|mismatch] [--helo H]\n"
-     "        --from S --to R[,R...] [--size N] [--tls] [--auth U] [--score N|none]\n"
-     "        [--owner N] [--country CC] [--listed ZONE,...]\n"
+     "        --from S --to R[,R...] [--size N] [--tls] [--cert] [--auth U]\n"
+     "        [--score N|none] [--owner N] [--country CC] [--listed ZONE,...]\n"
      "        [--sender-dns ok|nonexistent|unresolvable] [--ldap match|nomatch|error]\n"
      "        [--callahead valid|user_unknown|temporary|server_ill] [--offline] [--json]\n"
      "      | [--offline] - (one JSON object a line on standard input)",

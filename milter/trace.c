@@ -162,6 +162,7 @@ static void run_connect(const struct trace *trace, const struct listener *named)
         .mta_resolve = "",
         .helo = query->helo,
         .tls = query->tls,
+        .certificate = query->tls && query->cert,
         .score_known = query->score_known,
         .score_none = query->score_none,
         .score = query->score,

@@ -19,7 +19,7 @@ struct trace_query {
     size_t nto;
     bool size_known;
     uint64_t size;
-    bool tls;
+    bool tls, cert;   /* cert: with tls, a client certificate that the MTA trusts */
     const char *auth; /* NULL none */
     bool score_known, score_none;
     double score;

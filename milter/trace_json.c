@@ -164,12 +164,20 @@ static bool read_size(const struct reading *r, const char *key, const json_t *va
     return true;
 }
 
+static bool read_bool(const struct reading *r, const char *key, const json_t *value, bool *out)
+{
+    *out = json_is_true(value);
+    return json_is_boolean(value) || err_set(r->err, ERR_SYNTAX, "%s: must be true or false", key);
+}
+
 static bool read_tls(const struct reading *r, const char *key, const json_t *value)
 {
-    if (!json_is_boolean(value))
-        return err_set(r->err, ERR_SYNTAX, "%s: must be true or false", key);
-    r->query->tls = json_is_true(value);
-    return true;
+    return read_bool(r, key, value, &r->query->tls);
+}
+
+static bool read_cert(const struct reading *r, const char *key, const json_t *value)
+{
+    return read_bool(r, key, value, &r->query->cert);
 }
 
 static bool read_auth(const struct reading *r, const char *key, const json_t *value)
@@ -245,6 +253,7 @@ static const struct field {
     {"owner", read_owner},       {"country", read_country},
     {"listed", read_listed},     {"callahead", read_callahead},
     {"ldap", read_ldap},         {"sender_dns", read_sender},
+    {"cert", read_cert},
 };
 
 static bool read_field(const struct reading *r, const char *key, const json_t *value)

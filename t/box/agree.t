@@ -31,6 +31,7 @@ reject_code = 421
 [policy NEEDS]
 tls = required
 auth = required
+tls_verify_client = yes
 [policy NOAUTH]
 auth = off
 [policy TINY]
@@ -184,7 +185,8 @@ CASES = [case(ip, listener=listener, host=host) for listener in ("public", "atma
 CASES += [case(ip, listener=listener, host="none", **facts)
           for listener in ("public", "atmail", "atrcpt", "private", "bare")
           for ip in ("192.0.2.60", "192.0.2.83", "192.0.2.84", "198.51.100.1")
-          for facts in ({"auth": "joe"}, {"tls": True}, {"auth": "joe", "tls": True}, {})]
+          for facts in ({"auth": "joe"}, {"tls": True}, {"auth": "joe", "tls": True}, {"auth": "joe", "tls": True, "cert": True},
+                        {"auth": "joe", "cert": True}, {})]
 CASES += [case(frm=sender, size=size, host="mail.good.test") for sender, size in (
     ("<>", 0), (F, 1024), (F, 1025), ("<>", 1025), ("<>", 18446744073709551615 // 2), ("<joe>", 1), ("joe", 1),
     ("<a@b..test>", 1), ("<a@b..test>", 2000), ("<@x.test:a@b.test>", 1), ('<"a b"@b.test>', 1), ("<a b@b.test>", 1),
@@ -239,7 +241,8 @@ def by_daemon(it, query):
     with it.session(query["ip"], macros={"daemon_name": query["listener"]}) as mta:
         stages.append(["connect", *verdict(mta.greeting)])
         if stages[-1][1] == "accept":
-            given = {"auth_authen": query.get("auth"), "tls_version": "TLSv1.3" if query.get("tls") else None}
+            given = {"auth_authen": query.get("auth"), "tls_version": "TLSv1.3" if query.get("tls") else None,
+                     "verify": "OK" if query.get("cert") else None}
             mta.macros("M", {key: value for key, value in given.items() if value})
             arguments = [f"SIZE={query['size']}"] if "size" in query else []
             stages.append(["mail", *verdict(mta.mail(query["from"], *arguments))])

@@ -83,6 +83,67 @@ static void a_reason_alone_brings_its_row(void **state)
     }
 }
 
+/* Every refusal, as SPEC 3 to 9 and 11 spell it; those of SPEC's silence at the
+ * end. What a policy or profile may say instead stands in its own rows. */
+static const struct {
+    enum reason reason;
+    const char *reply;
+} refusals[] = {
+    {REASON_RAT_REJECTED, "550 5.1.0 Address rejected"},
+    {REASON_SENDER_REJECTED, "553 5.7.1 Envelope sender rejected"},
+    {REASON_TOO_MANY_CONNECTIONS, "421 4.4.5 Too many connections"},
+    {REASON_TOO_MANY_FROM_HOST, "421 4.4.5 Too many connections from your host"},
+    {REASON_HAT_REJECTED, "554 5.7.1 Access denied"},
+    {REASON_HAT_TCPREFUSED, "421 4.7.1 Access denied"},
+    {REASON_RELAYING_DENIED, "550 5.7.1 Relaying denied"},
+    {REASON_RECIPIENT_SYNTAX, "501 5.1.3 Bad recipient address syntax"},
+    {REASON_SIZE_ANNOUNCED, "552 5.3.4 Message size exceeds limit"},
+    {REASON_SIZE_RECEIVED, "552 5.3.4 Message size exceeds limit"},
+    {REASON_AUTH_NOT_ALLOWED, "503 5.7.0 Authentication not allowed here"},
+    {REASON_AUTH_IN_CLEAR, "538 5.7.11 Encryption required"},
+    {REASON_AUTH_REQUIRED, "530 5.7.0 Authentication required"},
+    {REASON_TLS_REQUIRED, "530 5.7.0 Must issue a STARTTLS command first"},
+    {REASON_TLS_REQUIRED_SENDER, "530 5.7.0 Must issue a STARTTLS command first"},
+    {REASON_CERTIFICATE_REQUIRED, "530 5.7.0 Valid client certificate required"},
+    {REASON_DIRECTORY_NO_MATCH, "550 5.1.1 User unknown"},
+    {REASON_DIRECTORY_FAILED, "451 4.4.3 Directory unavailable"},
+    {REASON_USER_UNKNOWN, "550 5.1.1 User unknown"},
+    {REASON_CALLAHEAD_TEMPORARY, "451 4.2.1 Recipient temporarily unavailable"},
+    {REASON_CALLAHEAD_FAILED, "451 4.4.3 Recipient verification unavailable"},
+    {REASON_TOO_MANY_MESSAGES, "421 4.4.5 Too many messages for this session"},
+    {REASON_TOO_MANY_RECIPIENTS, "452 4.5.3 Too many recipients"},
+    {REASON_SENDER_MALFORMED, "553 5.5.4 Domain required for sender address"},
+    {REASON_SENDER_NONEXISTENT, "553 5.1.8 Domain of sender address does not exist"},
+    {REASON_SENDER_UNRESOLVABLE, "451 4.1.8 Domain of sender address does not resolve"},
+    {REASON_HARVEST_BLOCKED, "421 4.7.1 Too many invalid recipients"},
+    {REASON_HARVEST, "550 5.7.1 Too many invalid recipients"},
+    {REASON_HOST_RATE, "452 4.7.1 Too many recipients received this hour"},
+    {REASON_SENDER_RATE, "452 4.7.1 Too many recipients received from the sender"},
+    {REASON_ACCOUNT_RATE, "452 4.7.1 Too many recipients from this account"},
+    {REASON_NO_LISTENER, "451 4.3.5 Service not configured"},
+    {REASON_SENDER_SYNTAX, "501 5.1.7 Bad sender address syntax"},
+    {REASON_TOO_MANY_MARKS, "554 5.6.0 Too many header fields reserved for this host"},
+    {REASON_INTERNAL, "451 4.3.0 Temporary local problem"},
+};
+
+static void refusals_are_as_specified(void **state)
+{
+    bool listed[REASON_COUNT] = {false};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        struct verdict verdict;
+        char reply[128];
+        verdict_set(&verdict, refusals[i].reason);
+        snprintf(reply, sizeof reply, "%d %s %s", verdict.code, verdict.status, verdict.text);
+        assert_string_equal(reply, refusals[i].reply);
+        listed[refusals[i].reason] = true;
+    }
+    for (size_t i = 0; i < REASON_COUNT; i++) {
+        if (reason_rows[i].action != VERDICT_CONTINUE && !listed[i])
+            fail_msg("%s is not in the list", reason_rows[i].name);
+    }
+}
+
 static const struct {
     enum reason reason;
     int code;
@@ -162,6 +223,7 @@ int main(void)
         cmocka_unit_test(no_two_reasons_share_by_and_token),
         cmocka_unit_test(by_is_one_of_the_words_of_trace),
         cmocka_unit_test(a_reason_alone_brings_its_row),
+        cmocka_unit_test(refusals_are_as_specified),
         cmocka_unit_test(replies_have_a_status_of_their_class),
         cmocka_unit_test(actions_have_the_words_of_trace),
     };
