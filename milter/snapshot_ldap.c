@@ -32,6 +32,9 @@ static void check_query(const struct conf_section *section, const char *key, con
     struct err err = {0};
     if (filter[0] != '\0' && !ldapfilter_check(filter, &err))
         conf_error(problems, section, key, "%s", err.text);
+    else if (filter[0] != '\0' && strchr(filter, '{') == NULL)
+        conf_warning(problems, section, key,
+                     "without a token it finds the same for every recipient");
 }
 
 static void check_profile(const struct conf_section *section, const struct ldap_keys *keys,
@@ -39,6 +42,9 @@ static void check_profile(const struct conf_section *section, const struct ldap_
 {
     check_query(section, "accept_query", keys->accept_query, problems);
     check_query(section, "routing_query", keys->routing_query, problems);
+    if (strstr(keys->routing_query, "{f}") != NULL)
+        conf_warning(problems, section, "routing_query",
+                     "{f} is always empty: call-ahead asks for all senders alike");
     if (keys->bind_password[0] != '\0' && keys->bind_password_file[0] != '\0')
         conf_error(problems, section, "bind_password", "give it or bind_password_file, not both");
     else if (keys->bind_dn[0] != '\0' && keys->bind_password[0] == '\0' &&

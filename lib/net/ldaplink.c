@@ -302,7 +302,8 @@ static bool install_tls(struct ldaplink *link, int stop_fd, mono_us deadline, st
     bool good = started == 0 ? set_blocking(link->fd, true, err)
                              : err_system(err, started, "TLS: starting a thread");
     if (good && ldap_install_tls(link->ld) != LDAP_SUCCESS)
-        good = failed_here(link->ld, err, "TLS");
+        good = mono_now() < deadline ? failed_here(link->ld, err, "TLS")
+                                     : err_set(err, ERR_TIMEOUT, "TLS: no answer in time");
     if (started == 0) {
         eventfd_write(guard.done_fd, 1);
         pthread_join(thread, NULL);

@@ -274,7 +274,7 @@ static bool read_messages(struct conn *conn, bool *more_out)
 }
 
 /* next_out: when a search will have taken too long. false: one has, and the
- * server said nothing at all since it was sent. */
+ * server said nothing at all since it was sent; or there were many such. */
 static bool look_at_time(struct conn *conn, mono_us *next_out)
 {
     mono_us now = mono_now();
@@ -288,8 +288,10 @@ static bool look_at_time(struct conn *conn, mono_us *next_out)
             *next_out = until < *next_out ? until : *next_out;
             continue;
         }
-        if (conn->heard < slot->sent || slot->answered || conn->abandoned++ >= ABANDONED_MAX)
+        if (conn->heard < slot->sent)
             return err_set(&conn->err, ERR_TIMEOUT, "searching: no answer in time");
+        if (slot->answered || conn->abandoned++ >= ABANDONED_MAX)
+            return err_set(&conn->err, ERR_PEER, "too many searches have no end");
         ldaplink_abandon(conn->link, slot->id);
         on_refusal(conn, slot, "searching: no answer in time");
     }
