@@ -8,7 +8,8 @@ What it does with a connection is its mood:
     rst, close      at once
     garbage         bytes that are no BER
     huge            announces a message of 256 MB
-    half, drip      the answer to the bind stops in the middle; comes a byte each 0.2 s
+    half, drip      the answer to the bind stops in the middle; comes a byte each 0.2 s (these
+                    also to a handshake of TLS, and to StartTLS)
     bad_bind        invalid credentials
     wrong_kind, wrong_id   the bind is answered by something else; under another number
     bind            binds, never answers a search
@@ -52,7 +53,7 @@ import time
 
 COUNTS = ("connections", "open", "binds", "searches", "waiting", "most_waiting", "abandoned",
           "unbinds")
-BIND, UNBIND, SEARCH, ABANDON = 0x60, 0x42, 0x63, 0x50
+BIND, UNBIND, SEARCH, ABANDON, START_TLS = 0x60, 0x42, 0x63, 0x50, 0x77
 BIND_ANSWER, ENTRY, END, REFERENCE, EXTENDED = 0x61, 0x64, 0x65, 0x73, 0x78
 EQUALITY = 0xA3
 CODES = {"busy": 51, "time": 3, "limit": 4, "gone": 32, "referral": 10}
@@ -141,6 +142,9 @@ class Connection:
             if not more:
                 return
             data += more
+            if data[0] != 0x30 and self.mood != "silent":  # a handshake of TLS
+                self.answer_bind(1)
+                return
             while self.mood != "silent" and (found := cut_off(data)):
                 data = found[2]
                 self.answer(found[1])
@@ -150,7 +154,7 @@ class Connection:
         number = int.from_bytes(number, "big")
         self.peer.note({BIND: "binds", SEARCH: "searches", ABANDON: "abandoned",
                         UNBIND: "unbinds"}.get(tag))
-        if tag == BIND:
+        if tag in (BIND, START_TLS):
             self.answer_bind(number)
         elif tag == SEARCH:
             self.answer_search(number, body)

@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """slapd as the directory, asked by gatehousectl and the daemon."""
+import concurrent.futures
+import itertools
 import json
 import os
 import shutil
@@ -7,7 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
+import urllib.parse
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["GATEHOUSE_TOP"], "t", "lib"))
 from house import House, free_port, wait_until
@@ -73,15 +75,30 @@ def listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def make_certificates(folder):
+    """ca.pem, and cert.pem and key.pem of a server that it signed."""
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, timeout=60, capture_output=True)
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=CA of " + os.path.basename(folder))
+    openssl("req", *key, "-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=ldap.test")
+    with open(os.path.join(folder, "names"), "w", encoding="ascii") as names:
+        names.write("subjectAltName = DNS:ldap.test, IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", "request.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+            "-out", "cert.pem", "-extfile", "names")
+
+
 class Slapd:
     def __init__(self, smtp_port, more=""):
         self.smtp_port = smtp_port
         self.folder = tempfile.mkdtemp(prefix="gatehouse-slapd-")
         os.mkdir(os.path.join(self.folder, "db"))
-        smtpserver.make_certificate(self.folder, "ldap.test", "127.0.0.1")
+        make_certificates(self.folder)
         self.port, self.tls_port = free_port(), free_port()
         self.uri = "ldap://127.0.0.1:%d" % self.port
         self.tls_uri = "ldaps://127.0.0.1:%d" % self.tls_port
+        self.ipc_uri = "ldapi://" + urllib.parse.quote(os.path.join(self.folder, "ldapi"), safe="")
+        self.write("rat", "ALL ACCEPT\n")
         self.conf = self.write("slapd.conf", SLAPD_CONF % {"folder": self.folder, "more": more})
         text = "dn: dc=test\nobjectClass: domain\ndc: test\n"
         text += "\ndn: ou=people,dc=test\nobjectClass: organizationalUnit\nou: people\n"
@@ -106,15 +123,15 @@ class Slapd:
 
     def start(self):
         self.process = subprocess.Popen(
-            ["/usr/sbin/slapd", "-f", self.conf, "-d", "0", "-h", self.uri + "/ " + self.tls_uri + "/"],
+            ["/usr/sbin/slapd", "-f", self.conf, "-d", "0", "-h", " ".join(uri + "/" for uri in (self.uri, self.tls_uri, self.ipc_uri))],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: listens(self.port) and listens(self.tls_port), "slapd")
 
     def another(self, more):
-        """Another one with the same entries, whose certificate is trusted too."""
+        """Another one with the same entries, whose CA is trusted too."""
         other = Slapd(self.smtp_port, more)
-        with open(os.path.join(other.folder, "cert.pem"), encoding="ascii") as added:
-            with open(os.path.join(self.folder, "cert.pem"), "a", encoding="ascii") as trusted:
+        with open(os.path.join(other.folder, "ca.pem"), encoding="ascii") as added:
+            with open(os.path.join(self.folder, "ca.pem"), "a", encoding="ascii") as trusted:
                 trusted.write(added.read())
         return other
 
@@ -127,16 +144,21 @@ class Slapd:
         shutil.rmtree(self.folder)
 
 
-def ctl(slapd, uri, *arguments, more="", sections="", base="ou=people,dc=test", accept="(mail={a})", tls=""):
-    conf = slapd.write("gatehouse.conf", """
+numbers = itertools.count()
+
+
+def ctl(slapd, uri, *arguments, more="", sections="", base="ou=people,dc=test", accept="(mail={a})",
+        tls="", ca="ca.pem", limit=60):
+    conf = slapd.write("gatehouse%d.conf" % next(numbers), """
 [gatehouse]
 hostname = mx.test
+command_deadline = 120s
 [dns]
 servers = 127.0.0.1:1
 timeout = 300ms
 tries = 1
 [tls]
-ca_file = %s/cert.pem
+ca_file = %s/%s
 %s
 [listener in]
 rat = %s
@@ -146,43 +168,42 @@ uri = %s
 base_dn = %s
 accept_query = %s
 routing_query = (mail={d})
-timeout = 1s
-connect_timeout = 1s
+timeout = %ds
+connect_timeout = %ds
 %s
 %s
-""" % (slapd.folder, tls, slapd.write("rat", "ALL ACCEPT\n"), uri, base, accept, more, sections))
-    began = time.monotonic()
-    done = subprocess.run([CTL, "-c", conf] + list(arguments), capture_output=True, text=True,
-                          timeout=20, check=False)
-    return done, time.monotonic() - began
+""" % (slapd.folder, ca, tls, os.path.join(slapd.folder, "rat"), uri, base, accept, limit, limit, more,
+       sections))
+    return subprocess.run([CTL, "-c", conf] + list(arguments), capture_output=True, text=True,
+                          timeout=120, check=False)
 
 
 def ask(slapd, uri, address, query="accept", **words):
-    done, seconds = ctl(slapd, uri, "ldap", "test", "--json", "d", address, **words)
+    done = ctl(slapd, uri, "ldap", "test", "--json", "d", address, **words)
     got = json.loads(done.stdout or "{}")
     return {"answer": got.get(query, "none"), "hosts": got.get("routing_hosts"),
-            "text": got.get(query + "_text") or done.stderr}, seconds
+            "text": got.get(query + "_text") or done.stderr}
 
 
 def check_answers(slapd):
     for address, answer in [("joe@example.com", "match"), ("JOE@EXAMPLE.com", "match"),
                             ("nobody@example.com", "nomatch"), ("*@example.com", "nomatch"),
                             ('"*)(mail=*"@example.com', "nomatch")]:
-        tap.eq(ask(slapd, slapd.uri, address)[0]["answer"], answer, "%s is a %s" % (address, answer))
-    got = ask(slapd, slapd.uri, "a@routed.example", "routing")[0]
+        tap.eq(ask(slapd, slapd.uri, address)["answer"], answer, "%s is a %s" % (address, answer))
+    got = ask(slapd, slapd.uri, "a@routed.example", "routing")
     tap.eq(got["hosts"], ["smtp2.mydomain.example", "smtp3.mydomain.example:9025"],
            "the attribute for call-ahead is taken first")
-    got = ask(slapd, slapd.uri, "a@hosted.example", "routing")[0]
+    got = ask(slapd, slapd.uri, "a@hosted.example", "routing")
     tap.eq(got["hosts"], ["smtp.mydomain.example", "other.mydomain.example:26"],
            "several values of the mail host where there is none")
 
 
-    tap.eq(ask(slapd, slapd.uri, "joe@example.com", accept="(sn=crowd)")[0]["answer"], "match",
+    tap.eq(ask(slapd, slapd.uri, "joe@example.com", accept="(sn=crowd)")["answer"], "match",
            "one of 10,000 entries will do")
-    got = ask(slapd, slapd.uri, "nobody@example.com", base="ou=parts,dc=test")[0]
+    got = ask(slapd, slapd.uri, "nobody@example.com", base="ou=parts,dc=test")
     tap.ok(got["answer"] == "error" and "another directory" in got["text"],
            "no entry, but a part of the tree is elsewhere: nobody knows", got)
-    got = ask(slapd, slapd.uri, "joe@example.com", base="ou=elsewhere,ou=parts,dc=test")[0]
+    got = ask(slapd, slapd.uri, "joe@example.com", base="ou=elsewhere,ou=parts,dc=test")
     tap.ok(got["answer"] == "error" and "Referral" in got["text"],
            "a base that refers to itself for ever", got)
 
@@ -193,34 +214,54 @@ def check_ways(slapd):
             + slapd.write("password", "the secret\n"))
     for name, uri, more in [("a dead server first", DEAD + " " + slapd.uri, ""),
                             ("ldaps", slapd.tls_uri, ""),
+                            ("ldapi", slapd.ipc_uri, ""),
+                            ("ldapi, without TLS all the same", slapd.ipc_uri, "start_tls = yes"),
+                            ("ldapi at no path, then ldapi", "ldapi://%2Fnowhere " + slapd.ipc_uri, ""),
                             ("StartTLS", slapd.uri, "start_tls = yes"),
                             ("tls_priority", slapd.tls_uri, "tls_priority = NORMAL:-VERS-TLS1.3"),
                             ("a password from a file", slapd.uri, good)]:
-        got = ask(slapd, uri, "joe@example.com", more=more)[0]
+        got = ask(slapd, uri, "joe@example.com", more=more)
         tap.ok(got["answer"] == "match", name, got)
     for name, uri, more in [("a wrong password", slapd.uri,
                              "bind_dn = cn=admin,dc=test\nbind_password = wrong"),
                             ("a certificate for another name",
-                             slapd.tls_uri.replace("127.0.0.1", "localhost"), "")]:
-        got, seconds = ask(slapd, uri, "joe@example.com", more=more)
+                             slapd.tls_uri.replace("127.0.0.1", "localhost"), ""),
+                           ("a certificate for another name, StartTLS",
+                            slapd.uri.replace("127.0.0.1", "localhost"), "start_tls = yes"),
+                           ("StartTLS where there is TLS already", slapd.tls_uri.replace("ldaps", "ldap"),
+                            "start_tls = yes")]:
+        got = ask(slapd, uri, "joe@example.com", more=more)
         tap.ok(got["answer"] == "error", name + " is an error", got)
         tap.ok("wrong" not in got["text"], name + ": the password is not told", got)
 
-
-    got, _ = ask(slapd, slapd.uri, "joe@example.com", base="dc=none")
+    os.mkdir(os.path.join(slapd.folder, "other"))
+    make_certificates(os.path.join(slapd.folder, "other"))
+    for uri, more in ((slapd.tls_uri, ""), (slapd.uri, "start_tls = yes")):
+        got = ask(slapd, uri, "joe@example.com", more=more, ca="other/ca.pem")
+        tap.eq(got["answer"], "error", "a certificate of a CA that is not ours, " + (more or "ldaps"))
+    got = ask(slapd, slapd.uri, "joe@example.com", base="dc=none")
     tap.eq(got["answer"], "error", "a base that is not there is an error, no \"no\"")
 
 
 def check_handshakes(slapd):
-    """Servers that do not get through the handshake."""
-    for mood in ("silent", "garbage", "half", "close"):
-        with LdapPeer(mood) as peer:
-            for name, uri, more in (("ldaps", peer.uri.replace("ldap:", "ldaps:"), ""),
-                                    ("StartTLS", peer.uri, "start_tls = yes")):
-                got = ask(slapd, uri, "joe@example.com", more=more)[0]
-                tap.ok(got["answer"] == "error", "%s with one that is %s" % (name, mood), got)
-                got = ask(slapd, uri + " " + slapd.tls_uri, "joe@example.com", more=more)[0]
-                tap.ok(got["answer"] == "match", name + ", and the next one", got)
+    """Servers that do not get through the handshake, all at once."""
+    peers = {mood: LdapPeer(mood) for mood in ("silent", "garbage", "half", "close")}
+    cases = []
+    for mood, peer in peers.items():
+        for way, uri, more in (("ldaps", peer.uri.replace("ldap:", "ldaps:"), ""),
+                               ("StartTLS", peer.uri, "start_tls = yes")):
+            name = "%s with one that is %s" % (way, mood)
+            limit = 3 if mood == "silent" or (way, mood) == ("StartTLS", "half") else 60
+            cases.append((name, uri, more, limit, "error"))
+            cases.append((name + ", and the next one", uri + " " + slapd.tls_uri, more, limit, "match"))
+
+    def run(case):
+        return ask(slapd, case[1], "joe@example.com", more=case[2], limit=case[3])
+    with concurrent.futures.ThreadPoolExecutor(len(cases)) as pool:
+        for case, got in zip(cases, pool.map(run, cases)):
+            tap.ok(got["answer"] == case[4], case[0], got)
+    for peer in peers.values():
+        peer.__exit__()
 
 
 def check_versions(slapd):
@@ -230,9 +271,9 @@ def check_versions(slapd):
         for version, answer in (("1.2", "match"), ("1.3", "error")):
             for more in ("", "tls_priority = NORMAL"):
                 got = ask(slapd, other.tls_uri, "joe@example.com", tls="min_version = " + version,
-                          more=more)[0]
+                          more=more)
                 tap.ok(got["answer"] == answer, "min_version %s, %s" % (version, more), got)
-        got = ask(slapd, other.tls_uri, "joe@example.com", more="tls_priority = NORMAL:-VERS-TLS1.2")[0]
+        got = ask(slapd, other.tls_uri, "joe@example.com", more="tls_priority = NORMAL:-VERS-TLS1.2")
         tap.ok(got["answer"] == "error", "tls_priority without TLS 1.2", got)
     finally:
         other.stop()
@@ -274,11 +315,11 @@ cache_ttl = 0
 
 
 def trace(slapd, uri, address, *arguments, **words):
-    done, seconds = ctl(slapd, uri, "trace", "--ip", "192.0.2.1", "--host", "none", "--from", "a@b.example", "--to",
+    done = ctl(slapd, uri, "trace", "--ip", "192.0.2.1", "--host", "none", "--from", "a@b.example", "--to",
                         address, "--json", *arguments, **words)
     if not done.stdout:
-        return {"verdict": done.stderr, "by": "", "code": 0, "text": ""}, seconds
-    return json.loads(done.stdout)["recipients"][0], seconds
+        return {"verdict": done.stderr, "by": "", "code": 0, "text": ""}
+    return json.loads(done.stdout)["recipients"][0]
 
 
 def check_accept(slapd):
@@ -290,7 +331,7 @@ def check_accept(slapd):
             ("joe@example.com", ("--ldap", "error"), "ldap_error = accept", "accept None ldap"),
             ("joe@example.com", ("--offline",), "", "accept None rat"),
             ("joe@example.com", ("--offline", "--ldap", "nomatch"), "", "reject 550 ldap")]:
-        got, _ = trace(slapd, slapd.uri, address, *arguments, more=more)
+        got = trace(slapd, slapd.uri, address, *arguments, more=more)
         code = got["code"] if got["verdict"] != "accept" else None
         tap.eq("%s %s %s" % (got["verdict"], code, got["by"]), expected,
                " ".join((address,) + arguments + (more,)))
@@ -305,7 +346,7 @@ daemon_name = out
 callahead = c
 [callahead c]
 ldap_routing = d
-timeout = 5s
+timeout = 60s
 [routes]
 file = %s
 """ % (slapd.folder, routes)
@@ -315,14 +356,14 @@ file = %s
                               ("good@wrong.example", "tempfail"),
                               ("good@nowhere.example", "tempfail"),
                               ("good@unknown.example", "tempfail")]:
-        got, _ = trace(slapd, slapd.uri, address, "--listener", "out", sections=sections)
+        got = trace(slapd, slapd.uri, address, "--listener", "out", sections=sections)
         tap.ok((got["verdict"], got["by"]) == (expected, "callahead"), address, got)
     by_routes = sections.replace("ldap_routing = d\n", "") + "ldap = d\n"
     for address, expected in [("good@back.example", "accept"), ("bad@back.example", "reject"),
                               ("good@nowhere.example", "tempfail")]:
-        got, _ = trace(slapd, slapd.uri, address, "--listener", "out", sections=by_routes)
+        got = trace(slapd, slapd.uri, address, "--listener", "out", sections=by_routes)
         tap.ok((got["verdict"], got["by"]) == (expected, "callahead"), "[routes] ldap: " + address, got)
-    got, _ = trace(slapd, DEAD, "good@back.example", "--listener", "out", sections=sections)
+    got = trace(slapd, DEAD, "good@back.example", "--listener", "out", sections=sections)
     tap.ok(got["verdict"] == "tempfail", "where the directory is down nobody else is asked", got)
 
 
@@ -336,10 +377,16 @@ def check_configuration(slapd):
                          ({"base": "nonsense"}, "is no distinguished name"),
                          ({"uri": "ldaps://x", "more": "tls_priority = NONSENSE"}, "tls_priority: \"NONSENSE\" is wrong"),
                          ({"more": "bind_password_file = /nowhere"}, "cannot open"),
+                         ({"uri": "ldaps://x", "tls": "certificate = /nowhere"}, "[tls]"),
+                         ({"uri": "ldap://x:99999"}, "allowed: ldap://"),
+                         ({"uri": "ldap://x/dc=test"}, "allowed: ldap://"),
+                         ({"uri": "ldap://"}, "allowed: ldap://"),
                          ({"uri": "http://x/"}, "allowed: ldap://")]:
-        done, _ = ctl(slapd, words.pop("uri", slapd.uri), "check", **words)
+        done = ctl(slapd, words.pop("uri", slapd.uri), "check", **words)
         tap.ok(done.returncode == 1 and wrong in done.stderr, "refused: " + wrong, done.stderr)
-    done, _ = ctl(slapd, slapd.uri, "check")
+    done = ctl(slapd, slapd.uri, "check", accept="(mail=x)")
+    tap.ok(done.returncode == 0 and "accept_query: without a token" in done.stderr, "warned of", done.stderr)
+    done = ctl(slapd, slapd.uri, "check")
     tap.ok(done.returncode == 0 and "[ldap" not in done.stderr, "right, without a warning", done.stderr)
 
 
