@@ -146,7 +146,7 @@ static const struct rule at_rcpt[] = {
     {500, 599, "5.1.8", 0, CALLAHEAD_POLICY},
     {500, 599, "5.7.*", 0, CALLAHEAD_POLICY},
     {500, 599, NO_STATUS, TOPIC_FULL, CALLAHEAD_MAILBOX_FULL},
-    {520, 599, ANY_STATUS, TOPIC_NOT_RECIPIENT, CALLAHEAD_POLICY},
+    {510, 599, ANY_STATUS, TOPIC_NOT_RECIPIENT, CALLAHEAD_POLICY},
     {530, 538, NO_STATUS, 0, CALLAHEAD_POLICY}, /* AUTH or STARTTLS wanted */
     {552, 552, NO_STATUS, 0, CALLAHEAD_MAILBOX_FULL},
     {550, 551, NO_STATUS, 0, CALLAHEAD_USER_UNKNOWN},
@@ -171,11 +171,14 @@ static bool ends_token(char c)
     return ascii_is_space(c) || c == '\n' || (c != '\0' && strchr("<>()[]{}\"',;", c));
 }
 
+/* An address ends at a colon too: what follows is about it, "joe@example.com:blocked". */
 static size_t token_length(struct slice text, size_t from)
 {
     size_t n = 0;
-    while (from + n < text.n && !ends_token(text.p[from + n]))
-        n++;
+    bool address = false;
+    while (from + n < text.n && !ends_token(text.p[from + n]) &&
+           !(address && text.p[from + n] == ':'))
+        address = text.p[from + n++] == '@' || address;
     return n;
 }
 

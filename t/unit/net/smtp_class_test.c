@@ -198,7 +198,119 @@ static const struct sample samples[] = {
     {RCPT, GREY, "550 grey-listed for 60 seconds"},
     {RCPT, ILL, "354 Go ahead"},
 
+    /* more of Exchange and Microsoft 365 */
+    {RCPT, UNKNOWN, "550 5.1.1 RESOLVER.ADR.RecipNotFound; not found"},
+    {RCPT, UNKNOWN, "501 5.1.3 Invalid address"},
+    {RCPT, POLICY, "550 5.7.1 RESOLVER.RST.AuthRequired; authentication required"},
+    {RCPT, POLICY,
+     "550 5.7.1 TRANSPORT.RULES.RejectMessage; the message was rejected by organization policy"},
+    {RCPT, POLICY,
+     "550 5.7.708 Service unavailable. Access denied, traffic not accepted from this IP. "
+     "[AM5EUR02FT012.eop-EUR02.prod.protection.outlook.com]"},
+    {RCPT, POLICY, "550 5.1.8 Access denied, bad outbound sender. AS(42004)"},
+    {RCPT, POLICY,
+     "550 5.7.193 UnifiedGroupAgent; Delivery failed because the sender isn't a group member or "
+     "external senders aren't permitted to send to this group."},
+    {RCPT, POLICY,
+     "550 5.7.23 The message was rejected because of Sender Policy Framework violation"},
+    {RCPT, POLICY, "550 5.4.1 All recipient addresses rejected : Access denied"},
+    {RCPT, TEMP,
+     "451 4.4.4 Mail received as unauthenticated, incoming to a recipient domain configured in a "
+     "hosted tenant which has no mail-enabled subscriptions. ATTR5"},
+    {RCPT, TEMP, "451 4.7.0 Temporary server error. Please try again later. PRX2"},
+    {RCPT, ILL, "550 5.5.0 Requested action not taken: mailbox unavailable (S2017062302)."},
+    {RCPT, ILL, "550 5.6.7 Address requires SMTPUTF8"},
+
+    /* more of Google, and other great ones */
+    {RCPT, POLICY,
+     "550-5.7.1 The user or domain that you are sending to (or from) has a policy that\n"
+     "550-5.7.1 prohibited the mail that you sent. Please contact your domain\n"
+     "550 5.7.1 administrator for further details. a1si1.1 - gsmtp"},
+    {RCPT, POLICY,
+     "550-5.7.26 This mail has been blocked because the sender is unauthenticated.\n"
+     "550 5.7.26 https://support.google.com/mail/answer/81126 a1si1.1 - gsmtp"},
+    {RCPT, TEMP,
+     "421-4.7.28 Gmail has detected an unusual rate of unsolicited mail originating\n"
+     "421 4.7.28 from your IP address. a1si1.1 - gsmtp"},
+    {RCPT, ILL, "553-5.1.2 We weren't able to find the recipient domain.\n553 5.1.2 - gsmtp"},
+    {RCPT, ILL,
+     "554 delivery error: dd This user doesn't have a yahoo.com account (joe@yahoo.example) [0] - "
+     "mta1234.mail.gq1.yahoo.example"},
+    {RCPT, UNKNOWN, "550 5.1.1 <joe@icloud.example>: user does not exist"},
+    {RCPT, POLICY, "554 5.7.1 [CS01] Message rejected due to local policy."},
+
+    /* gateways */
+    {RCPT, UNKNOWN, "550 Invalid Recipient - https://community.example.com/docs/DOC-1369#550 [x1]"},
+    {RCPT, POLICY,
+     "550 Administrative prohibition - envelope blocked - https://community.example.com/docs/1"},
+    {RCPT, TEMP,
+     "451 Internal resources are temporarily unavailable - https://community.example.com/"},
+    {RCPT, TEMP, "452 4.1.1 requested action aborted: try again later"},
+    {RCPT, POLICY, "550 permanent failure for one or more recipients (joe@example.com:blocked)"},
+    {RCPT, TEMP, "452 #4.5.3 Too many recipients"},
+    {RCPT, UNKNOWN, "554 #5.1.0 Address rejected."},
+    {RCPT, POLICY, "550 #5.1.0 <x@nowhere.example> sender rejected."},
+    {RCPT, POLICY, "554 <joe@example.com>: Recipient address rejected: Access denied"},
+    {RCPT, POLICY, "554 5.7.1 <mail[192.0.2.9]>: Client host rejected: cannot find your hostname"},
+    {RCPT, TEMP, "450 4.7.1 Client host rejected: cannot find your reverse hostname"},
+    {RCPT, TEMP, "451 4.7.1 Try again later"},
+
+    /* LMTP: Cyrus, Dovecot, DBMail */
+    {RCPT, UNKNOWN,
+     "550-Mailbox unknown.  Either there is no mailbox associated with this\n"
+     "550-name or you do not have authorization to see it.\n550 5.1.1 User unknown"},
+    {RCPT, UNKNOWN, "550 5.1.1 <joe@example.com> User doesn't exist: joe@example.com"},
+    {RCPT, FULL, "452 4.2.2 Over quota"},
+    {RCPT, FULL, "452 4.2.2 <joe@example.com> Quota exceeded (mailbox for user is full)"},
+    {RCPT, TEMP,
+     "451 4.3.0 <joe@example.com> Internal error occurred. Refer to server log for more "
+     "information."},
+    {RCPT, TEMP, "451 4.3.0 System I/O error"},
+    {RCPT, UNKNOWN, "550 Recipient <joe@example.com> FAIL"},
+
+    /* qmail, Courier, CommuniGate, hMailServer, OpenSMTPD, MailEnable, Domino */
+    {RCPT, POLICY, "553 sorry, mail to that recipient is not accepted (#5.7.1)"},
+    {RCPT, POLICY, "571 sorry, sender address has invalid format (#5.7.1 - chkuser)"},
+    {RCPT, TEMP, "451 qq temporary problem (#4.3.0)"},
+    {RCPT, POLICY, "513 Relaying denied."},
+    {RCPT, UNKNOWN, "550 joe@example.com unknown user account"},
+    {RCPT, FULL, "550 joe@example.com account is full (quota exceeded)"},
+    {RCPT, POLICY, "571 joe@example.com prohibited. We do not relay"},
+    {RCPT, POLICY, "591 your host [192.0.2.9] is blacklisted by zen.spamhaus.org"},
+    {RCPT, POLICY, "550 Delivery is not allowed to this address."},
+    {RCPT, UNKNOWN, "550 Invalid recipient: <joe@example.com>"},
+    {RCPT, ILL, "524 5.2.4 Mailing list expansion problem: <joe@example.com>"},
+    {RCPT, UNKNOWN, "550 Requested action not taken: mailbox unavailable or not local"},
+    {RCPT, ILL, "503 This mail server requires authentication when attempting to send"},
+    {RCPT, POLICY, "554 Relay rejected for policy reasons."},
+    {RCPT, UNKNOWN, "553 5.1.1 joe@example.com... User unknown"},
+
+    /* little said */
+    {RCPT, POLICY, "550 5.1.8 Domain not found"},
+    {RCPT, POLICY, "501 5.1.7 Bad address syntax"},
+    {RCPT, POLICY, "530 Must issue a STARTTLS command first"},
+    {RCPT, FULL, "552 Requested action aborted"},
+    {RCPT, UNKNOWN, "550"},
+    {RCPT, ILL, "554"},
+    {RCPT, TEMP, "450"},
+    {RCPT, VALID, "250"},
+
+    /* greylisting in many words */
+    {RCPT, GREY,
+     "450 4.7.1 <joe@example.com>: Recipient address rejected: Greylisted for 5 minutes"},
+    {RCPT, GREY, "451 4.7.1 Greylisting in effect, please retry in 300 s"},
+    {RCPT, GREY, "451 Graylisted - wait a few minutes"},
+    {RCPT, GREY, "421 4.7.0 You are greylisted, come back"},
+    {RCPT, GREY, "554 5.7.1 Grey listing: try again"},
+    {RCPT, TEMP, "451 4.7.1 Please try again later (TEMPGREY)"},
+
+    /* no English */
+    {RCPT, UNKNOWN, "550 Empf\xc3\xa4nger unbekannt"},
+    {RCPT, UNKNOWN, "550 5.1.1 \xe5\xae\x9b\xe5\x85\x88\xe4\xb8\x8d\xe6\x98\x8e"},
+    {RCPT, ILL, "550 5.3.0 Utilisateur inconnu"},
+
     /* words that somebody else chose do not count */
+    {RCPT, UNKNOWN, "550 <joe@example.com>: <joe+spam@example.com>:unknown"},
     {RCPT, UNKNOWN, "550 <spam@example.com>: no such user"},
     {RCPT, UNKNOWN, "550 <greylist@policy.example> unknown"},
     {RCPT, UNKNOWN, "550 relay@example.com: unknown"},
@@ -263,6 +375,107 @@ static void test_samples(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* Each alone in a 550 without a status decides; parts of other words do not. */
+static const struct {
+    enum callahead_class class;
+    const char *text;
+} words[] = {
+    {CALLAHEAD_MAILBOX_FULL, "overquota"},
+    {CALLAHEAD_MAILBOX_FULL, "exceeded quota"},
+    {CALLAHEAD_MAILBOX_FULL, "exceeds quota"},
+    {CALLAHEAD_MAILBOX_FULL, "user exceeded its quota"},
+    {CALLAHEAD_MAILBOX_FULL, "user is out of storage"},
+    {CALLAHEAD_MAILBOX_FULL, "exceeded storage allocation"},
+    {CALLAHEAD_MAILBOX_FULL, "mailbox full"},
+    {CALLAHEAD_MAILBOX_FULL, "inbox is full"},
+    {CALLAHEAD_MAILBOX_FULL, "account is over its quota"},
+    {CALLAHEAD_GREYLISTED, "gray list"},
+    {CALLAHEAD_GREYLISTED, "grey-list"},
+    {CALLAHEAD_POLICY, "bad MAIL FROM"},
+    {CALLAHEAD_POLICY, "bad return path"},
+    {CALLAHEAD_POLICY, "bad Reverse-Path"},
+    {CALLAHEAD_POLICY, "envelope from refused"},
+    {CALLAHEAD_POLICY, "unknown FROM address"},
+    {CALLAHEAD_POLICY, "originator unknown"},
+    {CALLAHEAD_POLICY, "we do not know your domain"},
+    {CALLAHEAD_POLICY, "we do not know your email address"},
+    {CALLAHEAD_POLICY, "we do not know your e-mail address"},
+    {CALLAHEAD_POLICY, "blacklisted"},
+    {CALLAHEAD_POLICY, "you are on a denylist"},
+    {CALLAHEAD_POLICY, "you are on a deny list"},
+    {CALLAHEAD_POLICY, "you are banned here"},
+    {CALLAHEAD_POLICY, "found in RBL"},
+    {CALLAHEAD_POLICY, "found in dnsbl.example"},
+    {CALLAHEAD_POLICY, "the machine is listed"},
+    {CALLAHEAD_POLICY, "192.0.2.9 and others are listed"},
+    {CALLAHEAD_POLICY, "listed at zen"},
+    {CALLAHEAD_POLICY, "listed by zen"},
+    {CALLAHEAD_POLICY, "listed on zen"},
+    {CALLAHEAD_POLICY, "bad reputation"},
+    {CALLAHEAD_POLICY, "go away, your IP is bad"},
+    {CALLAHEAD_POLICY, "your host is bad"},
+    {CALLAHEAD_POLICY, "your server is bad"},
+    {CALLAHEAD_POLICY, "Client host rejected"},
+    {CALLAHEAD_POLICY, "bad IP address"},
+    {CALLAHEAD_POLICY, "HELO rejected"},
+    {CALLAHEAD_POLICY, "EHLO rejected"},
+    {CALLAHEAD_POLICY, "denied access"},
+    {CALLAHEAD_POLICY, "permission denied"},
+    {CALLAHEAD_POLICY, "not permitted"},
+    {CALLAHEAD_POLICY, "you are not allowed"},
+    {CALLAHEAD_POLICY, "not allowed by us"},
+    {CALLAHEAD_POLICY, "not allowed from there"},
+    {CALLAHEAD_POLICY, "we are not accepting this"},
+    {CALLAHEAD_POLICY, "not authorised"},
+    {CALLAHEAD_POLICY, "unauthorised"},
+    {CALLAHEAD_POLICY, "unauthenticated"},
+    {CALLAHEAD_POLICY, "please authenticate"},
+    {CALLAHEAD_POLICY, "authorization needed"},
+    {CALLAHEAD_POLICY, "forbidden"},
+    {CALLAHEAD_POLICY, "prohibited"},
+    {CALLAHEAD_POLICY, "administratively refused"},
+    {CALLAHEAD_POLICY, "local policy"},
+    {CALLAHEAD_POLICY, "restricted"},
+    {CALLAHEAD_POLICY, "no reverse DNS"},
+    {CALLAHEAD_POLICY, "no rDNS"},
+    {CALLAHEAD_POLICY, "no PTR record"},
+    {CALLAHEAD_POLICY, "too many unknown ones"},
+    {CALLAHEAD_POLICY, "too much"},
+    {CALLAHEAD_POLICY, "rate limit"},
+    {CALLAHEAD_POLICY, "throttled"},
+    {CALLAHEAD_POLICY, "suspicious"},
+    {CALLAHEAD_POLICY, "suspected"},
+    {CALLAHEAD_POLICY, "DKIM failed"},
+    {CALLAHEAD_POLICY, "DMARC failed"},
+    {CALLAHEAD_POLICY, "antispam"},
+    {CALLAHEAD_POLICY, "junk"},
+    {CALLAHEAD_POLICY, "unsolicited"},
+    {CALLAHEAD_POLICY, "bulk"},
+    {CALLAHEAD_POLICY, "abuse"},
+    {CALLAHEAD_POLICY, "virus"},
+    {CALLAHEAD_POLICY, "malware"},
+    {CALLAHEAD_POLICY, "phishing"},
+    {CALLAHEAD_USER_UNKNOWN, "nobody here"},
+    {CALLAHEAD_USER_UNKNOWN, "mailbox of a consender"},
+    {CALLAHEAD_USER_UNKNOWN, "unblockable user not found"},
+    {CALLAHEAD_USER_UNKNOWN, "correlay not found"},
+    {CALLAHEAD_USER_UNKNOWN, "user banning not found"},
+    {CALLAHEAD_USER_UNKNOWN, "mailbox not found"},
+    {CALLAHEAD_USER_UNKNOWN, "hello, no such user"},
+    {CALLAHEAD_USER_UNKNOWN, "scripts and ptrs: no such user"},
+    {CALLAHEAD_USER_UNKNOWN, "inspam"},
+};
+
+static void test_words(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        enum callahead_class class = smtp_classify(RCPT, 550, "", slice_of(words[i].text));
+        if (class != words[i].class)
+            fail_msg("%s: %s", words[i].text, smtp_class_name(class));
+    }
+}
+
 /* Whatever else is in a reply: valid needs a 2xx, user_unknown a 5xx, both at RCPT. */
 static void test_never_by_accident(void **state)
 {
@@ -316,6 +529,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_never_by_accident),
         cmocka_unit_test(test_long_text),
         cmocka_unit_test(test_names),
