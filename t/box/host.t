@@ -126,13 +126,13 @@ def dead_server():
     """No name server at all: inside the deadline, and mail goes on."""
     with DnsServer("") as dns:
         port = dns.port
-    with House(CONF + f"servers = 127.0.0.1:{port}\ntimeout = 3s\n", {"rat": "ALL ACCEPT\n"},
+    with House(CONF + f"servers = 127.0.0.1:{port}\ntimeout = 20s\n", {"rat": "ALL ACCEPT\n"},
                gatehouse={"command_deadline": "1s"}) as it:
         began = time.monotonic()
         with it.session("192.0.2.1") as mta:
             took = time.monotonic() - began
             tap.eq(mta.greeting.line, TEMP, "a dead name server is ptr_tempfail")
-            tap.ok(took < 5, "inside the deadline", f"{took:.3f} s")
+            tap.ok(took < 15, "inside the deadline", f"{took:.3f} s")
     with DnsServer("1.2.0.192.in-addr.arpa !drop") as dns:
         with House(CONF + f"servers = 127.0.0.1:{dns.port}\ntimeout = 20s\n", {"rat": "ALL ACCEPT\n"},
                    gatehouse={"command_deadline": "1s"}) as it:
@@ -140,7 +140,7 @@ def dead_server():
             with it.session("192.0.2.1") as mta:
                 took = time.monotonic() - began
                 tap.eq(mta.greeting.line, TEMP, "a silent name server is ptr_tempfail")
-                tap.ok(0.9 < took < 5, "at the deadline", f"{took:.3f} s")
+                tap.ok(0.9 < took < 15, "at the deadline", f"{took:.3f} s")
 
 
 @tap.part

@@ -118,7 +118,8 @@ def from_dns():
 4.2.0.192.origin.test !servfail
 """
     conf = GROUPS + ("[reputation]\nsource = dns:score.test\nmap = 127.0.4.0-100 -> -10..10\n"
-                     "owner_source = dns:origin.test\ntimeout = 1s\n" + OFF + "servers = 127.0.0.1:%d\n")
+                     "owner_source = dns:origin.test\ntimeout = 1s\n" + OFF +
+                     "servers = 127.0.0.1:%d\ntimeout = 20s\n")
     none = "554 5.7.1 NONE SBRS[none] owner None"
     with DnsServer(zone) as dns, House(conf % dns.port, RAT) as house:
         for ip, wanted, failed in (
@@ -133,7 +134,7 @@ def from_dns():
         began = time.monotonic()
         tap.eq(answer(house, "192.0.2.5"), none, "dns: no answer is no score")
         took = time.monotonic() - began
-        tap.ok(0.9 < took < 4, "dns: after [reputation] timeout", took)
+        tap.ok(0.9 < took < 15, "dns: after [reputation] timeout, not that of [dns]", took)
         tap.eq(house.wait_log(event="connect", ip="192.0.2.5")["failed"], "score", "dns: and logged")
         tap.eq([q for q in dns.queries if "168.192" in q[1]], [], "dns: private addresses are not asked")
         dns.queries.clear()
@@ -201,7 +202,7 @@ servers = 127.0.0.1:%d
 @tap.part
 def many_at_once():
     """Twenty slow answers take as long as one."""
-    zone = "".join(f"2.0.0.127.l{i}.test A 127.0.0.2\n*.2.0.192.l{i}.test !delay=500\n"
+    zone = "".join(f"2.0.0.127.l{i}.test A 127.0.0.2\n*.2.0.192.l{i}.test !delay=1000\n"
                    for i in range(20))
     conf = ("[group G]\npolicy = reject\nsenders = " +
             " ".join(f"dnslist[l{i}.test]" for i in range(20)) +
@@ -210,7 +211,7 @@ def many_at_once():
         began = time.monotonic()
         tap.eq(answer(house, "192.0.2.1"), "continue", "listed nowhere")
         took = time.monotonic() - began
-        tap.ok(0.5 <= took < 5, "all were asked at once", took)
+        tap.ok(0.9 < took < 15, "all were asked at once, not one by one", took)
 
 
 @tap.part
