@@ -4,6 +4,7 @@
 
 #include "lib/base/log.h"
 #include "milter/blocks_file.h"
+#include "milter/guard.h"
 
 #define SAVE_AGAIN MONO_SECONDS(30)
 
@@ -198,6 +199,16 @@ static bool is_static(enum hat_entry_kind kind)
     return false;
 }
 
+/* Nothing guards an administrator's word, but a slip should show. */
+static void note_all(const struct hat_entry *entry, struct strbuf *note)
+{
+    if (guard_covers_all(entry))
+        strbuf_printf(note, "%s means %s\n", entry->text,
+                      entry->kind == HAT_ENTRY_ALL ? "everybody"
+                      : ip_is_v4(&entry->first)    ? "every IPv4 address"
+                                                   : "every IPv6 address");
+}
+
 bool blocks_check_entry(const char *entry, struct hat_entry *entry_out, struct strbuf *note,
                         struct err *err)
 {
@@ -220,6 +231,7 @@ bool blocks_check_entry(const char *entry, struct hat_entry *entry_out, struct s
         good = is_static(entry_out->kind) || refuse_kind(entry, err);
         for (size_t i = 0; i < problems.count; i++)
             strbuf_printf(note, "%s\n", problems.list[i].line);
+        note_all(entry_out, note);
     }
     problems_done(&problems);
     hat_free(hat);

@@ -217,6 +217,13 @@ static void a_slip_is_told(void **state)
 
     add(world, "192.0.2.7/24", "BLOCKED", 0);
     assert_non_null(strstr(strbuf_text(&world->note), "192.0.2.0/24 is meant"));
+    assert_null(strstr(strbuf_text(&world->note), "every"));
+    add(world, "ALL", "BLOCKED", 0);
+    assert_non_null(strstr(strbuf_text(&world->note), "ALL means everybody\n"));
+    add(world, "0.0.0.0/0", "BLOCKED", 0);
+    assert_non_null(strstr(strbuf_text(&world->note), "0.0.0.0/0 means every IPv4 address\n"));
+    add(world, "::/0", "BLOCKED", 0);
+    assert_non_null(strstr(strbuf_text(&world->note), "::/0 means every IPv6 address\n"));
 }
 
 static void there_is_a_limit(void **state)
