@@ -8,26 +8,30 @@
 #include "lib/mta/lint.h"
 #include "lib/mta/postfix_maps.h"
 #include "lib/mta/publish.h"
+#include "lib/mta/run.h"
 #include "lib/mta/sendmail_maps.h"
 #include "milter/mapsinput.h"
+#include "milter/mapsnames.h"
+
+#define RELOAD_POSTFIX "/usr/sbin/postfix"
+#define RELOAD_SENDMAIL "/etc/init.d/sendmail"
+#define RELOAD_SECONDS 60
 
 struct maps_options {
     const char *mta_name;
     enum maps_mta mta;
-    bool force, compile;
+    bool force, compile, reload;
+    const char *reload_program; /* run with "reload"; NULL: the MTA's own */
     struct publish_options publish;
 };
 
 static bool parse_options(struct maps_options *options, int argc, char **argv)
 {
     static const struct option known[] = {
-        {"mta", required_argument, NULL, 'm'},
-        {"output", required_argument, NULL, 'o'},
-        {"compiler", required_argument, NULL, 'p'},
-        {"check", no_argument, NULL, 'c'},
-        {"force", no_argument, NULL, 'f'},
-        {"no-compile", no_argument, NULL, 'n'},
-        {NULL, 0, NULL, 0},
+        {"mta", required_argument, NULL, 'm'},      {"output", required_argument, NULL, 'o'},
+        {"compiler", required_argument, NULL, 'p'}, {"check", no_argument, NULL, 'c'},
+        {"force", no_argument, NULL, 'f'},          {"no-compile", no_argument, NULL, 'n'},
+        {"reload", optional_argument, NULL, 'r'},   {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -44,7 +48,10 @@ static bool parse_options(struct maps_options *options, int argc, char **argv)
             options->force = true;
         else if (option == 'n')
             options->compile = false;
-        else
+        else if (option == 'r') {
+            options->reload = true;
+            options->reload_program = optarg;
+        } else
             return false;
     }
     return optind == argc && options->mta_name != NULL && options->publish.folder != NULL;
@@ -61,6 +68,8 @@ static void complete(struct maps_options *options)
         publish->compiler = NULL;
     else if (publish->compiler == NULL)
         publish->compiler = sendmail ? PUBLISH_MAKEMAP : PUBLISH_POSTMAP;
+    if (options->reload_program == NULL)
+        options->reload_program = sendmail ? RELOAD_SENDMAIL : RELOAD_POSTFIX;
 }
 
 static void tell(void *arg, const char *file, enum publish_step step)
@@ -98,10 +107,36 @@ static bool lint(const struct snapshot *snapshot, struct arena *arena, struct ma
     problems_init(&problems);
     lint_maps(input, options->mta, options->force, &problems);
     mapsinput_read_passwords(snapshot, arena, input, &problems);
+    if (problems.errors == 0)
+        mapsnames_check(snapshot, input, options->mta, &problems);
     problems_print(&problems, stderr);
     bool good = problems.errors == 0;
     problems_done(&problems);
     return good;
+}
+
+/* A file changed that the MTA does not read again by itself. */
+static int reload(const struct maps_options *options)
+{
+    const char *argv[] = {options->reload_program, "reload", NULL};
+    struct run run = {.argv = argv,
+                      .mail_config = options->publish.mail_config,
+                      .deadline = mono_now() + MONO_SECONDS(RELOAD_SECONDS),
+                      .output_max = 65536};
+    struct err err = {0};
+
+    if (!options->reload) {
+        printf(options->mta == MAPS_SENDMAIL
+                   ? "Sendmail must be restarted: it reads relay-domains only when it starts\n"
+                   : "Postfix must be reloaded: it does not read cidr files again by itself\n");
+        return COMMAND_YES;
+    }
+    if (!run_tool(&run, NULL, &err)) {
+        fprintf(stderr, "gatehousectl maps: %s\n", err.text);
+        return COMMAND_NO;
+    }
+    printf("%s: reloaded\n", options->reload_program);
+    return COMMAND_YES;
 }
 
 static int publish(const struct maps *maps, const struct maps_options *options)
@@ -115,11 +150,7 @@ static int publish(const struct maps *maps, const struct maps_options *options)
     }
     if (options->publish.check)
         return result.changed == 0 ? COMMAND_YES : COMMAND_NO;
-    if (result.reload)
-        printf(options->mta == MAPS_SENDMAIL
-                   ? "Sendmail must be restarted: it reads relay-domains only when it starts\n"
-                   : "Postfix must be reloaded: it does not read cidr files again by itself\n");
-    return COMMAND_YES;
+    return result.reload ? reload(options) : COMMAND_YES;
 }
 
 static int write_maps(const struct snapshot *snapshot, const struct maps_options *options)

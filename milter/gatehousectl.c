@@ -25,7 +25,8 @@ static const struct command commands[] = {
     {"ldap test", "[--json] PROFILE ADDRESS | [PROFILE] -", command_ldap},
     {"dnslist test", "[--json] ZONE IP | [ZONE] -", command_dnslist},
     {"maps",
-     "--mta postfix|sendmail --output DIR [--check] [--force] [--no-compile] [--compiler PATH]",
+     "--mta postfix|sendmail --output DIR [--check] [--force] [--no-compile] [--compiler PATH] "
+     "[--reload[=PATH]]",
      command_maps},
     {"mta-config", "--mta postfix|sendmail [--output DIR] [--queue-directory DIR]",
      command_mta_config},

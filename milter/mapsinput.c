@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/net/ownip.h"
 #include "lib/tables/auth.h"
 
 #define PASSWORD_MAX 512 /* bytes */
@@ -143,6 +144,8 @@ bool mapsinput_make(const struct snapshot *snapshot, struct arena *arena,
         .routes = snapshot->routes,
         .transport = snapshot->routes_transport,
         .socket = snapshot->settings.socket,
+        .hostname = snapshot->hostname,
+        .is_own = ownip_has,
         .monitor = snapshot->settings.keys->mode == SETTINGS_MONITOR,
         .limits = {.command_deadline = snapshot->settings.keys->command_deadline},
     };

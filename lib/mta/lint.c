@@ -4,37 +4,20 @@
 
 #include "lib/base/strmap.h"
 #include "lib/mta/idnkey.h"
+#include "lib/mta/lint_inner.h"
 #include "lib/mta/sendmail_maps.h"
 
-/* What may be said many times, and is cut after LINT_SAME_MAX. */
-enum kind {
-    EQUAL_PRIORITY,
-    AUTH_TWICE,
-    AUTH_BY_MX,
-    TLS_TWICE,
-    TLS_DEFAULT,
-    UNSAFE_KEY,
-    RAT_USERS,
-    KINDS
-};
-
-static const char *const kind_names[KINDS] = {
-    "routes with hosts of equal priority",   "hosts with two auth= profiles",
-    "hosts with auth= that MX records name", "hosts with two tls= levels",
-    "routes whose tls= cannot be written",   "names that cannot be written as U-labels",
+static const char *const kind_names[LINT_KINDS] = {
+    "routes with hosts of equal priority",
+    "hosts with two auth= profiles",
+    "hosts with auth= that MX records name",
+    "hosts with two tls= levels",
+    "routes whose tls= cannot be written",
+    "names that cannot be written as U-labels",
     "RAT entries without a domain",
-};
-
-/* Ports are arguments of mailers, of which Sendmail has 25; some are taken. */
-#define SENDMAIL_PORTS_MAX 14
-
-struct lint {
-    struct problems *problems;
-    const struct maps_input *input;
-    enum maps_mta mta;
-    unsigned ports[SENDMAIL_PORTS_MAX];
-    size_t nports;
-    size_t said[KINDS];
+    "hosts of routes that are this host",
+    "domains without a route",
+    "routes that no RAT leads to",
 };
 
 static const char *mta_name(const struct lint *lint)
@@ -42,15 +25,14 @@ static const char *mta_name(const struct lint *lint)
     return lint->mta == MAPS_SENDMAIL ? "Sendmail" : "Postfix";
 }
 
-/* Has this kind been said so often that this one is only counted? */
-static bool say(struct lint *lint, enum kind kind)
+bool lint_say(struct lint *lint, enum lint_kind kind)
 {
     return ++lint->said[kind] <= LINT_SAME_MAX;
 }
 
 static void say_the_rest(struct lint *lint)
 {
-    for (size_t i = 0; i < KINDS; i++)
+    for (size_t i = 0; i < LINT_KINDS; i++)
         if (lint->said[i] > LINT_SAME_MAX)
             problem_warning(lint->problems, (struct place){0}, "%zu more %s",
                             lint->said[i] - LINT_SAME_MAX, kind_names[i]);
@@ -59,7 +41,7 @@ static void say_the_rest(struct lint *lint)
 static void lint_key(struct lint *lint, const char *key, struct place at)
 {
     char unicode[IDNKEY_MAX];
-    if (idnkey_form(key, unicode) == IDNKEY_UNSAFE && say(lint, UNSAFE_KEY))
+    if (idnkey_form(key, unicode) == IDNKEY_UNSAFE && lint_say(lint, UNSAFE_KEY))
         problem_warning(lint->problems, at,
                         "%s is written as an A-label only: the MTA would take %s for another name",
                         key, unicode);
@@ -86,14 +68,15 @@ static void lint_tls(struct lint *lint, const struct route *route, struct strmap
         if (before == STRMAP_NONE) {
             if (!strmap_add(levels, key, tls, NULL))
                 problem_error(lint->problems, route->at, "out of memory");
-        } else if (before != tls && say(lint, TLS_TWICE)) {
+        } else if (before != tls && lint_say(lint, TLS_TWICE)) {
             problem_warning(lint->problems, route->at,
                             "%s: another route has another tls= for %s; %s knows one a host, "
                             "and gets the strictest",
                             route->key, host, mta_name(lint));
         }
     }
-    if (route->kind == ROUTE_USEDNS && strcmp(route->key, "ALL") == 0 && say(lint, TLS_DEFAULT))
+    if (route->kind == ROUTE_USEDNS && strcmp(route->key, "ALL") == 0 &&
+        lint_say(lint, TLS_DEFAULT))
         problem_warning(lint->problems, route->at,
                         "ALL: tls= of a default by MX is not a map entry; set "
                         "smtp_tls_security_level in main.cf");
@@ -127,7 +110,7 @@ static void lint_auth(struct lint *lint, const struct route *route, struct strma
         problem_error(lint->problems, route->at,
                       "%s: auth=%s: user \"%s\" cannot be written for Postfix; no ':' is allowed",
                       route->key, route->auth, auth->user);
-    if (lint->mta == MAPS_SENDMAIL && has_mx(route) && say(lint, AUTH_BY_MX))
+    if (lint->mta == MAPS_SENDMAIL && has_mx(route) && lint_say(lint, AUTH_BY_MX))
         problem_warning(lint->problems, route->at,
                         "%s: auth=%s: Sendmail looks credentials up by the host it reached; write "
                         "[HOST] in place of names with MX records",
@@ -140,7 +123,7 @@ static void lint_auth(struct lint *lint, const struct route *route, struct strma
         if (before == STRMAP_NONE) {
             if (!strmap_add(users, key, number, NULL))
                 problem_error(lint->problems, route->at, "out of memory");
-        } else if (before != number && say(lint, AUTH_TWICE)) {
+        } else if (before != number && lint_say(lint, AUTH_TWICE)) {
             problem_warning(lint->problems, route->at,
                             "%s: another route has another auth= for %s; %s knows one a host, and "
                             "gets the first",
@@ -176,7 +159,7 @@ static void lint_ports(struct lint *lint, const struct route *route)
 static void lint_route(struct lint *lint, const struct route *route, struct strmap *levels,
                        struct strmap *users)
 {
-    if (shares_load(route) && say(lint, EQUAL_PRIORITY))
+    if (shares_load(route) && lint_say(lint, EQUAL_PRIORITY))
         problem_warning(lint->problems, route->at,
                         "%s: hosts of equal priority; %s does not share the load, but tries "
                         "them in the order written",
@@ -231,7 +214,7 @@ static void lint_rat(struct lint *lint, const struct rat *rat, bool force)
                       "written only with --force");
     for (size_t i = 0; i < rat_entries(rat); i++) {
         const struct rat_entry *entry = rat_entry_get(rat, i);
-        if (entry->accept && entry->form == RAT_USER && say(lint, RAT_USERS))
+        if (entry->accept && entry->form == RAT_USER && lint_say(lint, RAT_USERS))
             problem_warning(lint->problems, entry->at,
                             "%s is accepted only at domains that other entries accept: it names "
                             "none for relay_domains",
@@ -365,5 +348,6 @@ void lint_maps(const struct maps_input *input, enum maps_mta mta, bool force,
         if (mta == MAPS_SENDMAIL)
             lint_service(&lint, i);
     }
+    lint_reach(&lint);
     say_the_rest(&lint);
 }

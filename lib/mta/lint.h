@@ -8,8 +8,10 @@
  * for Sendmail also hosts of one route with different ports, and services it cannot tell apart.
  * Warnings: equal priorities (no MTA shares load), a name or look-up entry ahead of a relay one or
  * leading to relay itself, RAT entries without a domain, tls= and auth= that contradict themselves
- * or cannot be written, names whose U-label the MTA would confuse. A kind of warning that recurs
- * is cut after LINT_SAME_MAX lines, with the number of the rest. Asks no network. One thread.
+ * or cannot be written, names whose U-label the MTA would confuse, hosts of routes that are our own
+ * services, domains of a RAT without a route, routes to domains that no RAT accepts. A kind of
+ * warning that recurs is cut after LINT_SAME_MAX lines, with the number of the rest. Asks no
+ * network. One thread.
  */
 #ifndef LIB_MTA_LINT_H
 #define LIB_MTA_LINT_H

@@ -57,8 +57,10 @@ struct maps_input {
     const char *transport;       /* [routes] transport: "relay" */
     const struct maps_auth *auths;
     size_t nauths;
-    const char *socket; /* [gatehouse] socket, a libmilter string */
-    bool monitor;       /* [gatehouse] mode = monitor: refuse nobody */
+    const char *socket;                  /* [gatehouse] socket, a libmilter string */
+    const char *hostname;                /* [gatehouse] hostname; NULL: not known */
+    bool (*is_own)(const struct ip *ip); /* an address of this host? NULL: not known */
+    bool monitor;                        /* [gatehouse] mode = monitor: refuse nobody */
     struct maps_limits limits;
 };
 

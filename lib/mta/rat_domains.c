@@ -54,8 +54,8 @@ static const char *domain_of(const struct rat_entry *entry)
     return NULL;
 }
 
-/* First match wins: what an earlier line refuses, no later one opens. */
-bool rat_domains_add(const struct rat *rat, struct keytable *table)
+bool rat_domains_each(const struct rat *rat,
+                      void (*take)(void *arg, const char *domain, struct place at), void *arg)
 {
     struct refused refused = {.keys = strmap_new()};
     bool ok = refused.keys != NULL;
@@ -65,8 +65,19 @@ bool rat_domains_add(const struct rat *rat, struct keytable *table)
         if (!entry->accept)
             ok = refuse(&refused, entry);
         else if (domain != NULL && !is_refused(&refused, domain))
-            keytable_add_domain(table, domain, "OK");
+            take(arg, domain, entry->at);
     }
     strmap_free(refused.keys);
     return ok;
+}
+
+static void add(void *arg, const char *domain, struct place at)
+{
+    (void)at;
+    keytable_add_domain(arg, domain, "OK");
+}
+
+bool rat_domains_add(const struct rat *rat, struct keytable *table)
+{
+    return rat_domains_each(rat, add, table);
 }

@@ -8,8 +8,14 @@
 #include "lib/mta/keytable.h"
 #include "lib/tables/rat.h"
 
-/* Adds "DOMAIN<TAB>OK" for each: "example.com", ".example.com", "[192.0.2.1]".
- * An entry without a domain (user@, ALL) adds none. false: out of memory. */
+/* Calls take for each: "example.com", ".example.com", "[192.0.2.1]"; one may come
+ * again. First match wins: what an earlier line refuses, no later one opens. An
+ * entry without a domain (user@, ALL) names none. false: out of memory. */
+NODISCARD bool rat_domains_each(const struct rat *rat,
+                                void (*take)(void *arg, const char *domain, struct place at),
+                                void *arg);
+
+/* Adds "DOMAIN<TAB>OK" for each. false: out of memory. */
 NODISCARD bool rat_domains_add(const struct rat *rat, struct keytable *table);
 
 #endif

@@ -129,6 +129,15 @@ def deliver(front, sinks, name):
         tap.eq(sinks.where(word), wanted, f"{name}, {what}: {domain}")
 
 
+def missing(front, _sinks, name):
+    """What is said of hosts that do not exist."""
+    status, _, said = front.house.ctl("maps", "--mta", name.lower(), "--output", front.maps, "--check",
+                                      "--no-compile")
+    lines = [line for line in said.splitlines() if "not in DNS" in line]
+    tap.eq((status, len(lines), "gone.test: gone.hosts.test is" in lines[0]), (0, 1, True),
+           f"{name}: a warning of the host that does not exist")
+
+
 def discarded(front, sinks, name):
     send(front, "hole.test", f"{name} hole word")
     front.mx.wait_log(r"to=<user@hole\.test>.*(status=sent|stat=Sent)")
@@ -197,7 +206,7 @@ class SendmailHere(SendmailFront):
 def run(name, kind, sinks):
     files = {"routes.txt": ROUTES, "password.txt": "secret word\n"}
     with kind(tap, CONF, files) as front:
-        for part in (deliver, discarded, all_down, secured, authenticated, no_default):
+        for part in (missing, deliver, discarded, all_down, secured, authenticated, no_default):
             tap.note(part.__name__)
             tap.part(lambda part=part: part(front, sinks, name))
 

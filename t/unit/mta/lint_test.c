@@ -23,7 +23,7 @@ static void test_sound(void **state)
                          "b.example: [h.test] tls=encrypt\n"
                          "ALL:\n");
     scene_listener(&scene, "in", "A ACCEPT 192.0.2.1 mail.example.com ?no_ptr; B TCPREFUSE 10.",
-                   "ACCEPTED", "example.com ACCEPT\nALL REJECT\n");
+                   "ACCEPTED", "a.example ACCEPT\nALL REJECT\n");
     scene_listener(&scene, "out", "LAN RELAY 10. 2001:db8::/32; BAD REJECT .example.net", "BLOCKED",
                    NULL);
     assert_string_equal(lint(false), "");
@@ -32,6 +32,7 @@ static void test_sound(void **state)
 static void test_open_relay(void **state)
 {
     (void)state;
+    scene_routes(&scene, "a.example: [h.test]\n");
     scene_listener(&scene, "in", "", "ACCEPTED", "a.example ACCEPT\nALL ACCEPT\n");
     assert_string_equal(lint(false),
                         "F:2:1: ALL ACCEPT: an open relay, any client may send to any domain; maps "
@@ -154,12 +155,131 @@ static int tear_down(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* --- routes and RATs --------------------------------------------------------------- */
+
+static void test_reach(void **state)
+{
+    (void)state;
+    scene_routes(&scene, "a.example: [h.test]\n"
+                         ".b.example: [h.test]\n"
+                         "x.c.example: [h.test]\n"
+                         "d.example: USEDNS\n"
+                         "e.example: [h.test]\n"
+                         ".f.example: [h.test]\n");
+    scene_listener(&scene, "in", "", "ACCEPTED",
+                   "a.example, y.b.example, .c.example, d.example ACCEPT\n"
+                   "user@g.example ACCEPT\n[192.0.2.1] ACCEPT\n"
+                   "h.example REJECT\n.h.example REJECT\nx.h.example ACCEPT\n");
+    assert_string_equal(
+        lint(false),
+        "F:1:25: warning: .c.example has no SMTP route: its mail goes where its MX records point, "
+        "and this host must not be the best of them\n"
+        "F:2:1: warning: g.example has no SMTP route: its mail goes where its MX records point, "
+        "and "
+        "this host must not be the best of them\n"
+        "F:5: warning: e.example: no RAT accepts recipients there, and no sender group may relay: "
+        "only clients that authenticate would use this route\n"
+        "F:6: warning: .f.example: no RAT accepts recipients there, and no sender group may relay: "
+        "only clients that authenticate would use this route\n");
+}
+
+static void test_default_route(void **state)
+{
+    (void)state;
+    scene_routes(&scene, "ALL: [h.test]\n");
+    scene_listener(&scene, "in", "", "ACCEPTED", "a.example ACCEPT\n");
+    assert_string_equal(lint(false), "");
+}
+
+static bool is_own(const struct ip *ip)
+{
+    return ip_is_v4(ip) && ip_v4(ip) == 0xc0000219; /* 192.0.2.25 */
+}
+
+static void test_loops(void **state)
+{
+    (void)state;
+    scene.input.is_own = is_own;
+    scene.input.hostname = "mx.example.com";
+    scene_routes(&scene, "a.example: [192.0.2.25]\n"
+                         "b.example: [192.0.2.25]:26\n"
+                         "c.example: [mx.example.com]:2525\n"
+                         "d.example: [2001:db8::1]:2525, [192.0.2.26]\n");
+    scene_listener(&scene, "in", "", "ACCEPTED", NULL);
+    struct maps_listener *out = scene_listener(&scene, "out", "LAN RELAY 10.", "BLOCKED", NULL);
+    out->local_address = "2001:db8::1";
+    out->local_port = 2525;
+    assert_string_equal(
+        lint(false),
+        "F:4: warning: d.example: hosts of equal priority; Postfix does not share the load, but "
+        "tries them in the order written\n"
+        "F:1: warning: a.example: 192.0.2.25:25 is [listener in] itself: the mail would come back "
+        "here\n"
+        "F:3: warning: c.example: mx.example.com:2525 is [listener out] itself: the mail would "
+        "come "
+        "back here\n"
+        "F:4: warning: d.example: [2001:db8::1]:2525 is [listener out] itself: the mail would come "
+        "back here\n");
+}
+
+/* --- Sendmail ------------------------------------------------------------------------ */
+
+static const char *lint_for_sendmail(void)
+{
+    lint_maps(&scene.input, MAPS_SENDMAIL, false, &scene.problems);
+    return scene_problems(&scene);
+}
+
+static void test_sendmail(void **state)
+{
+    (void)state;
+    static const struct maps_auth auth = {"x", "a:b", NULL};
+    scene.input.auths = &auth;
+    scene.input.nauths = 1;
+    scene_routes(&scene, "a.example: [h.test]/pri=1, [g.test]:26/pri=2\n"
+                         "b.example: h.test auth=x\n");
+    scene_listener(&scene, "in", "", "ACCEPTED", NULL)->daemon_name = "MTA";
+    scene_listener(&scene, "mta", "", "ACCEPTED", NULL);
+    scene_listener(&scene, "out", "", "ACCEPTED", NULL)->daemon_name = "a b";
+    assert_string_equal(
+        lint_for_sendmail(),
+        "F:1: a.example: hosts with different ports; Sendmail can only try hosts with the same "
+        "port "
+        "one after the other\n"
+        "F:2: warning: b.example: auth=x: Sendmail looks credentials up by the host it reached; "
+        "write [HOST] in place of names with MX records\n"
+        "conf:101: [listener mta] daemon_name: [listener in] is called \"mta\" too; Sendmail tells "
+        "services apart by their names\n"
+        "conf:102: [listener out] daemon_name: \"a b\" cannot be written for Sendmail; letters, "
+        "digits, '-', '_' and '.' are allowed, at most 64\n");
+}
+
+static void test_ports_of_sendmail(void **state)
+{
+    (void)state;
+    struct strbuf routes;
+    strbuf_init(&routes);
+    for (unsigned i = 0; i < 15; i++)
+        strbuf_printf(&routes, "r%u.example: [h.test]:%u\ns%u.example: [h.test]:%u\n", i, 2000 + i,
+                      i, 2000 + i);
+    scene_routes(&scene, strbuf_text(&routes));
+    strbuf_done(&routes);
+    const char *said = lint_for_sendmail();
+    assert_string_equal(said,
+                        "F:29: r14.example: port 2014 is one more than the 14 different ports "
+                        "Sendmail has mailers for\n"
+                        "F:30: s14.example: port 2014 is one more than the 14 different ports "
+                        "Sendmail has mailers for\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sound),          TEST(test_open_relay),     TEST(test_open_relay_forced),
-        TEST(test_routes),         TEST(test_many_alike),     TEST(test_clients),
-        TEST(test_default_relays), TEST(test_users_anywhere), TEST(test_names),
+        TEST(test_sound),          TEST(test_open_relay),        TEST(test_open_relay_forced),
+        TEST(test_routes),         TEST(test_many_alike),        TEST(test_clients),
+        TEST(test_default_relays), TEST(test_users_anywhere),    TEST(test_names),
+        TEST(test_reach),          TEST(test_default_route),     TEST(test_loops),
+        TEST(test_sendmail),       TEST(test_ports_of_sendmail),
     };
     return cmocka_run_group_tests_name("lint", tests, NULL, NULL);
 }

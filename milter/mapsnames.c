@@ -1,0 +1,97 @@
+#include "milter/mapsnames.h"
+
+#include "lib/base/strmap.h"
+#include "lib/net/dns.h"
+
+static const enum dns_type asked[] = {DNS_A, DNS_AAAA, DNS_MX}; /* MX: only where it counts */
+
+struct name {
+    const struct route *route;
+    const struct nexthop *hop;
+    bool last; /* of several hosts */
+    struct dns_query *queries[ARRAY_LEN(asked)];
+};
+
+struct names {
+    struct name list[MAPSNAMES_MAX];
+    size_t n;
+};
+
+/* The first route that names a host stands for it. */
+static void collect(const struct routes *routes, struct strmap *seen, struct names *names)
+{
+    for (size_t i = 0; i < routes_count(routes); i++) {
+        const struct route *route = routes_get(routes, i);
+        for (size_t j = 0; j < route->nhosts; j++) {
+            bool there = true;
+            if (names->n == MAPSNAMES_MAX)
+                return;
+            if (!route->hosts[j].is_ip &&
+                strmap_add(seen, slice_of(route->hosts[j].host), 1, &there) && !there)
+                names->list[names->n++] =
+                    (struct name){.route = route,
+                                  .hop = &route->hosts[j],
+                                  .last = route->nhosts > 1 && j + 1 == route->nhosts};
+        }
+    }
+}
+
+static void ask(struct dns *dns, struct name *name, mono_us deadline)
+{
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++)
+        if (asked[i] != DNS_MX || name->hop->mx)
+            name->queries[i] = dns_ask(dns, asked[i], name->hop->host, deadline);
+}
+
+/* Did every question have an answer, and each the same: nothing there? */
+static bool is_missing(struct name *name, mono_us deadline)
+{
+    bool missing = true;
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        if (asked[i] == DNS_MX && !name->hop->mx)
+            continue;
+        enum dns_outcome outcome = dns_wait(name->queries[i], deadline)->outcome;
+        missing = missing && (outcome == DNS_NXDOMAIN || outcome == DNS_NODATA);
+        dns_drop(name->queries[i]);
+    }
+    return missing;
+}
+
+static void tell(const struct name *name, enum maps_mta mta, struct problems *problems)
+{
+    problem_warning(problems, name->route->at, "%s: %s is not in DNS%s", name->route->key,
+                    name->hop->host,
+                    name->last && mta == MAPS_POSTFIX
+                        ? "; Postfix bounces mail when the last of several hosts does not exist"
+                        : "");
+}
+
+void mapsnames_check(const struct snapshot *snapshot, const struct maps_input *input,
+                     enum maps_mta mta, struct problems *problems)
+{
+    struct err err = {0};
+    mono_us deadline = mono_now() + MONO_SECONDS(MAPSNAMES_SECONDS);
+    struct names *names = calloc(1, sizeof *names);
+    struct strmap *seen = strmap_new();
+    struct dns *dns = NULL;
+
+    if (names == NULL || seen == NULL)
+        goto out;
+    collect(input->routes, seen, names);
+    if (names->n > 0)
+        dns = dns_new(snapshot->dns, &err);
+    if (dns == NULL)
+        goto out;
+    for (size_t i = 0; i < names->n; i++)
+        ask(dns, &names->list[i], deadline);
+    for (size_t i = 0; i < names->n; i++)
+        if (is_missing(&names->list[i], deadline))
+            tell(&names->list[i], mta, problems);
+out:
+    if (err.kind != ERR_NONE)
+        problem_warning(problems, (struct place){0}, "hosts of routes are not looked up: %s",
+                        err.text);
+    dns_free(dns);
+    strmap_free(seen);
+    free(names);
+}
