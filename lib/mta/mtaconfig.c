@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lib/mta/offers.h"
 #include "lib/mta/postfix_maps.h"
 #include "lib/mta/socketname.h"
 
@@ -227,44 +228,18 @@ static bool same_service(const struct maps_listener *a, const struct maps_listen
     return port_a == port_b && strcmp(a->local_address, b->local_address) == 0;
 }
 
-static const struct policy *policy_at(const struct maps_listener *listener, size_t group)
-{
-    struct hat_match match;
-    hat_group_get(listener->hat, group, &match);
-    return match.policy;
-}
-
-static bool same_banner(const struct policy_keys *a, const struct policy_keys *b)
-{
-    return a->banner_code == b->banner_code && strcmp(a->banner_text, b->banner_text) == 0 &&
-           strcmp(a->banner_hostname, b->banner_hostname) == 0;
-}
-
-/* Is there a policy whose greeting nobody will hear? */
-static bool has_other_banner(const struct maps_listener *listener, const struct policy_keys *all)
-{
-    for (size_t i = 0; i < hat_groups(listener->hat); i++) {
-        const struct policy_keys *keys = &policy_at(listener, i)->keys;
-        bool greeted = keys->access == POLICY_ACCEPT || keys->access == POLICY_RELAY;
-        if (greeted && !same_banner(keys, all))
-            return true;
-    }
-    return false;
-}
-
 /* The greeting cannot follow the client's group; the group ALL is most of them. */
-static void put_banner(const struct maps_listener *listener, struct strbuf *out)
+static void put_banner(const struct offers *offers, struct strbuf *out)
 {
-    const struct policy *all = policy_at(listener, hat_groups(listener->hat) - 1);
-    const char *text = all->keys.banner_text, *host = all->keys.banner_hostname;
+    const char *text = offers->all->banner_text, *host = offers->all->banner_hostname;
 
-    if (has_other_banner(listener, &all->keys))
+    if (offers->other_banners)
         strbuf_puts(out, "    # Postfix greets before Gatehouse knows the client: the greeting is "
                          "that of ALL,\n    # other policies' banner_text is not used\n");
-    if (all->keys.banner_code != 220)
+    if (offers->all->banner_code != 220)
         strbuf_printf(out, "    # banner_code %d is not used: Postfix greets with 220\n",
-                      all->keys.banner_code);
-    if (text[0] == '\0' && host[0] == '\0')
+                      offers->all->banner_code);
+    if (!offers->has_banner)
         return;
     if (strpbrk(text, "${}") != NULL || !is_plain(host)) {
         strbuf_puts(out, "    # banner_text has variables or braces: Postfix cannot say it\n");
@@ -274,55 +249,26 @@ static void put_banner(const struct maps_listener *listener, struct strbuf *out)
                   host[0] != '\0' ? host : "$myhostname", text[0] != '\0' ? " " : "", text);
 }
 
-/* --- TLS and AUTH of a service: what one of its policies may require is offered --- */
-
-static bool offers_tls(const struct policy_keys *keys)
+/* What one of the policies may require is offered. */
+static void put_security(const struct offers *offers, struct strbuf *out)
 {
-    return keys->tls != POLICY_OFF;
-}
-
-static bool asks_certificate(const struct policy_keys *keys)
-{
-    return keys->tls == POLICY_REQUIRED && keys->tls_verify_client;
-}
-
-static bool auth_in_clear(const struct policy_keys *keys)
-{
-    return keys->tls == POLICY_OFF || !keys->auth_requires_tls;
-}
-
-static bool any_policy(const struct maps_listener *listener,
-                       bool (*has)(const struct policy_keys *keys))
-{
-    for (size_t i = 0; i < hat_groups(listener->hat); i++) {
-        const struct policy_keys *keys = &policy_at(listener, i)->keys;
-        if (keys->access != POLICY_CONTINUE && has(keys))
-            return true;
-    }
-    return false;
-}
-
-static void put_security(const struct maps_listener *listener, struct strbuf *out)
-{
-    if (any_policy(listener, offers_tls))
+    if (offers->tls)
         strbuf_puts(out, "    -o smtpd_tls_security_level=may\n");
-    if (any_policy(listener, asks_certificate))
+    if (offers->certificate)
         strbuf_puts(out, "    -o smtpd_tls_ask_ccert=yes\n");
-    if (!any_policy(listener, auth_in_clear))
+    if (!offers->auth_in_clear)
         strbuf_puts(out, "    -o smtpd_tls_auth_only=yes\n");
 }
 
 static void put_tls_advice(const struct maps_input *input, struct strbuf *out)
 {
-    bool offered = false, asked = false;
-    for (size_t i = 0; i < input->nlisteners; i++) {
-        offered = offered || any_policy(&input->listeners[i], offers_tls);
-        asked = asked || any_policy(&input->listeners[i], asks_certificate);
-    }
-    if (offered)
+    struct offers offers;
+
+    offers_of_all(input, &offers);
+    if (offers.tls)
         strbuf_puts(out, "\n# Policies ask for TLS: smtpd_tls_chain_files must name a key and its "
                          "certificate.\n");
-    if (asked)
+    if (offers.certificate)
         strbuf_puts(out, "# Client certificates are good when an authority in smtpd_tls_CAfile has "
                          "signed them.\n");
 }
@@ -330,12 +276,15 @@ static void put_tls_advice(const struct maps_input *input, struct strbuf *out)
 static void put_listener(const struct maps_listener *listener, const char *folder, bool chrooted,
                          struct strbuf *out)
 {
+    struct offers offers;
+
+    offers_of(listener, &offers);
     put_service(listener, out);
     strbuf_printf(out, " inet n - %s - - smtpd\n", chrooted ? "y" : "n");
     if (listener->daemon_name[0] != '\0')
         strbuf_printf(out, "    -o { milter_macro_daemon_name = %s }\n", listener->daemon_name);
-    put_banner(listener, out);
-    put_security(listener, out);
+    put_banner(&offers, out);
+    put_security(&offers, out);
     strbuf_printf(out,
                   "    -o smtpd_delay_reject=no\n"
                   "    -o { smtpd_client_restrictions = check_client_access "

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/mta/mtaconfig.h"
+#include "lib/mta/offers.h"
 #include "lib/mta/sendmail_maps.h"
 #include "lib/mta/socketname.h"
 
@@ -168,6 +169,23 @@ static bool put_services(const struct maps_input *input, struct strbuf *out, str
     return true;
 }
 
+/* What Sendmail does not do by a line of ours. */
+static void put_advice(const struct maps_input *input, struct strbuf *out)
+{
+    struct offers offers;
+
+    offers_of_all(input, &offers);
+    if (offers.has_banner || offers.other_banners)
+        strbuf_puts(out, "dnl Greetings (banner_text, banner_hostname) are not written: Sendmail "
+                         "has one for all\ndnl services, confSMTP_LOGIN_MSG.\n");
+    if (offers.tls)
+        strbuf_puts(out, "dnl Policies ask for TLS: confSERVER_CERT and confSERVER_KEY must name a "
+                         "certificate and its\ndnl key.\n");
+    if (offers.certificate)
+        strbuf_puts(out, "dnl Client certificates are good when an authority in confCACERT has "
+                         "signed them.\n");
+}
+
 /* --- mailers ---------------------------------------------------------------------- */
 
 static void put_mailer(const char *name, unsigned port, struct strbuf *out)
@@ -255,6 +273,7 @@ bool mtaconfig_sendmail(const struct maps_input *input, const struct mtaconfig_o
     put_limits(input, out);
     if (!put_services(input, out, err))
         return false;
+    put_advice(input, out);
     strbuf_puts(out,
                 "\ndnl === sendmail.mc, at its end; MAILER(`smtp') stands before it =======\n");
     if (!put_mailers(input, out))

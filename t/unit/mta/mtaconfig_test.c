@@ -460,6 +460,34 @@ static void test_sendmail_services(void **state)
     assert_null(sendmail());
 }
 
+static void test_sendmail_advice(void **state)
+{
+    (void)state;
+    static const char greetings[] = "dnl Greetings (banner_text", tls[] = "confSERVER_CERT",
+                      certificates[] = "Client certificates";
+    struct policy all = *policies_find(scene.policies, "ACCEPTED");
+    struct hat *hat = hat_build(NULL, 0, &all, &scene.problems);
+    struct maps_listener listeners[2] = {{.name = "a", .daemon_name = "", .local_address = ""},
+                                         {.name = "b", .daemon_name = "", .local_address = ""}};
+    assert_non_null(hat);
+    struct hat *plain = scene_hat(&scene, "", "ACCEPTED");
+    listeners[0].hat = plain;
+    listeners[1].hat = hat;
+    scene.input.listeners = listeners;
+    scene.input.nlisteners = 2;
+    assert_null(strstr(sendmail(), greetings));
+    assert_null(strstr(sendmail(), tls));
+    all.keys.banner_hostname = "front.example";
+    assert_in(greetings);
+    all.keys.tls = POLICY_REQUIRED;
+    assert_in(tls);
+    assert_null(strstr(sendmail(), certificates));
+    all.keys.tls_verify_client = true;
+    assert_in(certificates);
+    hat_free(hat);
+    hat_free(plain);
+}
+
 static void test_sendmail_limits(void **state)
 {
     (void)state;
@@ -486,7 +514,7 @@ int main(void)
         TEST(test_no_limits),       TEST(test_services),         TEST(test_banner),
         TEST(test_other_banners),   TEST(test_security),         TEST(test_sendmail_filter),
         TEST(test_sendmail_time),   TEST(test_sendmail_mailers), TEST(test_sendmail_services),
-        TEST(test_sendmail_limits),
+        TEST(test_sendmail_limits), TEST(test_sendmail_advice),
     };
     return cmocka_run_group_tests_name("mtaconfig", tests, NULL, NULL);
 }
