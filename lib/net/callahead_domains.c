@@ -12,7 +12,7 @@
 struct witness {
     bool taken;
     struct trust_key key;
-    mono_us valid_at, refused_at; /* refused_at: MONO_NEVER since the last yes */
+    mono_us valid_at, refused_at; /* the last time; 0: never */
     char recipient[DOMAINS_WITNESS_MAX];
 };
 
@@ -158,7 +158,6 @@ static void add_witness(struct domain *domain, const struct trust_key *key, cons
         memcpy(witness->recipient, recipient, n);
     }
     witness->valid_at = now;
-    witness->refused_at = MONO_NEVER;
 }
 
 /* Whom to ask for at a server that is ill: whose refusal is longest ago. NULL:
@@ -264,7 +263,7 @@ static enum trust_next ask_witnesses(struct domain *domain, const struct domains
         others++;
         if (witness->valid_at >= refusal->since)
             return TRUST_IT;
-        if (witness->refused_at == MONO_NEVER || witness->refused_at < refusal->since)
+        if (witness->refused_at < refusal->since)
             open = witness;
     }
     if (others == 0)

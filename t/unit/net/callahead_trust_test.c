@@ -321,6 +321,25 @@ static void test_many_domains(void **state)
     trust_free(trust);
 }
 
+/* Noes may be told to live longer than a yes. */
+static void test_long_noes(void **state)
+{
+    struct trust *trust = trust_new(1000, &seeds);
+    struct trust_settings set = settings(false);
+    struct callahead_answer answer = answer_of(CALLAHEAD_USER_UNKNOWN);
+    mono_us now = MONO_SECONDS(100);
+    char room[100];
+    struct trust_heard heard = {
+        .key = key_of("u@a.test", room), .recipient = "u@a.test", .answer = &answer};
+    (void)state;
+    set.unknown = VALID_LIFE * 3;
+    (void)trust_learn(trust, &heard, &set, now);
+    (void)learn(trust, "u@a.test", CALLAHEAD_VALID, false, now + 1);
+    assert_int_equal(recall(trust, "u@a.test", now + VALID_LIFE), YES);
+    assert_int_equal(recall(trust, "u@a.test", now + 1 + VALID_LIFE), NOTHING); /* not no */
+    trust_free(trust);
+}
+
 /* --- random histories --------------------------------------------------------------- */
 
 #define USERS 4 /* of a domain: no more than there are witnesses */
@@ -580,6 +599,7 @@ int main(void)
         cmocka_unit_test(test_catch_all),
         cmocka_unit_test(test_dictionary),
         cmocka_unit_test(test_many_domains),
+        cmocka_unit_test(test_long_noes),
         cmocka_unit_test(test_random_histories),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
