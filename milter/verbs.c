@@ -109,6 +109,25 @@ static void put_dnslists(struct form *form, const struct house *house)
     strbuf_done(&lists);
 }
 
+static void put_server(const char *profile, const char *uri, int64_t paused, void *arg)
+{
+    if (paused > 0)
+        strbuf_printf(arg, "%s %s not asked for %lld s\n", profile, uri, (long long)paused);
+    else
+        strbuf_printf(arg, "%s %s good\n", profile, uri);
+}
+
+static void put_directories(struct form *form, const struct house *house)
+{
+    struct strbuf servers;
+
+    strbuf_init(&servers);
+    ldappool_each(engine_directories(house->engine), put_server, &servers);
+    form_lines(form, "directories", strbuf_text(&servers));
+    form->out->failed = form->out->failed || servers.failed;
+    strbuf_done(&servers);
+}
+
 static enum wire_status status(void *ctx, const char *const *arguments, size_t n,
                                struct strbuf *reply)
 {
@@ -136,6 +155,7 @@ static enum wire_status status(void *ctx, const char *const *arguments, size_t n
     put_callahead(&form, world->house);
     put_domains(&form, world->house);
     put_dnslists(&form, world->house);
+    put_directories(&form, world->house);
     form_lines(&form, "warnings", state.warnings);
     form_moment(&form, "reload_refused", state.refused);
     form_lines(&form, "reload_errors", state.refusal);

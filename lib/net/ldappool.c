@@ -10,6 +10,7 @@
 #include "lib/net/ldappool_inner.h"
 
 #define TRIES_MAX 3
+#define THREADS_MAX 256 /* of all directories, but for the first of each */
 #define SEARCHES_GOOD 4 /* on a connection; with more, another one is opened */
 
 /* --- questions ---------------------------------------------------------------------- */
@@ -139,8 +140,9 @@ static bool enqueue(struct question *question, const char **why)
     bool good = !pool->stopping && can_ask_locked(directory, mono_now());
     *why = pool->stopping ? "ending" : "every server is in its pause after a failure";
     if (good) {
-        start = directory->under_way > directory->threads * SEARCHES_GOOD &&
-                directory->threads < directory->max_connections;
+        start = directory->threads == 0 ||
+                (directory->under_way > directory->threads * SEARCHES_GOOD &&
+                 directory->threads < directory->max_connections && pool->threads < THREADS_MAX);
         directory->threads += start;
         pool->threads += start;
         push_locked(directory, question);

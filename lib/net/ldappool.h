@@ -77,4 +77,11 @@ void ldappool_ask(struct ldappool *pool, const struct ldap_profile *profile, enu
  * domain goes with each of its addresses, one for everybody with everything. */
 size_t ldappool_flush(struct ldappool *pool, enum callahead_flush what, const char *text);
 
+/* Visit the servers of directories that have a connection, and those in a pause,
+ * without any lock. paused: seconds until it is asked again; 0: nothing is wrong
+ * with it. */
+void ldappool_each(struct ldappool *pool,
+                   void (*visit)(const char *profile, const char *uri, int64_t paused, void *arg),
+                   void *arg);
+
 #endif

@@ -178,6 +178,38 @@ void ldappool_directory_drop(struct directory *directory)
     pthread_mutex_unlock(&directory->pool->lock);
 }
 
+/* The directory after one that is counted; that one is dropped. */
+static struct directory *next_counted(struct ldappool *pool, struct directory *directory)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct directory *next = directory != NULL ? directory->next : pool->directories;
+    if (next != NULL)
+        next->questions++;
+    if (directory != NULL)
+        directory->questions--;
+    pthread_mutex_unlock(&pool->lock);
+    return next;
+}
+
+void ldappool_each(struct ldappool *pool,
+                   void (*visit)(const char *profile, const char *uri, int64_t paused, void *arg),
+                   void *arg)
+{
+    struct directory *directory = NULL;
+
+    while ((directory = next_counted(pool, directory)) != NULL) {
+        for (size_t i = 0; i < directory->nservers; i++) {
+            pthread_mutex_lock(&pool->lock);
+            mono_us left = directory->server[i].paused_until - mono_now();
+            bool in_use = directory->threads > 0;
+            pthread_mutex_unlock(&pool->lock);
+            if (in_use || left > 0)
+                visit(directory->name, directory->server[i].uri,
+                      left > 0 ? left / MONO_SECONDS(1) + 1 : 0, arg);
+        }
+    }
+}
+
 /* --- what is remembered -------------------------------------------------------------- */
 
 struct remembered {
@@ -258,19 +290,6 @@ static bool visit(struct slice key, const void *value, size_t size, mono_us expi
         return false;
     oblivion->n++;
     return true;
-}
-
-/* The directory after one that is counted; that one is dropped. */
-static struct directory *next_counted(struct ldappool *pool, struct directory *directory)
-{
-    pthread_mutex_lock(&pool->lock);
-    struct directory *next = directory != NULL ? directory->next : pool->directories;
-    if (next != NULL)
-        next->questions++;
-    if (directory != NULL)
-        directory->questions--;
-    pthread_mutex_unlock(&pool->lock);
-    return next;
 }
 
 size_t ldappool_flush(struct ldappool *pool, enum callahead_flush what, const char *text)

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """Directories that know recipients, do not, are dead or mad: never a no but by their word."""
+import json
 import os
+import re
 import sys
 import threading
 sys.dont_write_bytecode = True
@@ -163,10 +165,15 @@ def down_and_up():
         it.wait_log(event="ldap")
         it.wait_log(event="close")
         tap.eq(len(it.find_log(event="ldap")), 1, "told once while it is left alone")
+        status = json.loads(it.ctl("status", "--json")[1])["directories"]
+        tap.matches(re.compile(rf"^(d ldap://127.0.0.1:{port} not asked for [12] s|)$"),
+                    " ".join(status), "status tells")
         with LdapPeer(port=port) as peer:
             wait_until(lambda: one(it, "joe") == ["continue"], "it is back")
             tap.ok(it.wait_log(event="ldap", detail=f"[ldap d] {peer.uri} answers again"), "told")
             tap.eq(one(it, "nobody"), [UNKNOWN], "works as before")
+            tap.eq(json.loads(it.ctl("status", "--json")[1])["directories"], [f"d {peer.uri} good"],
+                   "status tells that, too")
             with peer.lock:
                 peer.counts["connections"] = 0
             peer.drop_all()
