@@ -99,6 +99,11 @@ def negotiation():
             tap.eq(mta.body(b"x").line, "continue", "... and to the body")
             tap.eq(changes(mta)[0], [("m", 1, "X-Gatehouse", ""), ("i", 0, "X-Gatehouse", MARK)],
                    "... and is told to change them")
+        for version in (2, 3, 4):  # milter_protocol of Postfix
+            with it.dial() as mta:
+                mta.negotiate(version=version, actions=0x3F, steps=0x7F)
+                mta.connect("192.0.2.9")
+                tap.eq(message(mta, "X-Gatehouse")[0][-1][0], "i", f"an MTA of protocol {version}")
         with it.dial() as mta:
             mta.negotiate(actions=protocol.SET_MACROS)
             mta.connect("192.0.2.9")

@@ -10,6 +10,7 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from certificates import Authority, self_signed
 from dnsserver import DnsServer
 from house import House, free_port, wait_until
 from postfix import Client, Mailboxes, send
@@ -23,6 +24,7 @@ RATE = "127.0.0.40"
 SMALL = "127.0.0.50"
 SENDER = "127.0.0.60"
 HARVEST = "127.0.0.61"
+CERTIFIED = "127.0.0.62"
 BLOCKED = "127.0.0.66"
 REFUSED = "127.0.0.70"
 REFUSED_LATER = "127.0.0.71"
@@ -53,6 +55,9 @@ senders = {SENDER}
 [group HARVEST]
 policy = HARVEST
 senders = {HARVEST}
+[group CERTIFIED]
+policy = CERTIFIED
+senders = {CERTIFIED}
 [group RELAYLIST]
 senders = {RELAY}
 
@@ -67,12 +72,15 @@ max_sender_recipients = 2
 verify_sender = yes
 [policy HARVEST]
 max_invalid_recipients_per_hour = 2
+[policy CERTIFIED]
+tls = required
+tls_verify_client = yes
 [policy BLOCKED]
 reject_text = 5.7.1 Not you, $RemoteIP
 
 [listener main]
 {main}
-groups = BLOCKED_LIST, REFUSED, THROTTLED, SMALL, RATE, SENDER, HARVEST
+groups = BLOCKED_LIST, REFUSED, THROTTLED, SMALL, RATE, SENDER, HARVEST, CERTIFIED
 rat = rat.txt
 callahead = mailboxes
 
@@ -168,8 +176,24 @@ class Site:
         common = ("--mta", "sendmail", "--output", maps)
         self.house.configure(configuration(self, for_mx=True), socket="unix:" + self.house.address)
         self.ctl("maps", *common, "--compiler", self.mx.makemap)
-        self.mx.settings(self.ctl("mta-config", *common))
+        lines = self.ctl("mta-config", *common)
+        tap.ok("dnl Policies ask for TLS: confSERVER_CERT" in lines, "mta-config asks for a certificate", lines)
+        self.make_certificates()
+        self.mx.settings(lines)
         self.house.configure(configuration(self, for_mx=False))
+
+    def make_certificates(self):
+        paths = {name: os.path.join(self.mx.folder, "etc", name + ".pem") for name in ("server", "ca", "good", "self")}
+        authority = Authority(paths["ca"])
+        self.certificates = {
+            "none": None,
+            "self-signed": self_signed(paths["self"], "/CN=client.example"),
+            "good": authority.issue(paths["good"], "/CN=client.example"),
+        }
+        os.chmod(self_signed(paths["server"], "/CN=mx.example.com"), 0o600)
+        for what, name in (("SERVER_CERT", "server"), ("SERVER_KEY", "server"), ("CACERT", "ca")):
+            self.mx.lines(f"define(`conf{what}', `{paths[name]}')dnl")
+        self.mx.lines(f"define(`confCACERT_PATH', `{os.path.dirname(paths['ca'])}')dnl")
 
     def client(self, source, listener="main"):
         return Client(self.ports[listener], source)
@@ -351,6 +375,16 @@ def sizes(site):
         starts(client.data(("y" * 98 + "\r\n") * 30), "552 5.3.4", "bytes over the limit")
 
 
+def certificates(site):
+    with site.client(CERTIFIED) as client:
+        starts(client.mail(), "530 5.7.0 Must issue a STARTTLS command first", "tls = required without TLS")
+    for kind, wanted in (("none", "530"), ("self-signed", "530"), ("good", "250")):
+        with site.client(CERTIFIED) as client:
+            client.starttls(certificate=site.certificates[kind])
+            answer = wanted + (" 5.7.0 Valid client certificate required" if wanted == "530" else "")
+            starts(client.mail(), answer, f"client certificate: {kind}")
+
+
 def rcpts(site, source, *recipients_, sender="sender@example.net"):
     """The replies to MAIL and to each RCPT, in a session of its own."""
     with site.client(source) as client:
@@ -440,6 +474,7 @@ PARTS = (
     relaying,
     open_relay,
     sizes,
+    certificates,
     rates,
     senders,
     harvest,
