@@ -160,15 +160,33 @@ static bool classify(struct stage *stage)
     return false;
 }
 
-/* $OrgID in a text that this client may come to hear, while no entry had to know
- * the owner. */
+/* May the client come to hear $OrgID? Who is rejected and authenticates hears the
+ * later texts, too. */
+static bool tells_owner(const struct policy_keys *keys)
+{
+    const char *const texts[] = {
+        keys->access == POLICY_REJECT ? keys->reject_text : "",
+        keys->max_recipients_per_hour_text,
+        keys->max_sender_recipients_text,
+        keys->max_auth_recipients_text,
+        keys->dhap_text,
+        keys->malformed_sender_text,
+        keys->nonexistent_sender_text,
+        keys->unresolvable_sender_text,
+    };
+    for (size_t i = 0; keys->access != POLICY_TCPREFUSE && i < ARRAY_LEN(texts); i++) {
+        if (hatvars_needs_owner(texts[i]))
+            return true;
+    }
+    return false;
+}
+
+/* While no entry had to know the owner. */
 static bool find_owner(struct stage *stage)
 {
-    const struct policy_keys *keys = &stage->conn->policy->keys;
-    bool rejected = keys->access == POLICY_REJECT;
     struct hat_wants wants = {.owner = true};
 
-    if (hatvars_needs_owner(rejected ? keys->reject_text : keys->max_recipients_per_hour_text))
+    if (tells_owner(&stage->conn->policy->keys))
         ask(stage, &wants);
     return false;
 }

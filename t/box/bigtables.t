@@ -78,6 +78,11 @@ def find_and_export():
         it.write("hat", out)
         status, again, _err = it.ctl("hat", "export", "in")
         tap.ok(status == 0 and again == out, "the export of the export is the same")
+        tap.eq(it.ctl("check")[0], 0, "check")
+        it.write("hat", out.replace(sender(number) + "\n", "192.0.2.300\n", 1).replace(sender(number) + ",", "192.0.2.300,", 1))
+        status, _out, err = it.ctl("check")
+        told = [line for line in err.splitlines() if "warning:" not in line]
+        tap.ok(status == 1 and len(told) == 1 and "192.0.2.300" in told[0], "check finds the one that is wrong", told[:3])
 
 
 @tap.part

@@ -15,6 +15,12 @@
             .reject_code = 554,                                                                    \
             .reject_text = "5.7.1 Not $HATEntry of $Group",                                        \
             .max_recipients_per_hour_text = "",                                                    \
+            .max_sender_recipients_text = "",                                                      \
+            .max_auth_recipients_text = "",                                                        \
+            .dhap_text = "",                                                                       \
+            .malformed_sender_text = "",                                                           \
+            .nonexistent_sender_text = "",                                                         \
+            .unresolvable_sender_text = "",                                                        \
             .max_message_size = 1000,                                                              \
             .max_messages_per_connection = 10                                                      \
         }                                                                                          \
