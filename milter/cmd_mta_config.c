@@ -8,9 +8,6 @@
 #include "lib/mta/publish.h"
 #include "milter/mapsinput.h"
 
-#define POSTFIX_FOLDER "/etc/postfix/gatehouse"
-#define SENDMAIL_FOLDER "/etc/mail/gatehouse"
-
 static bool write_lines(const struct maps_input *input, enum maps_mta mta,
                         const struct mtaconfig_options *options, struct strbuf *text,
                         struct err *err)
@@ -68,7 +65,7 @@ int command_mta_config(const struct command *command, const char *conf, int argc
         return command_usage(command, "--mta: allowed: postfix, sendmail");
     options.type = mta == MAPS_SENDMAIL ? PUBLISH_MAKEMAP_TYPE : PUBLISH_POSTMAP_TYPE;
     if (options.folder == NULL)
-        options.folder = mta == MAPS_SENDMAIL ? SENDMAIL_FOLDER : POSTFIX_FOLDER;
+        options.folder = mapsinput_folder(mta);
     struct snapshot *snapshot = command_snapshot(conf, true);
     if (snapshot == NULL)
         return COMMAND_NO;

@@ -39,6 +39,7 @@ int command_counter(const struct command *command, const char *conf, int argc, c
 int command_hat_block(const struct command *command, const char *conf, int argc, char **argv);
 int command_hat_unblock(const struct command *command, const char *conf, int argc, char **argv);
 int command_hat_blocks(const struct command *command, const char *conf, int argc, char **argv);
+int command_doctor(const struct command *command, const char *conf, int argc, char **argv);
 int command_mta_config(const struct command *command, const char *conf, int argc, char **argv);
 
 int command_hat_match(const struct command *command, const char *conf, int argc, char **argv);

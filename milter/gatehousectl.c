@@ -28,6 +28,8 @@ static const struct command commands[] = {
      "--mta postfix|sendmail --output DIR [--check] [--force] [--no-compile] [--compiler PATH] "
      "[--reload[=PATH]]",
      command_maps},
+    {"doctor", "--mta postfix|sendmail [--output DIR] [--postconf PATH] [--sendmail-cf PATH]",
+     command_doctor},
     {"mta-config", "--mta postfix|sendmail [--output DIR] [--queue-directory DIR]",
      command_mta_config},
     {"hat match", "[--json] LISTENER IP [NAME|none|servfail|mismatch] | [LISTENER] -",

@@ -35,6 +35,11 @@ static void widen_by_listener(struct maps_limits *limits, const struct listener 
     }
 }
 
+const char *mapsinput_folder(enum maps_mta mta)
+{
+    return mta == MAPS_SENDMAIL ? "/etc/mail/gatehouse" : "/etc/postfix/gatehouse";
+}
+
 /* --- [auth NAME] ---------------------------------------------------------------- */
 
 /* false: out of memory. */

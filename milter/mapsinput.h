@@ -20,4 +20,7 @@ NODISCARD bool mapsinput_make(const struct snapshot *snapshot, struct arena *are
 void mapsinput_read_passwords(const struct snapshot *snapshot, struct arena *arena,
                               struct maps_input *input, struct problems *problems);
 
+/* Where an MTA's maps are when nobody says otherwise. */
+const char *mapsinput_folder(enum maps_mta mta);
+
 #endif

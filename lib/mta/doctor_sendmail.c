@@ -1,0 +1,254 @@
+#include <string.h>
+
+#include "lib/mta/doctor.h"
+#include "lib/mta/mtaconfig.h"
+#include "lib/mta/rat_domains.h"
+#include "lib/mta/sendmail_maps.h"
+#include "lib/mta/socketname.h"
+
+#define TEXT_MAX 700
+#define DEFAULT_SECONDS 10 /* R: of T= */
+
+struct exam {
+    const struct maps_input *input;
+    const char *folder;
+    const char *cf;
+    struct problems *problems;
+};
+
+static const struct place sendmail_cf = {.file = "sendmail.cf"};
+
+int64_t doctor_seconds(struct slice text)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    int64_t factor = 1;
+    for (size_t i = 0; i < ARRAY_LEN(units); i++)
+        if (text.n > 1 && text.p[text.n - 1] == units[i].unit) {
+            factor = units[i].seconds;
+            text.n--;
+            break;
+        }
+    uint64_t number;
+    return str_to_uint(text, 100000, &number) ? (int64_t)number * factor : 0;
+}
+
+/* --- reading ------------------------------------------------------------------------ */
+
+/* The next line that begins with start, from *at on; moves *at behind it. */
+static bool next_line(const char **at, const char *start, struct slice *rest_out)
+{
+    size_t n = strlen(start);
+    while (**at != '\0') {
+        const char *line = *at;
+        size_t end = strcspn(line, "\n");
+        *at += end + (line[end] == '\n');
+        if (end >= n && memcmp(line, start, n) == 0) {
+            *rest_out = (struct slice){line + n, end - n};
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_text(struct slice line, const char *wanted)
+{
+    return memmem(line.p, line.n, wanted, strlen(wanted)) != NULL;
+}
+
+static bool has_line(const struct exam *exam, const char *start, const char *wanted)
+{
+    const char *at = exam->cf;
+    struct slice rest;
+    while (next_line(&at, start, &rest))
+        if (has_text(rest, wanted))
+            return true;
+    return false;
+}
+
+/* --- the filter ------------------------------------------------------------------------ */
+
+static bool is_our_socket(const struct exam *exam, struct slice line)
+{
+    struct socketname name;
+    char text[TEXT_MAX];
+    if (!socketname_parse(exam->input->socket, &name))
+        return false;
+    if (name.path != NULL) {
+        snprintf(text, sizeof text, ":%s", name.path);
+        const char *found = memmem(line.p, line.n, text, strlen(text));
+        const char *end = found == NULL ? NULL : found + strlen(text);
+        return found != NULL && (end == line.p + line.n || *end == ',' || *end == ' ');
+    }
+    snprintf(text, sizeof text, ":%u@", name.port);
+    return has_text(line, text);
+}
+
+/* R: of T=, in seconds. */
+static int64_t time_to_read(struct slice line)
+{
+    const char *times = memmem(line.p, line.n, "T=", 2), *end = line.p + line.n;
+    while (times != NULL && times > line.p && times[-1] != ' ' && times[-1] != ',')
+        times = memmem(times + 1, (size_t)(end - times - 1), "T=", 2);
+    if (times == NULL)
+        return DEFAULT_SECONDS;
+    const char *found = memmem(times, (size_t)(end - times), "R:", 2);
+    if (found == NULL)
+        return DEFAULT_SECONDS;
+    struct slice value = {found + 2, 0};
+    while (value.p + value.n < end && value.p[value.n] != ';' && value.p[value.n] != ',')
+        value.n++;
+    return doctor_seconds(value);
+}
+
+static void check_filter_line(const struct exam *exam, struct slice line)
+{
+    if (!has_text(line, "F=T") && !has_text(line, "F=R") && !has_text(line, "F=4"))
+        problem_error(exam->problems, sendmail_cf,
+                      "INPUT_MAIL_FILTER without F=T: all mail passes while Gatehouse is away");
+    if (time_to_read(line) * 1000 <= exam->input->limits.command_deadline)
+        problem_error(
+            exam->problems, sendmail_cf,
+            "INPUT_MAIL_FILTER: the time for an answer (T=R:, 10s where none is given) is "
+            "not longer than command_deadline; set R:%llds",
+            (long long)mtaconfig_milter_seconds(&exam->input->limits));
+    size_t n = 0;
+    while (n < line.n && line.p[n] != ',')
+        n++;
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)n, line.p);
+    if (!has_line(exam, "O InputMailFilters=", name))
+        problem_error(exam->problems, sendmail_cf,
+                      "InputMailFilters does not name %s: Gatehouse is not asked", name);
+}
+
+static void check_filter(const struct exam *exam)
+{
+    const char *at = exam->cf;
+    struct slice line;
+    while (next_line(&at, "X", &line))
+        if (is_our_socket(exam, line)) {
+            check_filter_line(exam, line);
+            return;
+        }
+    problem_error(exam->problems, sendmail_cf,
+                  "no INPUT_MAIL_FILTER with the socket %s: Gatehouse is not asked",
+                  exam->input->socket);
+}
+
+/* --- maps and rulesets ---------------------------------------------------------------- */
+
+static void need(const struct exam *exam, const char *start, const char *file)
+{
+    char path[TEXT_MAX];
+    snprintf(path, sizeof path, "%s/%s", exam->folder, file);
+    if (!has_line(exam, start, path))
+        problem_error(exam->problems, sendmail_cf, "%s is not used", path);
+}
+
+static void check_maps(const struct exam *exam)
+{
+    need(exam, "Kmailertable ", SENDMAIL_MAILERTABLE);
+    need(exam, "Kaccess ", SENDMAIL_ACCESS);
+    need(exam, "F{GatehouseDomains}", SENDMAIL_RELAY_DOMAINS);
+    need(exam, "F{GatehouseBelow}", SENDMAIL_RELAY_DOMAINS);
+    if (maps_have_auth(exam->input))
+        need(exam, "Kauthinfo ", SENDMAIL_AUTHINFO);
+    if (!has_line(exam, "R", SENDMAIL_RELAY_TAG) || !has_line(exam, "R", SENDMAIL_REFUSE_TAG))
+        problem_error(
+            exam->problems, sendmail_cf,
+            "the rulesets Local_check_relay and Local_check_rcpt of mta-config are missing");
+    if (has_line(exam, "Scheckrcpt", ""))
+        problem_error(exam->problems, sendmail_cf,
+                      "FEATURE(`delay_checks'): a recipient of ours would pass all other checks");
+    if (strstr(exam->cf, "anything else is bogus") == NULL)
+        problem_error(
+            exam->problems, sendmail_cf,
+            "FEATURE(`promiscuous_relay'), or no check of relaying at all: an open relay");
+}
+
+static void check_mailer(const struct exam *exam, const char *name)
+{
+    char start[TEXT_MAX];
+    snprintf(start, sizeof start, "M%s,", name);
+    if (!has_line(exam, start, ""))
+        problem_error(exam->problems, sendmail_cf,
+                      "no mailer %s, which routes need: take the lines of mta-config again", name);
+}
+
+static void check_mailers(const struct exam *exam)
+{
+    bool *told = calloc(65536, sizeof *told), discard = false;
+    if (told == NULL) {
+        problem_error(exam->problems, sendmail_cf, "out of memory");
+        return;
+    }
+    for (size_t i = 0; i < routes_count(exam->input->routes); i++) {
+        const struct route *route = routes_get(exam->input->routes, i);
+        unsigned port = sendmail_port(route);
+        char name[TEXT_MAX];
+        if (route->kind == ROUTE_DISCARD && !discard)
+            check_mailer(exam, SENDMAIL_DEVNULL);
+        discard = discard || route->kind == ROUTE_DISCARD;
+        if (port == 0 || told[port])
+            continue;
+        told[port] = true;
+        if (port == ROUTES_PORT)
+            snprintf(name, sizeof name, "%s", exam->input->transport);
+        else
+            snprintf(name, sizeof name, "%s%u", exam->input->transport, port);
+        check_mailer(exam, name);
+    }
+    free(told);
+}
+
+static void check_services(const struct exam *exam)
+{
+    for (size_t i = 0; i < exam->input->nlisteners; i++) {
+        const char *name = sendmail_service(&exam->input->listeners[i]);
+        char wanted[TEXT_MAX];
+        snprintf(wanted, sizeof wanted, "Name=%s,", name);
+        if (!has_line(exam, "O DaemonPortOptions=", wanted))
+            problem_warning(exam->problems, sendmail_cf,
+                            "no DAEMON_OPTIONS with Name=%s, the service of [listener %s]", name,
+                            exam->input->listeners[i].name);
+    }
+}
+
+/* Words of "Cwone two". */
+static void check_domain(void *arg, const char *domain, struct place at)
+{
+    const struct exam *exam = arg;
+    const char *from = exam->cf;
+    struct slice line;
+    (void)at;
+    while (next_line(&from, "Cw", &line))
+        for (size_t i = 0; i < line.n;) {
+            size_t start = i;
+            while (i < line.n && !ascii_is_space(line.p[i]))
+                i++;
+            if (slice_is_nocase((struct slice){line.p + start, i - start}, domain))
+                problem_error(
+                    exam->problems, sendmail_cf,
+                    "class {w} holds %s: Sendmail keeps its mail and refuses unknown users "
+                    "before Gatehouse is asked",
+                    domain);
+            i++;
+        }
+}
+
+void doctor_sendmail(const struct maps_input *input, const char *folder, const char *cf,
+                     struct problems *problems)
+{
+    struct exam exam = {input, folder, cf, problems};
+    check_filter(&exam);
+    check_maps(&exam);
+    check_mailers(&exam);
+    check_services(&exam);
+    for (size_t i = 0; i < input->nlisteners; i++)
+        if (input->listeners[i].rat != NULL &&
+            !rat_domains_each(input->listeners[i].rat, check_domain, &exam))
+            problem_error(problems, sendmail_cf, "out of memory");
+}

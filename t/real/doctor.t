@@ -1,0 +1,151 @@
+#!/usr/bin/python3
+"""`gatehousectl doctor` finds nothing wrong with what mta-config writes, and each thing that is
+broken after that, in the configuration of a real Postfix and a real Sendmail."""
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from front import Front, SendmailFront
+from postfix import INSTANCE
+from tap import Tap
+
+CONF = """
+[dns]
+host_lookup = off
+[group LAN]
+policy = RELAYED
+senders = 127.0.10.
+[listener first]
+groups = LAN
+rat = rat.txt
+[listener second]
+type = private
+groups = LAN
+[routes]
+file = routes.txt
+[auth smart]
+user = joe
+password_file = password.txt
+"""
+FILES = {
+    "rat.txt": "example.com, .below.example ACCEPT\n",
+    "routes.txt": "example.com: [127.0.0.1]:2525 auth=smart\n.below.example: [127.0.0.1]:2526\nALL: /dev/null\n",
+    "password.txt": "secret\n",
+}
+
+POSTFIX = (  # settings, what the doctor says
+    ("milter_default_action = accept\nsmtpd_milters = {socket}", "all mail passes while Gatehouse is away"),
+    ("smtpd_milters = {{ {socket}, default_action=accept }}", "all mail passes while Gatehouse is away"),
+    ("smtpd_milters = inet:127.0.0.1:9", "Gatehouse is not asked here"),
+    ("smtpd_milters =", "Gatehouse is not asked here"),
+    ("smtpd_milters = {{ {socket}, command_timeout=25s }}", "is not longer than command_deadline; set 30s"),
+    ("milter_command_timeout = 20s\nsmtpd_milters = {socket}", "is not longer than command_deadline"),
+    ("transport_maps =", "transport_maps does not use"),
+    ("relay_domains = $mydestination", "relay_domains does not use"),
+    ("relay_domains = static:all", "relay_domains lets every domain through: an open relay"),
+    ("smtp_sasl_password_maps =", "smtp_sasl_password_maps does not use"),
+    ("smtp_tls_policy_maps =", "smtp_tls_policy_maps does not use"),
+    ("mynetworks = 127.0.0.1, 0.0.0.0/0", "mynetworks holds 0.0.0.0/0: an open relay"),
+    ("mydestination = localhost, example.com", "mydestination names example.com"),
+    ("relay_recipient_maps = static:x", "recipients are refused before Gatehouse is asked"),
+    ("smtpd_recipient_restrictions = reject_unverified_recipient", "reject_unverified_recipient refuses recipients"),
+    ("parent_domain_matches_subdomains = relay_domains", "lets sub.example.com through"),
+    ("message_size_limit = 1000", "message_size_limit = 1000 is below what a policy allows"),
+    ("smtpd_hard_error_limit = 2", "smtpd_hard_error_limit = 2 is below"),
+)
+SERVICES = (  # services of master.cf, what the doctor says
+    ("127.0.0.1:9925 inet n - n - - smtpd\n    -o smtpd_relay_restrictions=permit", "an open relay"),
+    ("127.0.0.1:9926 inet n - n - - smtpd\n    -o smtpd_relay_restrictions=check_client_access,"
+     "cidr:{maps}/relay_clients.second,reject_unauth_destination",
+     "who may relay at [listener second] may here too"),
+)
+SENDMAIL = (  # text in sendmail.cf, what is there instead, what the doctor says
+    (", F=T,", ",", "without F=T: all mail passes"),
+    ("R:30s", "R:25s", "is not longer than command_deadline; set R:30s"),
+    (";R:30s", "", "is not longer than command_deadline"),
+    ("O InputMailFilters=gatehouse", "O InputMailFilters=", "InputMailFilters does not name gatehouse"),
+    ("/milter.sock", "/other.sock", "no INPUT_MAIL_FILTER with the socket"),
+    ("Kmailertable ", "Kother ", "mailertable is not used"),
+    ("Kaccess ", "Kother ", "access is not used"),
+    ("Kauthinfo ", "Kother ", "authinfo is not used"),
+    ("F{GatehouseDomains}", "F{Other}", "relay-domains is not used"),
+    ("gatehouserelay", "other", "Local_check_rcpt of mta-config are missing"),
+    ("Mrelay2526,", "Mother,", "no mailer relay2526"),
+    ("Mdevnull,", "Mother,", "no mailer devnull"),
+    ("Name=second,", "Name=other,", "no DAEMON_OPTIONS with Name=second"),
+    ("Cwlocalhost", "Cwlocalhost Example.com", "class {w} holds example.com"),
+    ("# anything else is bogus", "#", "an open relay"),
+    ("SBasic_check_mail", "Scheckrcpt\nSBasic_check_mail", "delay_checks"),
+)
+
+tap = Tap()
+
+
+def doctor(front, mta, *more):
+    status, out, err = front.house.ctl("doctor", "--mta", mta, "--output", front.maps, *more)
+    return status, out + err
+
+
+def private(front):
+    os.chmod(os.path.join(front.folder, "password.txt"), 0o600)
+
+
+class PostfixHere(Front):
+    def configure_gatehouse(self):
+        private(self)
+        super().configure_gatehouse()
+
+
+class SendmailHere(SendmailFront):
+    def configure_gatehouse(self):
+        private(self)
+        super().configure_gatehouse()
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def postfix(front):
+    script = front.house.write("postconf", f'#!/bin/sh\nexec {INSTANCE} run {front.mx.folder} postconf "$@"\n')
+    os.chmod(script, 0o755)
+    ask = lambda: doctor(front, "postfix", "--postconf", script)
+    tap.eq(ask(), (0, "Postfix: good\n"), "Postfix as mta-config says")
+    names = {"socket": "unix:gatehouse/milter.sock", "maps": front.maps}
+    for file, cases, change in (("main.cf", POSTFIX, front.mx.settings), ("master.cf", SERVICES, front.mx.services)):
+        path = os.path.join(front.mx.folder, "etc", file)
+        good = read(path)
+        for text, wanted in cases:
+            change(text.format(**names))
+            _, said = ask()
+            tap.ok(wanted in said, f"Postfix with {text.splitlines()[0]}", said)
+            write(path, good)
+    tap.eq(doctor(front, "postfix", "--postconf", "/nowhere")[0], 1, "no postconf")
+
+
+def sendmail(front):
+    path = os.path.join(front.mx.folder, "etc", "sendmail.cf")
+    ask = lambda: doctor(front, "sendmail", "--sendmail-cf", path)
+    tap.eq(ask(), (0, "Sendmail: good\n"), "Sendmail as mta-config says")
+    good = read(path)
+    for old, new, wanted in SENDMAIL:
+        tap.ok(old in good, f"sendmail.cf has {old}")
+        write(path, good.replace(old, new))
+        _, said = ask()
+        tap.ok(wanted in said, f"Sendmail with {new!r} for {old!r}", said)
+    write(path, good)
+    tap.eq(doctor(front, "sendmail", "--sendmail-cf", "/nowhere")[0], 1, "no sendmail.cf")
+
+
+with PostfixHere(tap, CONF, FILES) as the_front:
+    tap.part(lambda: postfix(the_front))
+with SendmailHere(tap, CONF, FILES) as the_front:
+    tap.part(lambda: sendmail(the_front))
+tap.done()
