@@ -63,8 +63,9 @@ void ldappool_setup(void);
 
 struct ldappool;
 struct ldappool *ldappool_new(struct err *err);
-/* Ends all threads; those that open a connection leave when connect_timeout is
- * over at the latest. No ldappool_ask() may begin any more. Takes NULL. */
+/* Ends all threads, waking them, and answers those who wait; only one that is
+ * looking for the address of its server stays until the system's resolver is done.
+ * No ldappool_ask() may begin any more. Takes NULL. */
 void ldappool_free(struct ldappool *pool);
 
 /* sender NULL: none. Blocks up to deadline; about_to_wait(arg) is called before
