@@ -270,10 +270,9 @@ static bool make_parts(struct hat_text *text)
 {
     text->targets = strmap_new();
     text->groups = strmap_new();
-    text->told = calloc(policy_nrows, sizeof *text->told);
     for (size_t i = 0; i < ARRAY_LEN(text->bare); i++)
         text->bare[i] = HAT_TEXT_NONE;
-    if (text->targets != NULL && text->groups != NULL && text->told != NULL)
+    if (text->targets != NULL && text->groups != NULL)
         return true;
     text->start = (struct place){.file = hat_builder_path(&text->builder)};
     return hat_text_stop(text);
@@ -292,6 +291,5 @@ struct hat *hat_text_load(const char *path, struct place at, const struct polici
     strmap_free(text.targets);
     strmap_free(text.groups);
     free(text.settings);
-    free(text.told);
     return hat_builder_finish(&text.builder, good);
 }

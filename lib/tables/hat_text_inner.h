@@ -23,7 +23,6 @@ struct hat_text {
     uint32_t bare[POLICY_CONTINUE + 1]; /* by action: number of the target, or HAT_TEXT_NONE */
     struct hat_setting *settings;       /* owned: those of the braces at hand */
     size_t nsettings, room;
-    bool *told;         /* by row: that its key is not yet in effect */
     struct place start; /* of the statement */
     struct place entry; /* the first that is no policy; line 0: none yet */
     struct place all;   /* line 0: not yet read */

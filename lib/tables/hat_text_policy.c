@@ -48,15 +48,6 @@ static bool keep_setting(struct hat_text *text, const struct hat_setting *settin
     return true;
 }
 
-static void warn_later(struct hat_text *text, const struct hat_setting *setting, size_t row,
-                       struct place at)
-{
-    if ((policy_rows[row].flags & KEY_LATER) == 0 || text->told[row])
-        return;
-    text->told[row] = true;
-    problem_warning(text->builder.problems, at, "%s: accepted, not yet in effect", setting->key);
-}
-
 static bool apply_setting(struct hat_text *text, struct braces *braces,
                           const struct hat_setting *setting, struct place at)
 {
@@ -73,7 +64,6 @@ static bool apply_setting(struct hat_text *text, struct braces *braces,
     struct key_source source = {.value = slice_of(setting->value), .at = at, .folder = ""};
     if (!key_set(&policy_rows[row], braces->keys, &source, arena, &err))
         return hat_text_refuse(text, at, "%s: %s", setting->key, err.text);
-    warn_later(text, setting, row, at);
     braces->origins[row] = at;
     braces->origins[row].key =
         arena_printf(text->builder.scratch, "%s %s", braces->title, setting->key);

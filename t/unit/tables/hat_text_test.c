@@ -383,7 +383,6 @@ static void test_warnings(void **state)
     end(&scene);
 }
 
-/* Once a file for each such key. */
 /* Bare entries in a row may be one group, but never so that it shows. */
 static const struct run_case {
     const char *text;
@@ -470,19 +469,6 @@ static void test_runs_and_look_ups(void **state)
     end(&scene);
 }
 
-static void test_later(void **state)
-{
-    (void)state;
-    size_t limit = policy_text_row(POLICY_ACCEPT, slice_of("dhap_limit"));
-    struct scene scene;
-    begin(&scene, slice_of("$A ACCEPT { dhap_limit = 1 }\n$B ACCEPT { dhap_limit = 1 }\n"));
-    assert_string_equal(table_file_problems(&scene.file),
-                        policy_rows[limit].flags & KEY_LATER
-                            ? "F:1:26: warning: dhap_limit: accepted, not yet in effect\n"
-                            : "");
-    end(&scene);
-}
-
 static void test_no_file(void **state)
 {
     (void)state;
@@ -508,7 +494,7 @@ int main(void)
         cmocka_unit_test(test_policies),
         cmocka_unit_test(test_default_text),
         cmocka_unit_test(test_warnings),
-        cmocka_unit_test(test_later),
+
         cmocka_unit_test(test_no_file),
         cmocka_unit_test(test_runs),
         cmocka_unit_test(test_runs_and_look_ups),
