@@ -171,17 +171,17 @@ static bool print_text(const struct line_to *to, size_t length, FILE *out, struc
     return fflush(out) == 0 || err_system(err, errno, "cannot print the answer");
 }
 
-static bool converse(struct line_to *to, const char *path, struct slice request,
+static bool converse(struct line_to *to, const char *path, struct slice request, FILE *out,
                      enum wire_status *status_out, struct err *err)
 {
     size_t length = 0;
 
     return connect_to(path, to, err) && send_all(to, request, err) &&
            read_head(to, status_out, &length, err) &&
-           print_text(to, length, *status_out == WIRE_YES ? stdout : stderr, err);
+           print_text(to, length, *status_out == WIRE_YES ? out : stderr, err);
 }
 
-static int ask_at(const char *path, const char *const *words, size_t n)
+static int ask_at(const char *path, const char *const *words, size_t n, FILE *out)
 {
     bool patient = strcmp(words[0], "reload") == 0;
     struct line_to to = {.fd = -1};
@@ -194,7 +194,7 @@ static int ask_at(const char *path, const char *const *words, size_t n)
     if (!wire_print_request(words, n, &request, &err)) {
         fprintf(stderr, "gatehousectl: %s\n", err.text);
         status = WIRE_USAGE;
-    } else if (!converse(&to, path, (struct slice){request.p, request.n}, &status, &err)) {
+    } else if (!converse(&to, path, (struct slice){request.p, request.n}, out, &status, &err)) {
         fprintf(stderr, "gatehousectl: %s: %s\n", path, err.text);
         status = WIRE_UNREACHABLE;
     }
@@ -204,11 +204,16 @@ static int ask_at(const char *path, const char *const *words, size_t n)
     return (int)status;
 }
 
-int ask_daemon(const char *conf, const char *const *words, size_t n)
+int ask_daemon_into(const char *conf, const char *const *words, size_t n, FILE *out)
 {
     char path[PATH_MAX];
 
     if (!find_socket(conf, path))
         return WIRE_NO;
-    return ask_at(path, words, n);
+    return ask_at(path, words, n, out);
+}
+
+int ask_daemon(const char *conf, const char *const *words, size_t n)
+{
+    return ask_daemon_into(conf, words, n, stdout);
 }

@@ -16,5 +16,7 @@
  * is a failure), return the exit status; COMMAND_UNREACHABLE where nobody
  * answers. conf: path of the configuration. */
 int ask_daemon(const char *conf, const char *const *words, size_t n);
+/* The same, with an answer that is none of a failure going to out. */
+int ask_daemon_into(const char *conf, const char *const *words, size_t n, FILE *out);
 
 #endif

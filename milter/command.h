@@ -34,6 +34,7 @@ int command_ldap(const struct command *command, const char *conf, int argc, char
 int command_reload(const struct command *command, const char *conf, int argc, char **argv);
 int command_status(const struct command *command, const char *conf, int argc, char **argv);
 int command_stats(const struct command *command, const char *conf, int argc, char **argv);
+int command_top(const struct command *command, const char *conf, int argc, char **argv);
 int command_cache(const struct command *command, const char *conf, int argc, char **argv);
 int command_counter(const struct command *command, const char *conf, int argc, char **argv);
 int command_hat_block(const struct command *command, const char *conf, int argc, char **argv);

@@ -49,6 +49,7 @@ static const struct command commands[] = {
     {"reload", "[--force]", command_reload},
     {"status", "[--json]", command_status},
     {"stats", "[--prometheus]", command_stats},
+    {"top", "[--every SECONDS] [--times N]", command_top},
     {"cache", "list [--json] | flush ADDRESS|@DOMAIN|--negative|--all", command_cache},
     {"counter", "show [--json] KEY | reset KEY", command_counter},
 };

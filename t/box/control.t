@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -94,6 +95,28 @@ def what_it_answers():
         tap.ok(code == YES and line in out.splitlines(), "stats for Prometheus", out)
         sample = re.compile(r'(# (HELP|TYPE) gatehouse_\w+ .+|gatehouse_\w+(\{(\w+="[^"]*",?)+\})? \d+)')
         tap.eq([bad for bad in out.splitlines() if not sample.fullmatch(bad)], [], "... every line has the form")
+        code, out, _err = it.ctl("top", "--every", "1", "--times", "2")
+        tap.ok(code == YES and out.count("since start  decision\n") == 2 and "  sessions: 0" in out and
+               "rcpt" not in out, "top: nothing happens", out)
+        stop = threading.Event()
+
+        def work():
+            while not stop.is_set():
+                with it.session() as mta:
+                    mta.mail("<a@b.test>")
+                    mta.rcpt("<u@other.test>")
+                time.sleep(0.1)
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        code, out, _err = it.ctl("top", "--every", "1", "--times", "1")
+        stop.set()
+        worker.join()
+        rows = [line.split() for line in out.splitlines() if " rcpt reject " in line]
+        tap.ok(code == YES and len(rows) == 1 and float(rows[0][0]) > 0 and int(rows[0][1]) > 1 and
+               rows[0][2:] == ["rcpt", "reject", "rat/rat_reject"], "top: what happens now", out)
+        for wrong in (["--every", "0"], ["--every"], ["--times", "x"], ["--times", "0"], ["now"]):
+            tap.eq(it.ctl("top", *wrong)[0], USAGE, f"top {' '.join(wrong)}: usage")
         for wrong in (["status", "--xml"], ["status", "a", "b"], ["stats", "--json"], ["reload", "now"],
                       ["cache"], ["cache", "flush"], ["cache", "list", "all"], ["cache", "flush", "a", "b"]):
             tap.eq(it.ctl(*wrong)[0], USAGE, f"usage: {' '.join(wrong)}")
