@@ -149,7 +149,7 @@ def renewed():
 
 @tap.part
 def server_away():
-    with Server(**PICKY) as server, house(server.port, "\ntimeout = 2s") as it:
+    with Server(**PICKY) as server, house(server.port) as it:
         tap.eq(rcpt(it, "u@example.com", "bad@example.com"), ["continue", "550"], "a user and a stranger")
         it.stop()
         age(it, 3600)
@@ -159,7 +159,7 @@ def server_away():
                "an hour later, the server away: the user is accepted, others wait")
         told = json.loads(it.ctl("status", "--json")[1])
         tap.eq(told["callahead_stale"], 1, "... which is counted")
-        it.configure(CONF % (server.port, "\ntimeout = 2s\nserve_stale = 30m"))
+        it.configure(CONF % (server.port, "\nserve_stale = 30m"))
         it.reload()
         tap.eq(rcpt(it, "u@example.com"), ["451"], "not for longer than serve_stale")
 

@@ -8,6 +8,7 @@
 
 #define PATIENCE_MS 60000
 #define IDLE_MS 1000
+#define START MONO_SECONDS(1000000)
 #define REFUSE_ALL "{\"rcpt_default\": \"550 5.1.1 no such user\"}"
 #define PICKY "{\"rcpt\": [[\"^[uw]@\", \"250 ok\"]], \"rcpt_default\": \"550 5.1.1 no such user\"}"
 #define REFUSE_BAD "{\"rcpt\": [[\"^bad\", \"550 5.1.1 no such user\"]]}"
@@ -38,9 +39,15 @@ static void sleep_well(struct client *client, mono_us by)
     }
 }
 
+static void set_clock(mono_us to)
+{
+    if (__atomic_load_n(&now, __ATOMIC_RELAXED) < to)
+        __atomic_store_n(&now, to, __ATOMIC_RELAXED);
+}
+
 static void start(struct peer *peer, struct client *client, const char *settings)
 {
-    now = MONO_SECONDS(1000000);
+    now = START;
     mono_simulate(&now);
     peer_start(peer, settings);
     client_init(client, peer->port, 0);
@@ -98,10 +105,11 @@ static void test_asked_again_on_a_fresh_connection(void **state)
     start(&peer, &client, "{}");
     client_expect(&client, "u@example.com", CALLAHEAD_VALID, 250);
     sleep_well(&client, MONO_SECONDS(1000));
-    peer_set(&peer, "{\"rcpt_default\": \"delay:2:550 5.1.1 no such user\"}");
+    peer_set(&peer, "{\"rcpt_default\": \"gate:550 5.1.1 no such user\"}");
     asker_start(&asker, &client, "u@example.com", 10000);
     wait_for_asked(&peer, "u@example.com", 2);
     peer_set(&peer, "{}"); /* the next connection finds another world */
+    peer_open(&peer);
     asker_join(&asker);
     assert_int_equal(asker.answer.class, CALLAHEAD_VALID);
     assert_int_equal(peer_asked(&peer, "u@example.com"), 3);
@@ -203,23 +211,38 @@ static void test_refreshed_beforehand(void **state)
     start(&peer, &client, REFUSE_BAD);
     client_expect(&client, "u@example.com", CALLAHEAD_VALID, 250);
     client_expect(&client, "bad@example.com", CALLAHEAD_USER_UNKNOWN, 550);
-    sleep_well(&client, MONO_SECONDS(600));
+    sleep_well(&client, MONO_SECONDS(300));
     assert_true(client_asks(&client, "u@example.com").cached);
-    move_clock(MONO_SECONDS(100)); /* 700 of 900 */
-    peer_set(&peer, "{\"rcpt_default\": \"delay:1:250 ok\"}");
+    assert_int_equal(stats_of(&client).refreshed, 0);
+    set_clock(START + MONO_SECONDS(700)); /* of 900 */
     assert_true(client_asks(&client, "u@example.com").cached);
     assert_true(client_asks(&client, "bad@example.com").cached);
-    assert_int_equal(stats_of(&client).refreshed, 0); /* nobody has waited for it */
-    wait_for_asked(&peer, "u@example.com", 2);
     for (int ms = 0; stats_of(&client).refreshed < 1; ms += 5) {
         assert_true(ms < PATIENCE_MS);
         pause_ms(5);
     }
-    move_clock(MONO_SECONDS(250)); /* 950 after the first answer */
+    set_clock(START + MONO_SECONDS(950));
     assert_true(client_asks(&client, "u@example.com").cached);
     assert_int_equal(peer_asked(&peer, "u@example.com"), 2);
     assert_int_equal(peer_asked(&peer, "bad@example.com"), 1); /* noes are not kept up */
     finish(&peer, &client);
+}
+
+static void test_refreshing_delays_nobody(void **state)
+{
+    struct peer peer;
+    struct client client;
+    (void)state;
+    start(&peer, &client, "{}");
+    client_expect(&client, "u@example.com", CALLAHEAD_VALID, 250);
+    sleep_well(&client, MONO_SECONDS(300));
+    set_clock(START + MONO_SECONDS(700));
+    peer_set(&peer, "{\"rcpt_default\": \"hang\"}");
+    assert_true(client_asks(&client, "u@example.com").cached); /* the clock stands: or for ever */
+    wait_for_asked(&peer, "u@example.com", 2);
+    assert_true(client_asks(&client, "u@example.com").cached);
+    assert_int_equal(stats_of(&client).refreshed, 0);
+    finish(&peer, &client); /* nor the end */
 }
 
 static void test_stale_while_the_server_is_away(void **state)
@@ -259,7 +282,8 @@ static void test_many_to_refresh(void **state)
         snprintf(address, sizeof address, "u%d@example.com", i);
         client_expect(&client, address, CALLAHEAD_VALID, 250);
     }
-    sleep_well(&client, MONO_SECONDS(800));
+    sleep_well(&client, MONO_SECONDS(300));
+    set_clock(START + MONO_SECONDS(800));
     peer_set(&peer, "{\"rcpt_default\": \"delay:0.3:250 ok\"}");
     for (int i = 0; i < 300; i++) {
         snprintf(address, sizeof address, "u%d@example.com", i);
@@ -276,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_server_that_refuses_everybody),
         cmocka_unit_test(test_catch_all),
         cmocka_unit_test(test_refreshed_beforehand),
+        cmocka_unit_test(test_refreshing_delays_nobody),
         cmocka_unit_test(test_stale_while_the_server_is_away),
         cmocka_unit_test(test_many_to_refresh),
     };
