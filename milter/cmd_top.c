@@ -3,7 +3,6 @@
 
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/mono.h"
@@ -143,13 +142,10 @@ static void show(const struct sample *before, const struct sample *now, const st
 {
     struct row rows[ROWS_MAX];
     size_t n = read_rows(before, now, rows);
-    time_t clock = time(NULL);
-    struct tm local;
-    char hour[16] = "";
+    char text[MONO_WALL_TEXT_MAX];
 
-    if (localtime_r(&clock, &local) != NULL)
-        (void)strftime(hour, sizeof hour, "%H:%M:%S", &local);
-    printf("%s%s", isatty(STDOUT_FILENO) ? "\033[H\033[2J" : "", hour);
+    printf("%s%s", isatty(STDOUT_FILENO) ? "\033[H\033[2J" : "",
+           mono_wall_at(mono_wall_seconds(), text));
     print_status(status);
     printf("\n%10s %12s  decision\n", "a second", "since start");
     qsort(rows, n, sizeof *rows, by_rate);
