@@ -489,23 +489,15 @@ static enum heard expected(const struct world *world, const struct record *user)
     return user->no_at != 0 && world->now < user->no_at + NO_LIFE ? NO : NOTHING;
 }
 
-static bool drop_all(const struct trust_entry *entry, void *arg)
+static bool drop(const struct trust_entry *entry, void *all)
 {
-    (void)entry;
-    (void)arg;
-    return true;
-}
-
-static bool drop_noes(const struct trust_entry *entry, void *arg)
-{
-    (void)arg;
-    return entry->class != CALLAHEAD_VALID;
+    return *(bool *)all || entry->class != CALLAHEAD_VALID;
 }
 
 static void flush(struct world *world)
 {
     bool all = dice_below(&world->dice, 2) == 0;
-    trust_each(world->trust, world->now, all ? drop_all : drop_noes, NULL);
+    trust_each(world->trust, world->now, drop, &all);
     if (all)
         domains_forget(trust_domains(world->trust), NULL);
     for (size_t d = 0; d < DOMAINS; d++) {
