@@ -242,8 +242,6 @@ static bool would_refuse(const struct snapshot *snapshot, const struct listener 
     return refuses(match.policy);
 }
 
-/* Some hundred look-ups under one lock of the sample: a millisecond in the
- * largest tables. */
 static void survey_client(const struct guard_client *seen, void *arg)
 {
     const struct survey *survey = arg;

@@ -104,27 +104,41 @@ static struct guard_client client_of(struct slice key, const void *value, size_t
     return client;
 }
 
-struct walk {
-    void (*visit)(const struct guard_client *client, void *arg);
-    void *arg;
+/* Judging takes longer than a session may wait for the lock, so it is done on
+ * copies. */
+struct copies {
+    struct copy {
+        struct guard_client client;
+        char listener[CONF_NAME_MAX + 1];
+    } * list; /* owned */
+    size_t n;
 };
 
-static bool visit_entry(struct slice key, const void *value, size_t size, mono_us expires,
-                        void *arg)
+static bool copy_entry(struct slice key, const void *value, size_t size, mono_us expires, void *arg)
 {
-    const struct walk *walk = arg;
-    struct guard_client client = client_of(key, value, size);
+    struct copies *copies = arg;
 
     (void)expires;
-    walk->visit(&client, walk->arg);
+    if (copies->n == GUARD_SAMPLE)
+        return false;
+    struct copy *copy = &copies->list[copies->n++];
+    copy->client = client_of(key, value, size);
+    snprintf(copy->listener, sizeof copy->listener, "%s", key.p);
+    copy->client.listener = copy->listener;
     return false;
 }
 
 void guard_each(struct guard *guard, void (*visit)(const struct guard_client *client, void *arg),
                 void *arg)
 {
-    struct walk walk = {visit, arg};
-    cache_each(guard->sample, mono_now(), visit_entry, &walk);
+    struct copies copies = {calloc(GUARD_SAMPLE, sizeof *copies.list), 0};
+
+    if (copies.list == NULL)
+        return;
+    cache_each(guard->sample, mono_now(), copy_entry, &copies);
+    for (size_t i = 0; i < copies.n; i++)
+        visit(&copies.list[i].client, arg);
+    free(copies.list);
 }
 
 /* --- writing --------------------------------------------------------------------------------- */

@@ -21,8 +21,7 @@ struct guard_client {
     uint32_t owner; /* 0: none */
 };
 
-/* visit is called under the lock of a part of the sample: it must be quick. One
- * thread. */
+/* All of them, or none when out of memory. No lock is held. One thread. */
 void guard_each(struct guard *guard, void (*visit)(const struct guard_client *client, void *arg),
                 void *arg);
 

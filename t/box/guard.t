@@ -28,7 +28,7 @@ def put(it, old, new):
 @tap.part
 def tables():
     with House(CONF, RAT) as it:
-        for name, old, new, wanted in (
+        for number, (name, old, new, wanted) in enumerate((
             ("an entry for all of IPv4", "192.0.2.66", "192.0.2.66, 0.0.0.0/0", "every IPv4 address would be refused, by 0.0.0.0/0"),
             ("0/0", "192.0.2.66", "0/0", "by 0/0"),
             ("all of IPv6", "192.0.2.66", "192.0.2.66 ::/0", "every IPv6 address"),
@@ -36,11 +36,12 @@ def tables():
             ("two halves", "192.0.2.66", "0.0.0.0/1 128.0.0.0/1", "every IPv4 address"),
             ("the fallback", "rat = rat\n", "rat = rat\ndefault_policy = BLOCKED\n", "default_policy"),
             ("no entry left", "senders = 192.0.2.66\n", "", "no entry any more"),
-        ):
+        )):
             put(it, old, new)
             status, out, err = it.ctl("reload")
             tap.eq((status, out), (1, ""), f"{name}: refused")
             tap.ok("[listener in]" in err and wanted in err and "--force" in err, f"{name}: the reason is told", err)
+            it.wait_log(event="reload", detail="the running configuration stays", count=2 * number + 1)
             before = len(it.lines)
             it.reload(good=False)
             tap.ok(any("event=configuration" in line and wanted in line.replace("\\", "") for line in it.lines[before:]),
@@ -62,8 +63,7 @@ def tables():
         tap.ok(status == 1 and "colour" in err, "force does not help a wrong configuration", err)
         it.settings["reload_guard"] = 0
         put(it, "192.0.2.66", "ALL")
-        it.reload()
-        tap.eq(comes(it), NO, "reload_guard = 0: no guard")
+        tap.eq((it.ctl("reload")[0], comes(it)), (0, NO), "reload_guard = 0: no guard")
 
 
 @tap.part
@@ -72,7 +72,7 @@ def the_share():
         for last in range(1, 11):
             comes(it, f"192.0.2.{last}")
         put(it, "192.0.2.66", "192.0.2.66, 192.0.2.1-2")
-        it.reload()
+        tap.eq(it.ctl("reload")[0], 0, "a reload")
         tap.eq((comes(it, "192.0.2.1"), comes(it, "192.0.2.3")), (NO, "continue"), "2 of 10 clients: within reload_guard")
         put(it, "192.0.2.66", "192.0.2.66, 192.0.2.1-4")
         status, _out, err = it.ctl("reload")
