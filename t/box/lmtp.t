@@ -51,6 +51,15 @@ def recipients():
 
 
 @tap.part
+def tool():
+    with Server(lmtp=True) as store, \
+         House(CONF.format(servers=f"lmtp:127.0.0.1:{store.port}"), RAT, start=False) as house:
+        status, out, err = house.ctl("callahead", "good@example.com")
+        tap.eq((status, err), (0, ""), "gatehousectl callahead")
+        tap.ok("C: LHLO " in out and "C: EHLO" not in out, "... shows LHLO", out)
+
+
+@tap.part
 def the_other_protocol():
     """Nobody is unknown because of it."""
     for lmtp, prefix in ((True, ""), (False, "lmtp:")):
