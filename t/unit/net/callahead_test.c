@@ -263,7 +263,7 @@ static void test_deadline_and_background(void **state)
     assert_string_equal(answer.text, "no answer in time");
     assert_true(answer.server[0] != '\0');
     assert_in_range(elapsed_ms(began), 200, 1400);
-    assert_in_range(answer.ms, 199, 1400);
+    assert_in_range(answer.ms, 1, elapsed_ms(began));
     assert_int_equal(client.waits, 1);
     client_expect(&client, "slow@example.com", CALLAHEAD_VALID, 250); /* the same question */
     answer = client_ask(&client, "slow@example.com", 200);
