@@ -4,16 +4,7 @@
 #include <setjmp.h>
 #include <string.h>
 #include <cmocka.h>
-
-static bool memory_is_out;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    /* AddressSanitizer ends the program when asked for that much. */
-    return memory_is_out || size > PTRDIFF_MAX ? NULL : __real_malloc(size);
-}
+#include "t/unit/no_memory.h"
 
 static bool is_zero(const unsigned char *p, size_t n)
 {
@@ -102,12 +93,12 @@ static void says_when_memory_is_out(void **state)
     assert_null(arena_alloc(arena, SIZE_MAX));
     assert_null(arena_alloc(arena, SIZE_MAX - 64));
     assert_null(arena_dup_slice(arena, (struct slice){"x", SIZE_MAX}));
-    memory_is_out = true;
+    memory_allow(0);
     void *small = arena_alloc(arena, 32);
     void *next = arena_alloc(arena, 64);
     char *printed = arena_printf(arena, "%100d", 1);
     struct arena *other = arena_new(0);
-    memory_is_out = false;
+    memory_allow(-1);
     assert_non_null(small);
     assert_null(next);
     assert_null(printed);

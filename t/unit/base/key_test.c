@@ -5,15 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
-
-static bool memory_is_out;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return memory_is_out ? NULL : __real_malloc(size);
-}
+#include "t/unit/no_memory.h"
 
 static struct arena *arena;
 static struct key_test section;
@@ -316,11 +308,11 @@ static void says_when_memory_is_out(void **state)
         row.dflt =
             row.type == KEY_LIST ? "long enough, to, need, a, block" : "long-enough-for-that";
         assert_non_null(small);
-        memory_is_out = true;
+        memory_allow(0);
         bool ok = key_set(&row, &section, &source, small, &err);
         bool same = memcmp(&before, &section, sizeof section) == 0;
         bool dflt = key_set_default(&row, &section, "/folder", small);
-        memory_is_out = false;
+        memory_allow(-1);
         assert_false(ok);
         assert_true(same);
         assert_int_equal(err.kind, ERR_MEMORY);

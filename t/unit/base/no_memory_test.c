@@ -11,55 +11,7 @@
 #include "lib/base/ipmap.h"
 #include "lib/base/mailaddr.h"
 #include "lib/base/strmap.h"
-
-/* The program is linked with --wrap for these three. */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static unsigned allocations, failing; /* failing: 0 none, else the n-th from now */
-
-static bool fails_now(void)
-{
-    return ++allocations == failing;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails_now() ? NULL : __real_realloc(old, size);
-}
-
-/* Runs job with the first, the second … allocation failing until it has no more
- * of them. job may come through one failure that does no harm. */
-static void fail_each(bool (*job)(void), bool harmless)
-{
-    unsigned refused = 0;
-    for (unsigned n = 1;; n++) {
-        allocations = 0;
-        failing = n;
-        bool good = job();
-        failing = 0;
-        if (allocations < n) {
-            assert_true(good && refused > 1);
-            return;
-        }
-        refused += !good;
-        assert_true(!good || harmless);
-    }
-}
+#include "t/unit/no_memory.h"
 
 static bool strmap_job(void)
 {
@@ -85,7 +37,7 @@ static bool strmap_job(void)
 static void test_strmap(void **state)
 {
     (void)state;
-    fail_each(strmap_job, false);
+    memory_fail_each(strmap_job, false);
 }
 
 static bool ipmap_job(void)
@@ -111,7 +63,7 @@ static bool ipmap_job(void)
 static void test_ipmap(void **state)
 {
     (void)state;
-    fail_each(ipmap_job, true);
+    memory_fail_each(ipmap_job, true);
 }
 
 static bool mailaddr_job(void)
@@ -135,7 +87,7 @@ static bool mailaddr_job(void)
 static void test_mailaddr(void **state)
 {
     (void)state;
-    fail_each(mailaddr_job, false);
+    memory_fail_each(mailaddr_job, false);
 }
 
 int main(void)

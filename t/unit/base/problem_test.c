@@ -5,15 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
-
-static bool memory_is_out;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return memory_is_out ? NULL : __real_malloc(size);
-}
+#include "t/unit/no_memory.h"
 
 static void writes_the_place(void **state)
 {
@@ -117,9 +109,9 @@ static void lost_memory_is_an_error(void **state)
     char printed[200] = "";
     problems_init(&problems);
     problem_warning(&problems, (struct place){0}, "kept");
-    memory_is_out = true;
+    memory_allow(0);
     problem_warning(&problems, (struct place){0}, "lost");
-    memory_is_out = false;
+    memory_allow(-1);
     assert_int_equal(problems_errors(&problems), 1);
     assert_int_equal(problems.count, 1);
     FILE *out = fmemopen(printed, sizeof printed, "w");

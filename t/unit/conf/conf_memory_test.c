@@ -5,34 +5,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "t/unit/conf/sample.h"
-
-static size_t until_failure = SIZE_MAX;
-
-static bool fails(void)
-{
-    return until_failure != SIZE_MAX && until_failure-- == 0;
-}
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__real_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size)
-{
-    return fails() ? NULL : __real_realloc(p, size);
-}
+#include "t/unit/no_memory.h"
 
 static const char good[] = "[plain]\nhosts = a, b,\n  c\ntitle = x\npartner = n1\nfuture = 1\n"
                            "[named n1]\n[named n2]\n[named n3]\n[named n4]\n[named n5]\n"
@@ -56,10 +29,10 @@ static bool read_without(size_t n, size_t errors)
 {
     struct problems problems;
     problems_init(&problems);
-    until_failure = n;
+    memory_fail_once((int)n + 1);
     struct conf *conf = conf_read(path, sample_types, sample_ntypes, &problems);
-    bool failed = until_failure == SIZE_MAX;
-    until_failure = SIZE_MAX;
+    bool failed = memory_failed();
+    memory_allow(-1);
     assert_int_equal(conf == NULL, problems_errors(&problems) > 0);
     if (!failed)
         assert_int_equal(problems_errors(&problems), errors);
@@ -105,16 +78,16 @@ static void printing_survives(void **state)
     for (size_t n = 0; failed; n++) {
         struct strbuf out;
         strbuf_init(&out);
-        until_failure = n;
+        memory_fail_once((int)n + 1);
         conf_show(conf, true, &out);
         conf_example(sample_types, sample_ntypes, &out);
         conf_manual(sample_types, sample_ntypes, &out);
-        failed = until_failure == SIZE_MAX;
-        until_failure = SIZE_MAX;
+        failed = memory_failed();
+        memory_allow(-1);
         assert_int_equal(out.failed, failed);
-        until_failure = n;
+        memory_fail_once((int)n + 1);
         conf_compare(conf, other, ignore, NULL);
-        until_failure = SIZE_MAX;
+        memory_allow(-1);
         strbuf_done(&out);
     }
     conf_free(conf);

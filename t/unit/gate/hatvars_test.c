@@ -5,22 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
-
-static bool memory_is_out;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return memory_is_out ? NULL : __real_malloc(size);
-}
-
-void *__real_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size)
-{
-    return memory_is_out ? NULL : __real_realloc(p, size);
-}
+#include "t/unit/no_memory.h"
 
 static struct conn_facts suspect(void)
 {
@@ -216,10 +201,10 @@ static void out_of_memory_is_told(void **state)
     struct arena *arena = arena_new(1);
     (void)state;
     assert_non_null(arena);
-    memory_is_out = true;
+    memory_allow(0);
     const char *got = hatvars_expand("$Group", &conn, arena);
     const char *plain = hatvars_expand("Access denied", &conn, arena);
-    memory_is_out = false;
+    memory_allow(-1);
     assert_null(got);
     assert_string_equal(plain, "Access denied");
     arena_free(arena);

@@ -5,15 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
-
-static bool memory_is_out;
-
-void *__real_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size)
-{
-    return memory_is_out ? NULL : __real_realloc(p, size);
-}
+#include "t/unit/no_memory.h"
 
 static const char *mark_of(const char *group, const struct policy *policy, struct arena *arena)
 {
@@ -71,9 +63,9 @@ static void without_memory_there_is_none(void **state)
     struct arena *arena = arena_new(0);
     (void)state;
     assert_non_null(arena);
-    memory_is_out = true;
+    memory_allow(0);
     const char *value = mark_of("G", NULL, arena);
-    memory_is_out = false;
+    memory_allow(-1);
     assert_null(value);
     arena_free(arena);
 }

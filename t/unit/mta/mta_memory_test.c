@@ -13,56 +13,9 @@
 #include "lib/mta/postfix_maps.h"
 #include "lib/mta/sendmail_maps.h"
 #include "t/unit/mta/tables.h"
-
-/* The program is linked with --wrap for these three. */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static unsigned allocations, failing; /* failing: 0 none, else the n-th from now */
-
-static bool fails_now(void)
-{
-    return ++allocations == failing;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails_now() ? NULL : __real_realloc(old, size);
-}
+#include "t/unit/no_memory.h"
 
 static struct scene scene;
-
-/* Runs job with the first, the second ... allocation failing until it has no
- * more of them; every failure must be told. */
-static void fail_each(bool (*job)(void))
-{
-    for (unsigned n = 1;; n++) {
-        allocations = 0;
-        failing = n;
-        bool good = job();
-        failing = 0;
-        if (allocations < n) {
-            assert_true(good && n > 2);
-            return;
-        }
-        if (good)
-            fail_msg("allocation %u failed, and nobody said so", n);
-    }
-}
 
 static bool maps_job(void)
 {
@@ -126,31 +79,31 @@ static bool holds_job(void)
 static void test_maps(void **state)
 {
     (void)state;
-    fail_each(maps_job);
+    memory_fail_each(maps_job, false);
 }
 
 static void test_sendmail(void **state)
 {
     (void)state;
-    fail_each(sendmail_job);
+    memory_fail_each(sendmail_job, false);
 }
 
 static void test_lint(void **state)
 {
     (void)state;
-    fail_each(lint_job);
+    memory_fail_each(lint_job, false);
 }
 
 static void test_mtaconfig(void **state)
 {
     (void)state;
-    fail_each(mtaconfig_job);
+    memory_fail_each(mtaconfig_job, false);
 }
 
 static void test_read_back(void **state)
 {
     (void)state;
-    fail_each(holds_job);
+    memory_fail_each(holds_job, false);
 }
 
 static int set_up(void **state)

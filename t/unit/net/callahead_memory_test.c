@@ -2,50 +2,7 @@
 #include "t/unit/net/peer.h"
 
 #include <string.h>
-
-static int allocations_left = -1; /* -1: no limit; atomic, connections are threads */
-
-static bool one_more(void)
-{
-    int left = __atomic_load_n(&allocations_left, __ATOMIC_RELAXED);
-    while (left > 0 && !__atomic_compare_exchange_n(&allocations_left, &left, left - 1, false,
-                                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        ;
-    return left != 0;
-}
-
-static void allow(int allocations)
-{
-    __atomic_store_n(&allocations_left, allocations, __ATOMIC_RELAXED);
-}
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return one_more() ? __real_malloc(size) : NULL;
-}
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return one_more() ? __real_calloc(n, size) : NULL;
-}
-
-void *__real_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size)
-{
-    return one_more() ? __real_realloc(p, size) : NULL;
-}
-
-char *__real_strdup(const char *text);
-char *__wrap_strdup(const char *text);
-char *__wrap_strdup(const char *text)
-{
-    return one_more() ? __real_strdup(text) : NULL;
-}
+#include "t/unit/no_memory.h"
 
 static struct callahead_answer ask(struct client *client, const char *address)
 {
@@ -74,10 +31,10 @@ static void test_out_of_memory(void **state)
         assert_true(allowed < 1000);
         client_init(&client, peer.port, 0);
         callahead_free(client.pool);
-        allow(allowed);
+        memory_allow(allowed);
         client.pool = callahead_new(NULL, "gate.test", &err);
         if (!client.pool) {
-            allow(-1);
+            memory_allow(-1);
             assert_int_equal(err.kind, ERR_MEMORY);
             arena_free(client.arena);
             continue;
@@ -85,7 +42,7 @@ static void test_out_of_memory(void **state)
         struct callahead_answer good = ask(&client, "good@example.com");
         struct callahead_answer bad = ask(&client, "bad@example.com");
         struct callahead_answer again = ask(&client, "bad@example.com");
-        allow(-1);
+        memory_allow(-1);
         assert_true(good.class == CALLAHEAD_VALID || good.class == CALLAHEAD_SERVER_ILL);
         assert_true(bad.class == CALLAHEAD_USER_UNKNOWN || bad.class == CALLAHEAD_SERVER_ILL);
         all_well = good.class == CALLAHEAD_VALID && bad.class == CALLAHEAD_USER_UNKNOWN &&

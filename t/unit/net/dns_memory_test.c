@@ -5,43 +5,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 #include "t/unit/net/nameserver.h"
-
-static int allocations_left = -1; /* -1: no limit; atomic, the engine has a thread */
-
-static bool one_more(void)
-{
-    int left = __atomic_load_n(&allocations_left, __ATOMIC_RELAXED);
-    while (left > 0 && !__atomic_compare_exchange_n(&allocations_left, &left, left - 1, false,
-                                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        ;
-    return left != 0;
-}
-
-static void allow(int allocations)
-{
-    __atomic_store_n(&allocations_left, allocations, __ATOMIC_RELAXED);
-}
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return one_more() ? __real_malloc(size) : NULL;
-}
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return one_more() ? __real_calloc(n, size) : NULL;
-}
-
-void *__real_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size)
-{
-    return one_more() ? __real_realloc(p, size) : NULL;
-}
+#include "t/unit/no_memory.h"
 
 /* From the n-th allocation on there is no memory: it may fail, but fails well. */
 static void test_out_of_memory(void **state)
@@ -61,10 +25,10 @@ static void test_out_of_memory(void **state)
     for (int allowed = 0; !all_well; allowed++) {
         struct err err = {0};
         assert_true(allowed < 1000);
-        allow(allowed);
+        memory_allow(allowed);
         struct dns *dns = dns_new(&keys, &err);
         if (dns == NULL) {
-            allow(-1);
+            memory_allow(-1);
             assert_int_equal(err.kind, ERR_MEMORY);
             continue;
         }
@@ -76,7 +40,7 @@ static void test_out_of_memory(void **state)
         assert_true(again->outcome == DNS_FOUND || again->outcome == DNS_SERVFAIL);
         bool changed = dns_reconfigure(dns, &keys, &err);
         assert_true(changed || err.kind == ERR_MEMORY);
-        allow(-1);
+        memory_allow(-1);
         all_well = changed && answer->n == 30 && again->n == 30 && again->cached;
         dns_drop(first);
         dns_drop(second);

@@ -2,48 +2,12 @@
  * libldap does not: it is not ours to test. */
 #include "lib/base/log.h"
 #include "t/unit/net/ldapserver.h"
+#include "t/unit/no_memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
-
-static int allocations_left = -1; /* -1: no limit; atomic, connections are threads */
-
-static bool one_more(void)
-{
-    int left = __atomic_load_n(&allocations_left, __ATOMIC_RELAXED);
-    while (left > 0 && !__atomic_compare_exchange_n(&allocations_left, &left, left - 1, false,
-                                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        ;
-    return left != 0;
-}
-
-static void allow(int allocations)
-{
-    __atomic_store_n(&allocations_left, allocations, __ATOMIC_RELAXED);
-}
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return one_more() ? __real_malloc(size) : NULL;
-}
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return one_more() ? __real_calloc(n, size) : NULL;
-}
-
-void *__real_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size)
-{
-    return one_more() ? __real_realloc(p, size) : NULL;
-}
 
 struct asked {
     struct ldap_answer good, bad, hosts;
@@ -76,17 +40,17 @@ static void test_out_of_memory(void **state)
         struct err err = {0};
         assert_true(allowed < 1000);
         ldapclient_init(&client, &server.port, 1);
-        allow(allowed);
+        memory_allow(allowed);
         client.pool = ldappool_new(&err);
         if (client.pool == NULL) {
-            allow(-1);
+            memory_allow(-1);
             assert_int_equal(err.kind, ERR_MEMORY);
             ldapclient_done(&client);
             continue;
         }
         ask_all(&client, &first);
         ask_all(&client, &second);
-        allow(-1);
+        memory_allow(-1);
         assert_true(is_or_error(&first.good, DIRECTORY_MATCH));
         assert_true(is_or_error(&first.bad, DIRECTORY_NO_MATCH));
         assert_true(is_or_error(&first.hosts, DIRECTORY_MATCH));

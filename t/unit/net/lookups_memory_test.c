@@ -13,46 +13,7 @@
 #include "lib/net/sender.h"
 #include "t/unit/net/nameserver.h"
 #include "t/unit/tables/table_file.h"
-
-/* The DNS engine has a thread of its own, so these are atomic. */
-static int allocations_left = -1; /* -1: no limit */
-static bool once;                 /* there is memory again after one failure */
-
-static bool one_more(void)
-{
-    int left = __atomic_load_n(&allocations_left, __ATOMIC_RELAXED), then;
-    do {
-        then = left > 0 ? left - 1 : left == 0 && once ? -1 : left;
-    } while (!__atomic_compare_exchange_n(&allocations_left, &left, then, false, __ATOMIC_RELAXED,
-                                          __ATOMIC_RELAXED));
-    return left != 0;
-}
-
-static void allow(int allocations)
-{
-    __atomic_store_n(&allocations_left, allocations, __ATOMIC_RELAXED);
-}
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return one_more() ? __real_malloc(size) : NULL;
-}
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return one_more() ? __real_calloc(n, size) : NULL;
-}
-
-void *__real_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_realloc(void *p, size_t size)
-{
-    return one_more() ? __real_realloc(p, size) : NULL;
-}
+#include "t/unit/no_memory.h"
 
 /* --- the scene ------------------------------------------------------------------------ */
 
@@ -164,15 +125,16 @@ static void test_questions(void **state)
     nameserver_script(&server, script);
     for (int kind = 0; kind < 2; kind++) {
         bool all_known = false;
-        once = kind == 1;
         for (int allowed = 0; !all_known || allowed < 20; allowed++) {
             struct scene scene;
             assert_true(allowed < 2000);
-            allow(allowed);
+            if (kind == 0)
+                memory_allow(allowed);
+            else
+                memory_fail_once(allowed + 1);
             bool made = begin(&scene, &keys);
-            all_known = made && ask_everything(&scene) &&
-                        __atomic_load_n(&allocations_left, __ATOMIC_RELAXED) > 0;
-            allow(-1);
+            all_known = made && ask_everything(&scene) && !memory_failed();
+            memory_allow(-1);
             end(&scene);
         }
     }
@@ -192,15 +154,14 @@ static void test_score_file(void **state)
     for (unsigned i = 0; i < 500; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, "10.0.%u.0/24 -5\n2001:db8:%x::/48 2\n",
                               i % 256, i);
-    once = true;
     for (int allowed = 0; !loaded; allowed++) {
         double score = 0;
         assert_true(allowed < 1000);
         table_file_new(&file, (struct slice){text, n});
-        allow(allowed);
+        memory_fail_once(allowed + 1);
         struct scores *scores = scores_load(file.path, table_file_named(), &file.problems);
-        bool failed = __atomic_load_n(&allocations_left, __ATOMIC_RELAXED) < 0;
-        allow(-1);
+        bool failed = memory_failed();
+        memory_allow(-1);
         assert_true(scores != NULL || file.problems.errors > 0 || file.problems.lost);
         if (scores != NULL) {
             assert_int_equal(scores_count(scores), 1000);

@@ -8,15 +8,7 @@
 #include <cmocka.h>
 
 #include "t/unit/dice.h"
-
-static bool memory_is_out;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_malloc(size_t size)
-{
-    return memory_is_out ? NULL : __real_malloc(size);
-}
+#include "t/unit/no_memory.h"
 
 static struct lease *must_take(struct lease_table *table, const char *key, uint64_t limit)
 {
@@ -89,11 +81,11 @@ static void without_memory_only_known_places_are_entered(void **state)
     struct lease_table *table = lease_new();
     struct lease *known = must_take(table, "known", 2), *lease = known;
     (void)state;
-    memory_is_out = true;
+    memory_allow(0);
     enum lease_answer other = lease_take(table, slice_of("other"), 2, &lease);
     struct lease *none = lease;
     enum lease_answer again = lease_take(table, slice_of("known"), 2, &lease);
-    memory_is_out = false;
+    memory_allow(-1);
     assert_int_equal(other, LEASE_NO_MEMORY);
     assert_null(none);
     assert_int_equal(again, LEASE_GIVEN);

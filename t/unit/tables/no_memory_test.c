@@ -14,36 +14,7 @@
 #include "lib/tables/rat.h"
 #include "lib/tables/routes.h"
 #include "t/unit/tables/table_file.h"
-
-/* The program is linked with --wrap for these three. */
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-static unsigned allocations, failing; /* failing: 0 none, else the n-th from now */
-
-static bool fails_now(void)
-{
-    return ++allocations == failing;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails_now() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails_now() ? NULL : __real_realloc(old, size);
-}
+#include "t/unit/no_memory.h"
 
 /* What a table weighs in entries and indexes, to compare one that came through
  * a harmless failure (a block that could not be made smaller) with a whole
@@ -162,17 +133,17 @@ static void fail_each(size_t (*job)(const char *path, struct problems *problems)
     size_t whole = job(file.path, &file.problems);
     assert_true(whole > 0 && problems_errors(&file.problems) == 0);
     unsigned refused = 0;
-    for (unsigned n = 1;; n++) {
+    for (int n = 1;; n++) {
         struct problems problems;
         problems_init(&problems);
-        allocations = 0;
-        failing = n;
+        memory_fail_once(n);
         size_t entries = job(file.path, &problems);
-        failing = 0;
+        bool more = memory_failed();
+        memory_allow(-1);
         assert_int_equal(entries, problems_errors(&problems) > 0 ? 0 : whole);
         refused += entries == 0;
         problems_done(&problems);
-        if (allocations < n)
+        if (!more)
             break;
     }
     assert_true(refused > 10);
