@@ -15,6 +15,7 @@ GATEHOUSE_BUILD says where the programs are.
 import contextlib
 import os
 import pwd
+import random
 import re
 import shlex
 import shutil
@@ -42,10 +43,18 @@ SANITIZER = re.compile(r"(Address|Thread|Leak|UndefinedBehavior)Sanitizer|runtim
 
 
 def free_port(host="127.0.0.1"):
+    """For TCP and UDP. Below those the system gives to clients: one of these may have it before its
+    server does."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        first = max(int(file.read().split()[0]), 20000)
+    while True:
+        port = random.randrange(10000, first)
+        with (socket.socket(family, socket.SOCK_STREAM) as tcp,
+              socket.socket(family, socket.SOCK_DGRAM) as udp, contextlib.suppress(OSError)):
+            tcp.bind((host, port))
+            udp.bind((host, port))
+            return port
 
 
 def wait_until(condition, what, patience=PATIENCE):

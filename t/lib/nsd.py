@@ -15,6 +15,8 @@ import subprocess
 import tempfile
 import time
 
+from house import free_port
+
 HEAD = "$ORIGIN %s.\n$TTL 300\n@ SOA ns.example.test. root.example.test. 1 3600 600 86400 60\n@ NS ns.example.test.\n"
 CONF = """server:
     ip-address: 127.0.0.1@%(port)d
@@ -30,14 +32,6 @@ CONF = """server:
 remote-control:
     control-enable: no
 """
-
-
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", 0))
-        with socket.socket() as tcp:
-            tcp.bind(("127.0.0.1", udp.getsockname()[1]))
-            return udp.getsockname()[1]
 
 
 class Nsd:
