@@ -79,6 +79,27 @@ bool maps_add_compiled(struct maps *maps, const char *name, unsigned mode,
     return ok;
 }
 
+void maps_add_routes(const struct maps_input *input, struct keytable *table, const char *all,
+                     void (*put)(const struct route *, const char *transport, struct strbuf *))
+{
+    struct strbuf value;
+
+    strbuf_init(&value);
+    for (size_t i = 0; i < routes_count(input->routes); i++) {
+        const struct route *route = routes_get(input->routes, i);
+        strbuf_reset(&value);
+        put(route, input->transport, &value);
+        if (value.n == 0)
+            continue;
+        if (strcmp(route->key, "ALL") == 0)
+            keytable_add(table, all, strbuf_text(&value));
+        else
+            keytable_add_domain(table, route->key, strbuf_text(&value));
+    }
+    table->failed = table->failed || value.failed;
+    strbuf_done(&value);
+}
+
 const struct maps_auth *maps_auth_of(const struct maps_input *input, const struct route *route)
 {
     for (size_t i = 0; route->auth != NULL && i < input->nauths; i++)

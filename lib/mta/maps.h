@@ -98,6 +98,11 @@ NODISCARD bool maps_add_compiled(struct maps *maps, const char *name, unsigned m
                                  const struct maps_input *input,
                                  void (*add)(const struct maps_input *, struct keytable *));
 
+/* Add what put writes of each route, if anything, under its domain; all: key of
+ * the route ALL. */
+void maps_add_routes(const struct maps_input *input, struct keytable *table, const char *all,
+                     void (*put)(const struct route *, const char *transport, struct strbuf *));
+
 /* The profile of a route with auth=; NULL: it has none, or there is none. */
 const struct maps_auth *maps_auth_of(const struct maps_input *input, const struct route *route);
 

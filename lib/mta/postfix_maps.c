@@ -38,21 +38,7 @@ static void put_destination(const struct route *route, const char *transport, st
 
 static void add_routes(const struct maps_input *input, struct keytable *table)
 {
-    struct strbuf value;
-    strbuf_init(&value);
-    for (size_t i = 0; i < routes_count(input->routes); i++) {
-        const struct route *route = routes_get(input->routes, i);
-        strbuf_reset(&value);
-        put_destination(route, input->transport, &value);
-        if (value.n == 0)
-            continue;
-        if (strcmp(route->key, "ALL") == 0)
-            keytable_add(table, "*", strbuf_text(&value));
-        else
-            keytable_add_domain(table, route->key, strbuf_text(&value));
-    }
-    table->failed = table->failed || value.failed;
-    strbuf_done(&value);
+    maps_add_routes(input, table, "*", put_destination);
 }
 
 /* --- TLS of routes ----------------------------------------------------------- */
