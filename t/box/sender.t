@@ -337,6 +337,8 @@ def front_hosts_and_extensions():
         with it.session("198.51.100.1") as first, it.session("198.51.100.1") as mta:
             tap.eq([first.greeting.line, mta.greeting.line],
                    ["continue", "421 4.4.5 Too many connections from your host"], "others have limits")
+        for icid in (3, 4):
+            it.wait_log(event="close", icid=icid)
         with it.session("198.51.100.1") as mta:
             said(mta, "")
             tap.eq([mta.rcpt(f"<{to}@b.test>").line for to in ("u+three", "u")],
