@@ -236,16 +236,17 @@ static void warn_host_bits(struct hat_builder *builder, struct slice text, struc
 
 bool hat_builder_entry(struct hat_builder *builder, struct slice written, struct place at)
 {
-    struct hat_form *form = &builder->last;
+    struct hat_form form;
     struct err err;
     struct slice text;
     if (!scan_utf8(written, builder->scratch, &text))
         return no_memory(builder, at);
-    if (!hat_form_parse(text, form, &err)) {
+    if (!hat_form_parse(text, &form, &err)) {
         problem_error(builder->problems, at, "%s", err.text);
         return true;
     }
-    if (form->kind == HAT_ENTRY_RANGE && form->host_bits)
+    builder->last = form; /* of a wrong entry nothing is kept */
+    if (form.kind == HAT_ENTRY_RANGE && form.host_bits)
         warn_host_bits(builder, text, at);
     return keep_text(builder->hat, text) || no_memory(builder, at);
 }
