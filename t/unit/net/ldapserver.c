@@ -5,63 +5,25 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #define LINE_MAX_BYTES 100
 
 /* --- the server ---------------------------------------------------------------------- */
 
-static const char *find_script(char *path, size_t room)
-{
-    const char *tops[] = {getenv("GATEHOUSE_TOP"), getenv("srcdir"), ".", ".."};
-    for (size_t i = 0; i < ARRAY_LEN(tops); i++) {
-        snprintf(path, room, "%s/t/lib/ldappeer.py", tops[i] ? tops[i] : "");
-        if (access(path, R_OK) == 0)
-            return path;
-    }
-    fail_msg("t/lib/ldappeer.py not found: set GATEHOUSE_TOP");
-    return NULL;
-}
-
-static void run_script(char *path, int in, int out)
-{
-    char python[] = "/usr/bin/python3";
-    char *argv[] = {python, path, NULL};
-    if (dup2(in, 0) == 0 && dup2(out, 1) == 1) {
-        closefrom(3);
-        execv(python, argv);
-    }
-    _exit(127);
-}
-
 void ldapserver_start(struct ldapserver *server)
 {
-    char path[300], line[LINE_MAX_BYTES];
-    int to[2], from[2];
-    find_script(path, sizeof path);
-    assert_int_equal(pipe(to), 0);
-    assert_int_equal(pipe(from), 0);
-    server->pid = fork();
-    assert_true(server->pid >= 0);
-    if (server->pid == 0)
-        run_script(path, to[0], from[1]);
-    close(to[0]);
-    close(from[1]);
-    server->commands = fdopen(to[1], "w");
-    server->replies = fdopen(from[0], "r");
-    assert_non_null(server->commands);
-    assert_non_null(server->replies);
-    assert_non_null(fgets(line, sizeof line, server->replies));
+    char line[LINE_MAX_BYTES];
+    script_start(&server->script, "ldappeer.py", NULL, 0);
+    assert_non_null(fgets(line, sizeof line, server->script.from));
     assert_int_equal(sscanf(line, "port %u", &server->port), 1);
 }
 
 static void command(struct ldapserver *server, const char *verb, const char *word, char *reply)
 {
-    fprintf(server->commands, "%s %s\n", verb, word);
-    assert_int_equal(fflush(server->commands), 0);
-    assert_non_null(fgets(reply, LINE_MAX_BYTES, server->replies));
+    fprintf(server->script.to, "%s %s\n", verb, word);
+    assert_int_equal(fflush(server->script.to), 0);
+    assert_non_null(fgets(reply, LINE_MAX_BYTES, server->script.from));
 }
 
 void ldapserver_mood(struct ldapserver *server, const char *mood)
@@ -99,10 +61,7 @@ void ldapserver_await(struct ldapserver *server, const char *name, unsigned coun
 
 void ldapserver_stop(struct ldapserver *server)
 {
-    int status;
-    fclose(server->commands); /* it ends with its standard input */
-    assert_int_equal(waitpid(server->pid, &status, 0), server->pid);
-    fclose(server->replies);
+    script_stop(&server->script);
 }
 
 /* --- the client ---------------------------------------------------------------------- */

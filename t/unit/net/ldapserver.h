@@ -1,21 +1,19 @@
 /*
  * ldapserver.h - a scripted directory server (t/lib/ldappeer.py) as a child of a
- * unit test, and a pool pointed at such servers. The tree is found through
- * GATEHOUSE_TOP, srcdir or the current folder. One thread, but for
+ * unit test, and a pool pointed at such servers. One thread, but for
  * ldapclient_ask(). Any failure fails the test.
  */
 #ifndef T_UNIT_NET_LDAPSERVER_H
 #define T_UNIT_NET_LDAPSERVER_H
 
-#include <sys/types.h>
 #include "lib/net/ldappool.h"
+#include "t/unit/net/script.h"
 
 #define LDAPSERVER_PATIENCE MONO_SECONDS(60)
 #define LDAPCLIENT_SERVERS_MAX 3
 
 struct ldapserver {
-    pid_t pid;
-    FILE *commands, *replies;
+    struct script script;
     unsigned port;
 };
 

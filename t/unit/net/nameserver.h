@@ -1,17 +1,15 @@
 /*
  * nameserver.h - a scripted name server (t/lib/dnsserver.py) as a child of a
- * unit test. The tree is found through GATEHOUSE_TOP, srcdir or the current
- * folder. One thread. Any failure fails the test.
+ * unit test. One thread. Any failure fails the test.
  */
 #ifndef T_UNIT_NET_NAMESERVER_H
 #define T_UNIT_NET_NAMESERVER_H
 
-#include <sys/types.h>
 #include "lib/net/dns.h"
+#include "t/unit/net/script.h"
 
 struct nameserver {
-    pid_t pid;
-    FILE *commands, *replies;
+    struct script script;
     unsigned port;
     char log[64]; /* file with a line for each question */
 };

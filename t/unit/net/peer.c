@@ -1,53 +1,22 @@
 /* peer.c - see peer.h. */
 #include "t/unit/net/peer.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include "lib/base/log.h"
 #include "lib/net/smtp_class.h"
 
 /* --- the server ------------------------------------------------------------------ */
 
-#define PYTHON "/usr/bin/python3"
-
-static const char *script(void)
-{
-    static char path[4096];
-    const char *top = getenv("srcdir");
-    snprintf(path, sizeof path, "%s/t/lib/smtpserver.py", top ? top : ".");
-    return path;
-}
-
-static void exec_servers(const char *const *settings, size_t n, int in, int out)
-{
-    static const char *args[PEERS_MAX + 4] = {"python3", "-B"};
-    args[2] = script();
-    memcpy(args + 3, settings, n * sizeof *settings);
-    dup2(in, 0);
-    dup2(out, 1);
-    execv(PYTHON, (char *const *)(uintptr_t)args);
-    _exit(127);
-}
-
 void peer_certificate(const char *folder, const char *name, const char *address)
 {
-    int status = -1;
-    pid_t pid = fork();
-    if (pid == 0) {
-        execl(PYTHON, "python3", "-B", script(), "--certificate", folder, name, address,
-              (char *)NULL);
-        _exit(127);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    const char *const arguments[] = {"--certificate", folder, name, address};
+    script_run("smtpserver.py", arguments, ARRAY_LEN(arguments));
 }
 
 static void read_line(struct peer *peer, char *line, size_t room)
 {
-    assert_non_null(fgets(line, (int)room, peer->from));
+    assert_non_null(fgets(line, (int)room, peer->script.from));
     line[strcspn(line, "\n")] = '\0';
 }
 
@@ -59,35 +28,16 @@ static unsigned to_number(const char *text)
     return (unsigned)number;
 }
 
-static pid_t fork_servers(const char *const *settings, size_t n, FILE **to, FILE **from)
-{
-    int in[2], out[2];
-    /* CLOEXEC: a later server must not hold the earlier one's input open. */
-    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0)
-        exec_servers(settings, n, in[0], out[1]);
-    close(in[0]);
-    close(out[1]);
-    *to = fdopen(in[1], "w");
-    *from = fdopen(out[0], "r");
-    assert_non_null(*to);
-    assert_non_null(*from);
-    return pid;
-}
-
 void peer_start_all(struct peer *peers, const char *const *settings, size_t n)
 {
-    FILE *to = NULL, *from = NULL;
+    struct script script;
     char line[PEERS_MAX * 6 + 2];
     assert_in_range(n, 1, PEERS_MAX);
-    pid_t pid = fork_servers(settings, n, &to, &from);
-    assert_non_null(fgets(line, sizeof line, from));
+    script_start(&script, "smtpserver.py", settings, n);
+    assert_non_null(fgets(line, sizeof line, script.from));
     const char *at = line;
     for (size_t i = 0; i < n; i++) {
-        peers[i] = (struct peer){.pid = pid, .to = to, .from = from, .number = (unsigned)i};
+        peers[i] = (struct peer){.script = script, .number = (unsigned)i};
         peers[i].port = (uint16_t)to_number(at);
         at += strcspn(at, " \n") + 1;
     }
@@ -100,15 +50,13 @@ void peer_start(struct peer *peer, const char *settings)
 
 void peer_stop(struct peer *peer)
 {
-    fclose(peer->to); /* the server ends with its input */
-    fclose(peer->from);
-    assert_int_equal(waitpid(peer->pid, NULL, 0), peer->pid);
+    script_stop(&peer->script);
 }
 
 static void talk(struct peer *peer, const char *word, const char *rest, char *line, size_t room)
 {
-    fprintf(peer->to, "@%u %s %s\n", peer->number, word, rest);
-    fflush(peer->to);
+    fprintf(peer->script.to, "@%u %s %s\n", peer->number, word, rest);
+    fflush(peer->script.to);
     read_line(peer, line, room);
 }
 

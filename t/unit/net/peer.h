@@ -13,17 +13,16 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <pthread.h>
-#include <sys/types.h>
 #include <cmocka.h>
 #include "lib/net/callahead.h"
 #include "lib/net/tls.h"
+#include "t/unit/net/script.h"
 
 #define PEERS_MAX 100
 #define PATIENCE MONO_SECONDS(60) /* for what takes a moment on an idle machine */
 
 struct peer {
-    pid_t pid;
-    FILE *to, *from;
+    struct script script;
     unsigned number; /* several in one process */
     uint16_t port;
 };
