@@ -16,22 +16,18 @@ static struct exceptions *load(struct table_file *file)
     return exceptions_load(file->path, table_file_named(), &file->problems);
 }
 
-static struct mailaddr address(const char *text, struct arena *arena)
+static bool read_table(struct table_file *file, struct strbuf *out)
 {
-    struct mailaddr addr;
-    struct err err = {0};
-    if (!mailaddr_parse(slice_of(text), MAILADDR_STRICT, true, arena, &addr, &err))
-        fail_msg("%s: %s", text, err.text);
-    return addr;
+    struct exceptions *table = load(file);
+    if (table != NULL)
+        exceptions_export(table, out);
+    exceptions_free(table);
+    return table != NULL;
 }
-
-struct line_case {
-    const char *line, *expected;
-};
 
 /* --- lines: what is read, as an export shows it ------------------------------------- */
 
-static const struct line_case good_lines[] = {
+static const struct table_line good_lines[] = {
     {"u@a.example ALLOW", "u@a.example ALLOW\n"},
     {"  u@\tallow  # why", "u@ ALLOW\n"},
     {"@a.example Reject", "@a.example REJECT\n"},
@@ -52,28 +48,14 @@ static const struct line_case good_lines[] = {
 static void test_good_lines(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(good_lines); i++) {
-        const struct line_case *c = &good_lines[i];
-        struct table_file file;
-        struct strbuf out;
-        strbuf_init(&out);
-        print_message("# %s\n", c->line);
-        table_file_new(&file, slice_of(c->line));
-        struct exceptions *table = load(&file);
-        assert_string_equal(table_file_problems(&file), "");
-        exceptions_export(table, &out);
-        assert_string_equal(strbuf_text(&out), c->expected);
-        strbuf_done(&out);
-        exceptions_free(table);
-        table_file_done(&file);
-    }
+    table_lines_good(good_lines, ARRAY_LEN(good_lines), read_table);
 }
 
 #define FORMS                                                                                      \
     "is no address; allowed: user@example.com, user@, @example.com, @.example.com, "               \
     "user@[192.0.2.1], @[192.0.2.1]\n"
 
-static const struct line_case bad_lines[] = {
+static const struct table_line bad_lines[] = {
     {"@a", "F:1:3: ALLOW or REJECT is missing\n"},
     {"@a OK", "F:1:4: \"OK\" is no action; allowed: ALLOW or REJECT\n"},
     {"@a ACCEPT", "F:1:4: \"ACCEPT\" is no action; allowed: ALLOW or REJECT\n"},
@@ -110,15 +92,7 @@ static const struct line_case bad_lines[] = {
 static void test_bad_lines(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(bad_lines); i++) {
-        const struct line_case *c = &bad_lines[i];
-        struct table_file file;
-        print_message("# %s\n", c->line);
-        table_file_new(&file, slice_of(c->line));
-        assert_null(load(&file));
-        assert_string_equal(table_file_problems(&file), c->expected);
-        table_file_done(&file);
-    }
+    table_lines_bad(bad_lines, ARRAY_LEN(bad_lines), read_table);
 }
 
 static void test_said_twice(void **state)
@@ -154,7 +128,7 @@ static void test_entry(void **state)
     struct arena *arena = arena_new(0);
     table_file_new(&file, slice_of("# head\n u@ REJECT 450 \"#4.7.1 Later\"\n@a.example ALLOW\n"));
     struct exceptions *table = load(&file);
-    struct mailaddr addr = address("<U@a.example>", arena);
+    struct mailaddr addr = table_address("<U@a.example>", arena);
     const struct exceptions_entry *entry = exceptions_lookup(table, &addr);
     assert_ptr_equal(entry, exceptions_get(table, 0));
     assert_int_equal(entry->form, ADDRKEY_USER);
@@ -168,7 +142,7 @@ static void test_entry(void **state)
     assert_true(entry->allow);
     assert_int_equal(entry->code, 0);
     assert_null(entry->text);
-    addr = address("<>", arena);
+    addr = table_address("<>", arena);
     assert_null(exceptions_lookup(table, &addr));
     exceptions_free(table);
     table_file_done(&file);
@@ -275,7 +249,7 @@ static void test_random(void **state)
             struct arena *arena = arena_new(0);
             strbuf_reset(&text);
             random_address(&dice, &text);
-            struct mailaddr addr = address(strbuf_text(&text), arena);
+            struct mailaddr addr = table_address(strbuf_text(&text), arena);
             assert_ptr_equal(exceptions_lookup(table, &addr), plain_lookup(table, &addr));
             arena_free(arena);
         }

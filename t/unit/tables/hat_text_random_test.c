@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "t/unit/tables/hat_reference.h"
+#include "t/unit/tables/hat_same.h"
 #include "t/unit/tables/table_file.h"
 
 #define TABLES 1500
@@ -194,48 +195,6 @@ static void check_clients(struct dice *dice, const struct hat *hat, const struct
     }
 }
 
-static void check_same_group(const struct hat *a, size_t i, const struct hat *b, size_t j)
-{
-    struct hat_match x, y;
-    hat_group_get(a, i, &x);
-    hat_group_get(b, j, &y);
-    assert_true(same_text(x.group, y.group));
-    assert_string_equal(x.policy->name, y.policy->name);
-    assert_true(same_text(hat_group_comment(a, i), hat_group_comment(b, j)));
-    for (size_t row = 0; row < policy_nrows; row++)
-        assert_true(key_same(&policy_rows[row], &x.policy->keys, &y.policy->keys));
-}
-
-/* The next group that is no bare entry: those may share groups in one table and
- * not in the other. */
-static size_t next_named(const struct hat *hat, size_t i)
-{
-    struct hat_match group;
-    for (; i + 1 < hat_groups(hat); i++) {
-        hat_group_get(hat, i, &group);
-        if (group.group != NULL)
-            break;
-    }
-    return i;
-}
-
-static void check_same(const struct hat *a, const struct hat *b)
-{
-    size_t i = next_named(a, 0), j = next_named(b, 0);
-    for (; i + 1 < hat_groups(a); i = next_named(a, i + 1), j = next_named(b, j + 1))
-        check_same_group(a, i, b, j);
-    assert_int_equal(j + 1, hat_groups(b));
-    check_same_group(a, i, b, j);
-    assert_int_equal(hat_entries(a), hat_entries(b));
-    for (size_t k = 0; k < hat_entries(a); k++) {
-        struct hat_entry x, y;
-        hat_entry_get(a, k, &x);
-        hat_entry_get(b, k, &y);
-        assert_string_equal(x.text, y.text);
-        check_same_group(a, x.group, b, y.group);
-    }
-}
-
 /* The table its export makes; the export of that is the same text. */
 static struct hat *again(const struct hat *hat, const struct policies *policies)
 {
@@ -246,7 +205,7 @@ static struct hat *again(const struct hat *hat, const struct policies *policies)
     struct hat *result = load((struct slice){first.p, first.n}, policies);
     hat_text_export(result, NULL, &second);
     assert_string_equal(strbuf_text(&first), strbuf_text(&second));
-    check_same(hat, result);
+    assert_true(hat_same(hat, result));
     strbuf_done(&first);
     strbuf_done(&second);
     return result;

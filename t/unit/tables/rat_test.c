@@ -17,18 +17,14 @@ static struct rat *load(struct table_file *file)
     return rat_load(file->path, table_file_named(), &file->problems);
 }
 
-static struct mailaddr address(const char *text, struct arena *arena)
+static bool read_table(struct table_file *file, struct strbuf *out)
 {
-    struct mailaddr addr;
-    struct err err = {0};
-    if (!mailaddr_parse(slice_of(text), MAILADDR_STRICT, true, arena, &addr, &err))
-        fail_msg("%s: %s", text, err.text);
-    return addr;
+    struct rat *table = load(file);
+    if (table != NULL)
+        rat_export(table, out);
+    rat_free(table);
+    return table != NULL;
 }
-
-struct line_case {
-    const char *line, *expected;
-};
 
 /* --- lines: what is read, as an export shows it ------------------------------------ */
 
@@ -36,7 +32,7 @@ struct line_case {
     "warning: the reply to an accepted recipient is the MTA's own: 250 and its text are kept, "    \
     "but never sent\n"
 
-static const struct line_case good_lines[] = {
+static const struct table_line good_lines[] = {
     {"example.com ACCEPT", "example.com ACCEPT\n"},
     {"Example.COM accept", "Example.COM ACCEPT\n"},
     {"  .example.com\tReject  ", ".example.com REJECT\n"},
@@ -65,28 +61,14 @@ static const struct line_case good_lines[] = {
 static void test_good_lines(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(good_lines); i++) {
-        const struct line_case *c = &good_lines[i];
-        struct table_file file;
-        struct strbuf out;
-        strbuf_init(&out);
-        print_message("# %s\n", c->line);
-        table_file_new(&file, slice_of(c->line));
-        struct rat *rat = load(&file);
-        assert_string_equal(table_file_problems(&file), "");
-        rat_export(rat, &out);
-        assert_string_equal(strbuf_text(&out), c->expected);
-        strbuf_done(&out);
-        rat_free(rat);
-        table_file_done(&file);
-    }
+    table_lines_good(good_lines, ARRAY_LEN(good_lines), read_table);
 }
 
 #define FORMS                                                                                      \
     "is no address; allowed: example.com, .example.com, user@example.com, user@, "                 \
     "user@[192.0.2.1], [192.0.2.1], [IPv6:2001:db8::1], ALL\n"
 
-static const struct line_case bad_lines[] = {
+static const struct table_line bad_lines[] = {
     {"example.com", "F:1:12: ACCEPT or REJECT is missing\n"},
     {"example.com OK", "F:1:13: \"OK\" is no action; allowed: ACCEPT or REJECT\n"},
     {"a b ACCEPT", "F:1:3: \"b\" is no action; allowed: ACCEPT or REJECT\n"},
@@ -138,18 +120,10 @@ static const struct line_case bad_lines[] = {
 static void test_bad_lines(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(bad_lines); i++) {
-        const struct line_case *c = &bad_lines[i];
-        struct table_file file;
-        print_message("# %s\n", c->line);
-        table_file_new(&file, slice_of(c->line));
-        assert_null(load(&file));
-        assert_string_equal(table_file_problems(&file), c->expected);
-        table_file_done(&file);
-    }
+    table_lines_bad(bad_lines, ARRAY_LEN(bad_lines), read_table);
 }
 
-static const struct line_case warnings[] = {
+static const struct table_line warnings[] = {
     {"a ACCEPT 250 \"2.1.5 Fine\"", "F:1:10: " WARN_ACCEPT},
     {"a ACCEPT\nb, A. REJECT", "F:2:4: warning: A. never matches: it stands in line 1 already\n"},
     {"\"u\"@b ACCEPT\nU@B REJECT",
@@ -164,7 +138,7 @@ static void test_warnings(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(warnings); i++) {
         struct table_file file;
-        table_file_new(&file, slice_of(warnings[i].line));
+        table_file_new(&file, slice_of(warnings[i].text));
         struct rat *rat = load(&file);
         assert_string_equal(table_file_problems(&file), warnings[i].expected);
         assert_non_null(rat);
@@ -215,7 +189,7 @@ static const char table[] = "special@first.example REJECT 550 \"5.1.1 Gone\"\n"
                             "[192.0.2.7] ACCEPT\n"
                             "m\xc3\xbcller.example ACCEPT\n";
 
-static const struct line_case lookups[] = {
+static const struct table_line lookups[] = {
     {"<joe@first.example>", "first.example"},
     {"<SPECIAL@First.Example>", "special@first.example"},
     {"<late@first.example>", "first.example"},
@@ -247,8 +221,8 @@ static void test_lookups(void **state)
     assert_non_null(rat);
     for (size_t i = 0; i < ARRAY_LEN(lookups); i++) {
         struct arena *arena = arena_new(0);
-        struct mailaddr addr = address(lookups[i].line, arena);
-        print_message("# %s\n", lookups[i].line);
+        struct mailaddr addr = table_address(lookups[i].text, arena);
+        print_message("# %s\n", lookups[i].text);
         assert_string_equal(rat_lookup(rat, &addr)->address, lookups[i].expected);
         arena_free(arena);
     }
@@ -274,7 +248,8 @@ static void test_either(void **state)
     table_file_new(&file, slice_of(table));
     struct rat *rat = load(&file);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct mailaddr addr = address(rows[i].addr, arena), base = address(rows[i].base, arena);
+        struct mailaddr addr = table_address(rows[i].addr, arena),
+                        base = table_address(rows[i].base, arena);
         print_message("# %s\n", rows[i].addr);
         assert_string_equal(rat_lookup_either(rat, &addr, &base)->address, rows[i].expected);
         assert_string_equal(rat_lookup_either(rat, &base, &addr)->address, rows[i].expected);
@@ -444,7 +419,7 @@ static void test_random(void **state)
             struct arena *arena = arena_new(0);
             strbuf_reset(&text);
             random_address(&dice, &text);
-            struct mailaddr addr = address(strbuf_text(&text), arena);
+            struct mailaddr addr = table_address(strbuf_text(&text), arena);
             const struct rat_entry *expected = plain_lookup(rat, &addr);
             const struct rat_entry *found = rat_lookup(rat, &addr);
             if (expected != NULL)

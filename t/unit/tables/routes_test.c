@@ -16,13 +16,20 @@ static struct routes *load(struct table_file *file)
     return routes_load(file->path, table_file_named(), &file->problems);
 }
 
+static bool read_table(struct table_file *file, struct strbuf *out)
+{
+    struct routes *table = load(file);
+    if (table != NULL)
+        routes_export(table, out);
+    if (out->n > 0)
+        out->p[--out->n] = '\0'; /* the end of the last line */
+    routes_free(table);
+    return table != NULL;
+}
+
 /* --- lines: what is read, as an export shows it ---------------------------------- */
 
-struct line_case {
-    const char *line, *exported;
-};
-
-static const struct line_case good_lines[] = {
+static const struct table_line good_lines[] = {
     {"example.com: mail.example.com", "example.com: mail.example.com"},
     {"example.com mail.example.com", "example.com: mail.example.com"},
     {"example.com:mail.example.com", "example.com: mail.example.com"},
@@ -39,6 +46,7 @@ static const struct line_case good_lines[] = {
      "a.example: a, b:26/pri=1, c/pri=2, d/pri=2"},
     {"a.example: USEDNS", "a.example: USEDNS"},
     {"a.example usedns", "a.example: USEDNS"},
+    {"a: USEDNS/pri=1", "a: usedns/pri=1"}, /* a host of that name: no dots are needed */
     {"a.example: /dev/null", "a.example: /dev/null"},
     {"ALL:", "ALL:"},
     {"all", "ALL:"},
@@ -58,26 +66,10 @@ static const struct line_case good_lines[] = {
 static void test_good_lines(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(good_lines); i++) {
-        const struct line_case *c = &good_lines[i];
-        struct table_file file;
-        struct strbuf out;
-        strbuf_init(&out);
-        print_message("# %s\n", c->line);
-        table_file_new(&file, slice_of(c->line));
-        struct routes *routes = load(&file);
-        assert_string_equal(table_file_problems(&file), "");
-        assert_non_null(routes);
-        routes_export(routes, &out);
-        out.p[out.n - 1] = '\0';
-        assert_string_equal(strbuf_text(&out), c->exported);
-        strbuf_done(&out);
-        routes_free(routes);
-        table_file_done(&file);
-    }
+    table_lines_good(good_lines, ARRAY_LEN(good_lines), read_table);
 }
 
-static const struct line_case bad_lines[] = {
+static const struct table_line bad_lines[] = {
     {"example.com", "F:1:12: a destination is missing (only ALL: may stand without one)\n"},
     {"example.com:  ", "F:1:15: a destination is missing (only ALL: may stand without one)\n"},
     {": host", "F:1:1: a domain is missing before \":\"\n"},
@@ -98,7 +90,6 @@ static const struct line_case bad_lines[] = {
                "options: auth=PROFILE, tls=none|may|encrypt|verify\n"},
     {"a: USEDNS, b", "F:1:12: USEDNS and /dev/null stand alone, without other destinations\n"},
     {"a: b, /dev/null", "F:1:7: USEDNS and /dev/null stand alone, without other destinations\n"},
-    {"a: USEDNS/pri=1", "" /* a host of that name: no dots are needed */},
     {"a: b tls=on", "F:1:6: tls=on is wrong; allowed: tls=none, may, encrypt or verify\n"},
     {"a: b tls=may tls=may", "F:1:14: tls= is given twice\n"},
     {"a: b auth=x auth=y", "F:1:13: auth= is given twice\n"},
@@ -119,17 +110,7 @@ static const struct line_case bad_lines[] = {
 static void test_bad_lines(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(bad_lines); i++) {
-        const struct line_case *c = &bad_lines[i];
-        struct table_file file;
-        print_message("# %s\n", c->line);
-        table_file_new(&file, slice_of(c->line));
-        struct routes *routes = load(&file);
-        assert_string_equal(table_file_problems(&file), c->exported);
-        assert_int_equal(routes == NULL, c->exported[0] != '\0');
-        routes_free(routes);
-        table_file_done(&file);
-    }
+    table_lines_bad(bad_lines, ARRAY_LEN(bad_lines), read_table);
 }
 
 static void test_warning(void **state)
@@ -198,7 +179,7 @@ static void test_most_specific(void **state)
                                 ".b.example.com: USEDNS\n"
                                 "host.b.example.com: /dev/null\n"
                                 ".com: com\n";
-    static const struct line_case cases[] = {
+    static const struct table_line cases[] = {
         {"example.com", "example.com"},
         {"a.example.com", ".example.com"},
         {"b.example.com", ".example.com"},
@@ -216,7 +197,7 @@ static void test_most_specific(void **state)
     struct routes *routes = load(&file);
     assert_non_null(routes);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        assert_string_equal(key_of(routes_lookup(routes, cases[i].line)), cases[i].exported);
+        assert_string_equal(key_of(routes_lookup(routes, cases[i].text)), cases[i].expected);
     assert_int_equal(routes_count(routes), 6);
     assert_int_equal(routes_get(routes, 3)->at.line, 4);
     assert_string_equal(routes_get(routes, 3)->at.file, file.path);

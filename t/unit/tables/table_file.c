@@ -1,6 +1,11 @@
 /* table_file.c - see table_file.h. */
 #include "t/unit/tables/table_file.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,4 +48,42 @@ const char *table_file_problems(struct table_file *file)
 struct place table_file_named(void)
 {
     return (struct place){.file = "gatehouse.conf", .line = 7};
+}
+
+static void read_lines(const struct table_line *lines, size_t n, bool good,
+                       bool (*read)(struct table_file *file, struct strbuf *out))
+{
+    for (size_t i = 0; i < n; i++) {
+        struct table_file file;
+        struct strbuf out;
+        strbuf_init(&out);
+        print_message("# %s\n", lines[i].text);
+        table_file_new(&file, slice_of(lines[i].text));
+        assert_int_equal(read(&file, &out), good);
+        assert_string_equal(table_file_problems(&file), good ? "" : lines[i].expected);
+        assert_string_equal(strbuf_text(&out), good ? lines[i].expected : "");
+        strbuf_done(&out);
+        table_file_done(&file);
+    }
+}
+
+void table_lines_good(const struct table_line *lines, size_t n,
+                      bool (*read)(struct table_file *file, struct strbuf *out))
+{
+    read_lines(lines, n, true, read);
+}
+
+void table_lines_bad(const struct table_line *lines, size_t n,
+                     bool (*read)(struct table_file *file, struct strbuf *out))
+{
+    read_lines(lines, n, false, read);
+}
+
+struct mailaddr table_address(const char *text, struct arena *arena)
+{
+    struct mailaddr addr;
+    struct err err = {0};
+    if (!mailaddr_parse(slice_of(text), MAILADDR_STRICT, true, arena, &addr, &err))
+        fail_msg("%s: %s", text, err.text);
+    return addr;
 }
