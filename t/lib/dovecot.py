@@ -7,10 +7,10 @@ To be run as root. FOLDER's parents must be open to everybody.
 """
 
 import os
-import re
 import subprocess
 
-from house import free_port, wait_until
+from house import free_port
+from logged import Logged
 
 DAEMON = "/usr/sbin/dovecot"
 CONF = """
@@ -38,7 +38,7 @@ service lmtp {{
 """
 
 
-class Dovecot:
+class Dovecot(Logged):
     def __init__(self, folder, users):
         self.folder = folder
         self.port = free_port()
@@ -61,13 +61,3 @@ class Dovecot:
     def __exit__(self, *unused):
         self.process.terminate()
         self.process.wait(60)
-
-    def log(self):
-        try:
-            with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
-
-    def wait_log(self, pattern):
-        return wait_until(lambda: re.search(pattern, self.log()), f"{pattern} in {self.folder}/log")

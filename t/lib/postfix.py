@@ -18,11 +18,12 @@ import ssl
 import subprocess
 
 from house import PATIENCE, TOP, wait_until
+from logged import Logged
 
 INSTANCE = os.path.join(TOP, "etc", "postfix-instance")
 
 
-class Postfix:
+class Postfix(Logged):
     def __init__(self, folder, hostname):
         self.folder = folder
         self.instance("create", hostname)
@@ -69,17 +70,6 @@ class Postfix:
 
     def stop(self):
         self.instance("stop")
-
-    def log(self):
-        try:
-            with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
-
-    def wait_log(self, pattern):
-        """The match of pattern in the log, once there is one."""
-        return wait_until(lambda: re.search(pattern, self.log()), f"{pattern} in {self.folder}/log")
 
     def queued(self):
         """Messages in the queue."""

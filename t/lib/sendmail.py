@@ -11,15 +11,15 @@ etc/sendmail-instance does the work.
 """
 
 import os
-import re
 import subprocess
 
-from house import TOP, wait_until
+from house import TOP
+from logged import Logged
 
 INSTANCE = os.path.join(TOP, "etc", "sendmail-instance")
 
 
-class Sendmail:
+class Sendmail(Logged):
     def __init__(self, folder, hostname):
         self.folder = folder
         self.instance("create", hostname)
@@ -71,17 +71,6 @@ class Sendmail:
     def rulesets(self, *questions):
         """What sendmail -bt answers: "0 <user@example.com>", "$=w", ..."""
         return self.instance("run", "sendmail", "-bt", stdin="\n".join(questions) + "\n")
-
-    def log(self):
-        try:
-            with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
-
-    def wait_log(self, pattern):
-        """The match of pattern in the log, once there is one."""
-        return wait_until(lambda: re.search(pattern, self.log()), f"{pattern} in {self.folder}/log")
 
     def queued(self):
         """Queue ids of the messages in the queue."""
