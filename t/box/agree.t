@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import smtpserver
 from dnsserver import DnsServer
 from house import House, free_port
+from ldappeer import LdapPeer
 from tap import Tap
 
 tap = Tap()
@@ -103,6 +104,23 @@ callahead = words
 daemon_name = mild
 rat = rat
 callahead = mild
+[listener known]
+daemon_name = known
+rat = rat
+ldap_accept = directory
+[listener excused]
+daemon_name = excused
+rat = rat
+ldap_accept = lenient
+[ldap directory]
+uri = %(ldap)s
+base_dn = dc=test
+accept_query = (mail={a})
+[ldap lenient]
+uri = %(ldap)s
+base_dn = dc=test
+accept_query = (mail={a})
+ldap_error = accept
 [listener private]
 daemon_name = private
 type = private
@@ -227,6 +245,10 @@ CASES += [case(to=f"<{user}@example.com>", listener="words", host="mail.good.tes
 CASES += [case(to=["<u@example.com>", "<unknown@example.com>", "<u2@dead.example>", "<u3@free.example>"],
                host="mail.good.test", callahead=None)]
 
+CASES += [case(to=f"<{user}@free.example>", listener=listener, host="mail.good.test", ldap=said)
+          for listener in ("known", "excused")
+          for user, said in (("joe", "match"), ("nobody", "nomatch"), ("busy", "error"), ("elsewhere", "error"))]
+
 
 def verdict(reply):
     """Of the daemon's answer, as trace says it."""
@@ -278,13 +300,13 @@ def compare(name, cases, decided, traced):
 
 @tap.part
 def all_of_them():
-    with DnsServer(ZONE) as dns, smtpserver.Server(rcpt=SMTP) as smtp:
-        ports = {"dns": dns.port, "smtp": smtp.port, "dead": free_port(), "groups": GROUPS}
+    with DnsServer(ZONE) as dns, smtpserver.Server(rcpt=SMTP) as smtp, LdapPeer() as ldap:
+        ports = {"dns": dns.port, "smtp": smtp.port, "dead": free_port(), "groups": GROUPS, "ldap": ldap.uri}
         with House(CONF % ports, {"rat": RAT, "routes": ROUTES % ports}) as it:
             decided = [by_daemon(it, query) for query in CASES]
             kinds = {(s[0], s[1], s[2], s[3]) for stages, _ in decided for s in stages}
             tap.ok(len(kinds) > 25, f"{len(CASES)} cases, {len(kinds)} different outcomes")
-            network = ("host", "callahead")
+            network = ("host", "callahead", "ldap")
             online = [{k: v for k, v in query.items() if k not in network} for query in CASES]
             compare("online", CASES, decided, by_trace(it, online))
             known = [i for i, query in enumerate(CASES) if query.get("callahead", True) is not None]
