@@ -504,7 +504,7 @@ void callahead_get_stats(struct callahead *pool, struct callahead_stats *stats_o
     stats_out->connections = pool->threads;
     for (size_t i = 0; i < POOL_BUCKETS; i++) {
         for (struct server *server = pool->servers[i]; server; server = server->next)
-            stats_out->servers_paused += now < server->paused_until;
+            stats_out->servers_paused += backoff_is_on(&server->backoff, now);
     }
     pthread_mutex_unlock(&pool->lock);
 }

@@ -30,6 +30,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "lib/base/hash.h"
+#include "lib/net/backoff.h"
 #include "lib/net/callahead.h"
 #include "lib/net/callahead_pace.h"
 #include "lib/net/callahead_state.h"
@@ -41,8 +42,6 @@
 #define POOL_BUCKETS 1024
 #define SERVER_TEXT_MAX (IP_TEXT_MAX + 10)
 
-#define SERVER_PAUSE_FIRST MONO_SECONDS(1)
-#define SERVER_PAUSE_LONGEST MONO_SECONDS(60)
 #define SERVER_LEARNED MONO_SECONDS(600) /* how long a server's weaknesses are remembered */
 
 /* The answers of one profile name. Made once, freed with the pool. */
@@ -143,7 +142,7 @@ struct server {
     mono_us idle_timeout;
     unsigned limit; /* connections the server was seen to bear, ... */
     mono_us limit_until;
-    mono_us pause, paused_until; /* 0: the last connection worked */
+    struct backoff backoff;
     bool trial;                  /* after a pause, one connection finds out */
     mono_us small_batches_until; /* it cuts us off after too many refusals */
     mono_us plain_until;         /* it offers STARTTLS, but cannot do it */

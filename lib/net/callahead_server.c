@@ -26,9 +26,9 @@ static unsigned connections_allowed(const struct server *server, mono_us now)
  * the pause, unless a connection turns out to be there and free. */
 static bool usable_locked(struct server *server, mono_us now)
 {
-    if (now < server->paused_until || (server->trial && server->idle == 0))
+    if (backoff_is_on(&server->backoff, now) || (server->trial && server->idle == 0))
         return false;
-    server->trial = server->pause > 0;
+    server->trial = server->backoff.pause > 0;
     return true;
 }
 
@@ -373,7 +373,7 @@ void server_batch_took(struct server *server, size_t n, mono_us took)
 void server_works(struct server *server)
 {
     pthread_mutex_lock(&server->pool->lock);
-    server->pause = server->paused_until = 0;
+    (void)backoff_worked(&server->backoff);
     server->trial = false;
     pthread_mutex_unlock(&server->pool->lock);
 }
@@ -389,13 +389,7 @@ void server_failed(struct server *server, const struct callahead_answer *failure
         server->limit = server->ready;
         server->limit_until = now + LIMIT_LEARNED;
     } else {
-        if (now >= server->paused_until) {
-            pause = server->pause ? server->pause * 2 : SERVER_PAUSE_FIRST;
-            if (pause > SERVER_PAUSE_LONGEST)
-                pause = SERVER_PAUSE_LONGEST;
-            server->pause = pause;
-            server->paused_until = now + pause;
-        }
+        pause = backoff_failed(&server->backoff, now);
         server->trial = false;
         left = server->queue;
         if (left.n == 0)

@@ -94,7 +94,7 @@ static struct server *find_locked(struct callahead *pool, const struct link_sett
 
 static bool is_forgettable(const struct server *server, mono_us now)
 {
-    return server->refs == 0 && now >= server->paused_until;
+    return server->refs == 0 && !backoff_is_on(&server->backoff, now);
 }
 
 /* Unlinks what nobody needs; the caller frees the chain. */

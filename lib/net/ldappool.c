@@ -123,7 +123,7 @@ static bool can_ask_locked(const struct directory *directory, mono_us now)
     if (directory->ready > 0)
         return true;
     for (size_t i = 0; i < directory->nservers; i++) {
-        if (directory->server[i].paused_until <= now)
+        if (!backoff_is_on(&directory->server[i].backoff, now))
             return true;
     }
     return false;

@@ -14,8 +14,6 @@
 #include "lib/base/sigmask.h"
 
 #define STACK_BYTES (512 * 1024) /* GnuTLS and the resolver run on it */
-#define PAUSE_FIRST MONO_SECONDS(1)
-#define PAUSE_LONGEST MONO_SECONDS(60)
 #define IDLE_TIME MONO_SECONDS(60)
 #define BACKUP_TIME MONO_SECONDS(60) /* then the servers before it are tried again */
 #define END_TIME MONO_SECONDS(60)    /* from an entry to the end of its search */
@@ -55,16 +53,9 @@ static void server_failed(struct conn *conn)
 {
     struct directory *directory = conn->directory;
     struct directory_server *server = &directory->server[conn->server];
-    mono_us now = mono_now(), pause = 0;
 
     pthread_mutex_lock(&directory->pool->lock);
-    if (server->paused_until <= now) {
-        pause = server->pause == 0 ? PAUSE_FIRST : 2 * server->pause;
-        if (pause > PAUSE_LONGEST)
-            pause = PAUSE_LONGEST;
-        server->pause = pause;
-        server->paused_until = now + pause;
-    }
+    mono_us pause = backoff_failed(&server->backoff, mono_now());
     pthread_mutex_unlock(&directory->pool->lock);
     if (pause > 0)
         log_note(LOG_AT_WARNING, "ldap", "[ldap %s] %s: %s; not asked for %lld s", directory->name,
@@ -77,8 +68,7 @@ static void server_works(struct conn *conn)
 
     conn->proven = true;
     pthread_mutex_lock(&conn->directory->pool->lock);
-    bool was_ill = server->pause > 0;
-    server->pause = server->paused_until = 0;
+    bool was_ill = backoff_worked(&server->backoff);
     pthread_mutex_unlock(&conn->directory->pool->lock);
     if (was_ill)
         log_note(LOG_AT_INFO, "ldap", "[ldap %s] %s answers again", conn->directory->name,
@@ -96,7 +86,7 @@ static bool is_stopping(const struct conn *conn)
 static bool in_pause(const struct conn *conn, size_t server)
 {
     pthread_mutex_lock(&conn->directory->pool->lock);
-    bool paused = conn->directory->server[server].paused_until > mono_now();
+    bool paused = backoff_is_on(&conn->directory->server[server].backoff, mono_now());
     pthread_mutex_unlock(&conn->directory->pool->lock);
     return paused;
 }

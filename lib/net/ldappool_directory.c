@@ -200,7 +200,7 @@ void ldappool_each(struct ldappool *pool,
     while ((directory = next_counted(pool, directory)) != NULL) {
         for (size_t i = 0; i < directory->nservers; i++) {
             pthread_mutex_lock(&pool->lock);
-            mono_us left = directory->server[i].paused_until - mono_now();
+            mono_us left = directory->server[i].backoff.until - mono_now();
             bool in_use = directory->threads > 0;
             pthread_mutex_unlock(&pool->lock);
             if (in_use || left > 0)

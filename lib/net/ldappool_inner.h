@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include "lib/base/hash.h"
+#include "lib/net/backoff.h"
 #include "lib/net/ldaplink.h"
 #include "lib/net/ldappool.h"
 #include "lib/state/cache.h"
@@ -40,7 +41,7 @@ struct question {
 
 struct directory_server {
     const char *uri;
-    mono_us pause, paused_until; /* [pool] */
+    struct backoff backoff; /* [pool] */
 };
 
 struct directory {
