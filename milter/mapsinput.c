@@ -1,11 +1,8 @@
 #include "milter/mapsinput.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "lib/base/secret.h"
 #include "lib/net/ownip.h"
 #include "lib/tables/auth.h"
 
@@ -62,52 +59,6 @@ static bool make_auths(const struct conf *conf, struct arena *arena, struct maps
     return true;
 }
 
-/* What stands in the file, as far as it fits; -1: err. */
-static ssize_t read_secret(const char *path, char *out, size_t room, struct err *err)
-{
-    struct stat st;
-    ssize_t n = -1;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-
-    if (fd < 0 || fstat(fd, &st) != 0)
-        err_system(err, errno, "cannot read %s", path);
-    else if (!S_ISREG(st.st_mode) || (st.st_mode & 077) != 0)
-        err_set(err, ERR_RANGE,
-                "%s: nobody but its owner may read a file with a password (mode 0600)", path);
-    else if ((n = read(fd, out, room)) < 0)
-        err_system(err, errno, "cannot read %s", path);
-    if (fd >= 0)
-        close(fd);
-    return n;
-}
-
-/* NULL: a problem was reported. */
-static const char *read_password(const struct conf_section *section, struct arena *arena,
-                                 struct problems *problems)
-{
-    const struct auth_keys *keys = section->values;
-    char text[PASSWORD_MAX + 2];
-    struct err err = {0};
-    ssize_t got = read_secret(keys->password_file, text, sizeof text, &err);
-    if (got < 0) {
-        conf_error(problems, section, "password_file", "%s", err.text);
-        return NULL;
-    }
-    size_t n = (size_t)got;
-    if (n > 0 && text[n - 1] == '\n')
-        n--;
-    bool good = n > 0 && n <= PASSWORD_MAX;
-    for (size_t i = 0; i < n; i++)
-        good = good && !ascii_is_control(text[i]);
-    const char *password = good ? arena_dup_slice(arena, (struct slice){text, n}) : NULL;
-    if (password == NULL)
-        conf_error(problems, section, "password_file",
-                   "%s: one line with a password of 1 to %d bytes is wanted", keys->password_file,
-                   PASSWORD_MAX);
-    explicit_bzero(text, sizeof text);
-    return password;
-}
-
 static bool is_used(const struct routes *routes, const char *auth)
 {
     for (size_t i = 0; i < routes_count(routes); i++) {
@@ -128,9 +79,14 @@ void mapsinput_read_passwords(const struct snapshot *snapshot, struct arena *are
     }
     for (size_t i = 0; i < input->nauths; i++) {
         list[i] = input->auths[i];
-        if (is_used(input->routes, list[i].name))
-            list[i].password =
-                read_password(conf_find(snapshot->conf, "auth", list[i].name), arena, problems);
+        const struct conf_section *section = conf_find(snapshot->conf, "auth", list[i].name);
+        const struct auth_keys *keys = section->values;
+        struct err err = {0};
+        if (!is_used(input->routes, list[i].name))
+            continue;
+        list[i].password = secret_read(keys->password_file, PASSWORD_MAX, arena, &err);
+        if (list[i].password == NULL)
+            conf_error(problems, section, "password_file", "%s", err.text);
     }
     input->auths = list;
 }

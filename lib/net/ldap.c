@@ -3,13 +3,8 @@
  */
 #include "lib/net/ldap.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define PASSWORD_MAX 1024
+#include "lib/base/secret.h"
 
 static const char *const ldap_scope_words[] = {"base", "one", "sub", NULL};
 static const char *const ldap_error_words[] = {"tempfail", "accept", NULL};
@@ -46,48 +41,8 @@ bool ldap_class_by_name(const char *name, enum directory_class *class_out)
 
 /* --- the password -------------------------------------------------------------------- */
 
-static const char *read_first_line(int fd, const char *path, struct arena *arena, struct err *err)
-{
-    char text[PASSWORD_MAX + 2];
-    struct stat st;
-
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        err_set(err, ERR_SYSTEM, "%s is no ordinary file", path);
-        return NULL;
-    }
-    if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        err_set(err, ERR_RANGE, "%s is open to others than its owner; allowed: mode 0600 or 0400",
-                path);
-        return NULL;
-    }
-    ssize_t n = read(fd, text, sizeof text - 1);
-    if (n < 0) {
-        err_system(err, errno, "cannot read %s", path);
-        return NULL;
-    }
-    text[n] = '\0';
-    text[strcspn(text, "\r\n")] = '\0';
-    const char *password = NULL;
-    if (text[0] == '\0' || strlen(text) > PASSWORD_MAX)
-        err_set(err, ERR_RANGE, "the first line of %s must be 1..%d bytes", path, PASSWORD_MAX);
-    else if ((password = arena_dup(arena, text)) == NULL)
-        err_set(err, ERR_MEMORY, "out of memory");
-    explicit_bzero(text, sizeof text);
-    return password;
-}
-
 const char *ldap_password(const struct ldap_keys *keys, struct arena *arena, struct err *err)
 {
     const char *path = keys->bind_password_file;
-
-    if (path[0] == '\0')
-        return keys->bind_password;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) {
-        err_system(err, errno, "cannot open %s", path);
-        return NULL;
-    }
-    const char *password = read_first_line(fd, path, arena, err);
-    (void)close(fd);
-    return password;
+    return path[0] != '\0' ? secret_read(path, SECRET_MAX, arena, err) : keys->bind_password;
 }

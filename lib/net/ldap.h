@@ -23,8 +23,8 @@ enum ldap_error_action { LDAP_ERROR_TEMPFAIL, LDAP_ERROR_ACCEPT };
 const char *ldap_class_name(enum directory_class class);
 NODISCARD bool ldap_class_by_name(const char *name, enum directory_class *class_out);
 
-/* bind_password, or the first line of bind_password_file, which nobody but its
- * owner may read; "" when there is none. NULL: err says why. Blocks on the file. */
+/* bind_password, or what bind_password_file holds (secret.h); "" when there is
+ * none. NULL: err says why. Blocks on the file. */
 const char *ldap_password(const struct ldap_keys *keys, struct arena *arena, struct err *err);
 
 #endif
