@@ -4,45 +4,18 @@ import concurrent.futures
 import itertools
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import urllib.parse
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["GATEHOUSE_TOP"], "t", "lib"))
-from house import House, free_port, wait_until
+from house import House, wait_until
 from ldappeer import LdapPeer
+from slapd import BASE, Slapd, entry, make_certificates
 import smtpserver
 from tap import Tap
 
 CTL = os.path.join(os.environ["GATEHOUSE_BUILD"], "milter", "gatehousectl")
 DEAD = "ldap://127.0.0.1:1"
-SLAPD_CONF = """
-include /etc/ldap/schema/core.schema
-include /etc/ldap/schema/cosine.schema
-attributetype ( 1.3.6.1.4.1.99999.1.1 NAME 'mailHost' EQUALITY caseIgnoreIA5Match
-  SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
-attributetype ( 1.3.6.1.4.1.99999.1.2 NAME 'callAhead' EQUALITY caseIgnoreIA5Match
-  SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
-attributetype ( 1.3.6.1.4.1.99999.1.3 NAME 'policy' EQUALITY caseIgnoreIA5Match
-  SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
-objectclass ( 1.3.6.1.4.1.99999.2.1 NAME 'mailDomain' SUP top STRUCTURAL MUST mail
-  MAY ( mailHost $ callAhead $ policy ) )
-pidfile %(folder)s/slapd.pid
-modulepath /usr/lib/ldap
-moduleload back_mdb
-TLSCertificateFile %(folder)s/cert.pem
-TLSCertificateKeyFile %(folder)s/key.pem
-%(more)s
-database mdb
-suffix dc=test
-rootdn cn=admin,dc=test
-rootpw "the secret"
-directory %(folder)s/db
-maxsize 100000000
-"""
 ENTRIES = [  # mail, mailHost, callAhead
     ("joe@example.com", [], []),
     ("many@example.com", [], []),
@@ -70,78 +43,11 @@ CROWD = 10000
 tap = Tap()
 
 
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def make_certificates(folder):
-    """ca.pem, and cert.pem and key.pem of a server that it signed."""
-    def openssl(*words):
-        subprocess.run(["openssl", *words], cwd=folder, check=True, timeout=60, capture_output=True)
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=CA of " + os.path.basename(folder))
-    openssl("req", *key, "-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=ldap.test")
-    with open(os.path.join(folder, "names"), "w", encoding="ascii") as names:
-        names.write("subjectAltName = DNS:ldap.test, IP:127.0.0.1\n")
-    openssl("x509", "-req", "-in", "request.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-            "-out", "cert.pem", "-extfile", "names")
-
-
-class Slapd:
-    def __init__(self, smtp_port, more=""):
-        self.smtp_port = smtp_port
-        self.folder = tempfile.mkdtemp(prefix="gatehouse-slapd-")
-        os.mkdir(os.path.join(self.folder, "db"))
-        make_certificates(self.folder)
-        self.port, self.tls_port = free_port(), free_port()
-        self.uri = "ldap://127.0.0.1:%d" % self.port
-        self.tls_uri = "ldaps://127.0.0.1:%d" % self.tls_port
-        self.ipc_uri = "ldapi://" + urllib.parse.quote(os.path.join(self.folder, "ldapi"), safe="")
-        self.write("rat", "ALL ACCEPT\n")
-        self.conf = self.write("slapd.conf", SLAPD_CONF % {"folder": self.folder, "more": more})
-        text = "dn: dc=test\nobjectClass: domain\ndc: test\n"
-        text += "\ndn: ou=people,dc=test\nobjectClass: organizationalUnit\nou: people\n"
-        for mail, hosts, ahead in ENTRIES:
-            text += "\ndn: mail=%s,ou=people,dc=test\nobjectClass: mailDomain\nmail: %s\n" % (mail, mail)
-            text += "".join("mailHost: %s\n" % host for host in hosts)
-            text += "".join("callAhead: %s\n" % host.replace("%(port)d", str(smtp_port))
-                            for host in ahead)
-        text += REFERRAL % {"uri": self.uri}
-        text += "".join("\ndn: cn=%d,ou=people,dc=test\nobjectClass: person\ncn: %d\nsn: crowd\n" % (i, i)
-                        for i in range(CROWD))
-        subprocess.run(["/usr/sbin/slapadd", "-q", "-f", self.conf, "-l", self.write("data.ldif", text)],
-                       check=True, timeout=30)
-        self.start()
-
-    def write(self, name, text, mode=0o600):
-        path = os.path.join(self.folder, name)
-        with open(path, "w", encoding="utf-8") as out:
-            out.write(text)
-        os.chmod(path, mode)
-        return path
-
-    def start(self):
-        self.process = subprocess.Popen(
-            ["/usr/sbin/slapd", "-f", self.conf, "-d", "0", "-h", " ".join(uri + "/" for uri in (self.uri, self.tls_uri, self.ipc_uri))],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(lambda: listens(self.port) and listens(self.tls_port), "slapd")
-
-    def another(self, more):
-        """Another one with the same entries, whose CA is trusted too."""
-        other = Slapd(self.smtp_port, more)
-        with open(os.path.join(other.folder, "ca.pem"), encoding="ascii") as added:
-            with open(os.path.join(self.folder, "ca.pem"), "a", encoding="ascii") as trusted:
-                trusted.write(added.read())
-        return other
-
-    def halt(self):
-        self.process.terminate()
-        self.process.wait(30)
-
-    def stop(self):
-        self.halt()
-        shutil.rmtree(self.folder)
+def entries(smtp_port):
+    text = "".join(entry(mail, mailHost=hosts, callAhead=[host.replace("%(port)d", str(smtp_port)) for host in ahead])
+                   for mail, hosts, ahead in ENTRIES)
+    return text + REFERRAL + "".join("\ndn: cn=%d,%s\nobjectClass: person\ncn: %d\nsn: crowd\n" % (i, BASE, i)
+                                     for i in range(CROWD))
 
 
 numbers = itertools.count()
@@ -392,7 +298,8 @@ def check_configuration(slapd):
 
 def main():
     with smtpserver.Server(rcpt=[["^bad", "550 5.1.1 no"]]) as smtp:
-        slapd = Slapd(smtp.port)
+        slapd = Slapd(entries(smtp.port))
+        slapd.write("rat", "ALL ACCEPT\n")
         try:
             check_answers(slapd)
             check_ways(slapd)
