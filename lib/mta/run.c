@@ -11,6 +11,7 @@
 #include "lib/base/escape.h"
 
 #define COMPLAINT_MAX 160 /* bytes of standard error that go into a message */
+#define LOOK_AGAIN_MS 10  /* between two looks whether a silent tool has ended */
 
 struct pipes {
     int out[2], err[2];
@@ -171,25 +172,61 @@ static bool judge(const struct run *run, int status, const struct listener *list
                    text[0] != '\0' ? text : "(it gave no reason)");
 }
 
-bool run_tool(const struct run *run, struct strbuf *output, struct err *err)
+/* Waits for its end; one that closed its output and stays is killed like any
+ * other that takes too long. */
+static bool reap(const struct run *run, pid_t pid, bool wanted, int *status_out, struct err *err)
+{
+    bool in_time = true;
+    for (;;) {
+        pid_t ended = waitpid(pid, status_out, wanted && in_time ? WNOHANG : 0);
+        if (ended == pid)
+            return in_time || err_set(err, ERR_TIMEOUT, "%s did not end in time", run->argv[0]);
+        if (ended < 0 && errno != EINTR)
+            return err_system(err, errno, "cannot wait for %s", run->argv[0]);
+        if (ended < 0)
+            continue;
+        int ms = mono_poll_ms(run->deadline);
+        in_time = ms != 0;
+        if (in_time)
+            poll(NULL, 0, ms > 0 && ms < LOOK_AGAIN_MS ? ms : LOOK_AGAIN_MS);
+        else
+            kill(pid, SIGKILL);
+    }
+}
+
+static bool run_child(const struct run *run, struct strbuf *output, struct err *err)
 {
     struct pipes pipes = {{-1, -1}, {-1, -1}};
     struct listener listener = {.output = output};
     pid_t pid = -1;
+    int status = 0;
     bool ok = start(run, &pipes, &pid, err);
     if (!ok)
         goto out;
     ok = listen_to(run, &pipes, &listener, err);
     if (!ok)
         kill(pid, SIGKILL);
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    struct err trouble = {0};
+    if (!reap(run, pid, ok, &status, &trouble) && ok) {
+        *err = trouble;
+        ok = false;
+    }
     if (ok)
         ok = judge(run, status, &listener, err);
     if (ok && output != NULL && output->failed)
         ok = err_set(err, ERR_MEMORY, "out of memory for what %s printed", run->argv[0]);
 out:
     close_pipes(&pipes);
+    return ok;
+}
+
+/* SIGCHLD ignored, which is inherited, would hide how the tool ended. */
+bool run_tool(const struct run *run, struct strbuf *output, struct err *err)
+{
+    struct sigaction usual = {.sa_handler = SIG_DFL}, before;
+    if (sigaction(SIGCHLD, &usual, &before) != 0)
+        return err_system(err, errno, "cannot set SIGCHLD");
+    bool ok = run_child(run, output, err);
+    sigaction(SIGCHLD, &before, NULL);
     return ok;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 #include "lib/mta/run.h"
@@ -97,6 +98,28 @@ static void test_limits(void **state)
     /* One that never falls silent ends at the deadline, too. */
     assert_false(shell("exec yes", SIZE_MAX, mono_now() + MONO_MS(100)));
     assert_int_equal(err.kind, ERR_TIMEOUT);
+    /* Nor does one help that says goodbye and stays. */
+    before = mono_now();
+    assert_false(shell("exec >&- 2>&-; exec sleep 60", 100, before + MONO_MS(200)));
+    assert_int_equal(err.kind, ERR_TIMEOUT);
+    assert_true(mono_now() - before < MONO_SECONDS(20));
+    assert_true(soon("echo x; exec >&- 2>&-; sleep 0.1"));
+    assert_string_equal(strbuf_text(&output), "x\n");
+    assert_false(soon("exec >&- 2>&-; sleep 0.1; exit 3"));
+    assert_int_equal(err.kind, ERR_PEER);
+}
+
+/* Whoever started us may have had no interest in the ends of its children. */
+static void test_ignored_children(void **state)
+{
+    (void)state;
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, usual;
+    assert_int_equal(sigaction(SIGCHLD, &ignore, &usual), 0);
+    assert_true(soon("echo x"));
+    assert_false(soon("exit 3"));
+    assert_int_equal(err.kind, ERR_PEER);
+    assert_int_equal(sigaction(SIGCHLD, &usual, &ignore), 0);
+    assert_ptr_equal(ignore.sa_handler, SIG_IGN);
 }
 
 static int set_up(void **state)
@@ -122,6 +145,7 @@ int main(void)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_no_such_tool),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_ignored_children),
     };
     return cmocka_run_group_tests_name("run", tests, set_up, tear_down);
 }
