@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/mta/doctor.h"
@@ -70,6 +71,49 @@ static bool read_all(const char *path, struct strbuf *out, struct err *err)
     return ok;
 }
 
+/* The words of a class file, "Fw-o /etc/mail/local-host-names %[^\#]", as lines that
+ * begin with class; a file that is not there, or a map, has none. */
+static void add_class(const char *class, const char *definition, struct strbuf *cf)
+{
+    const char *path = definition + strspn(definition, "-o \t");
+    size_t n = strcspn(path, " \t\n");
+    char name[4096];
+    struct strbuf words;
+    struct err err = {0};
+
+    strbuf_init(&words);
+    if (path[0] == '/' && n < sizeof name) {
+        memcpy(name, path, n);
+        name[n] = '\0';
+        if (read_all(name, &words, &err))
+            for (const char *line = strbuf_text(&words); *line != '\0';) {
+                size_t end = strcspn(line, "\n");
+                strbuf_printf(cf, "\n%s%.*s", class, (int)strcspn(line, "#\r\n"), line);
+                line += end + (line[end] == '\n');
+            }
+    }
+    strbuf_done(&words);
+}
+
+static void add_classes(struct strbuf *cf)
+{
+    static const char *const classes[] = {"Cw", "C{VirtHost}", "C{LDAPRoute}"};
+    struct strbuf added;
+
+    strbuf_init(&added);
+    for (const char *line = strbuf_text(cf); *line != '\0';) {
+        size_t end = strcspn(line, "\n");
+        for (size_t i = 0; line[0] == 'F' && i < ARRAY_LEN(classes); i++)
+            if (strncmp(line + 1, classes[i] + 1, strlen(classes[i]) - 1) == 0)
+                add_class(classes[i], line + strlen(classes[i]), &added);
+        line += end + (line[end] == '\n');
+    }
+    if (added.failed)
+        cf->failed = true;
+    strbuf_puts(cf, strbuf_text(&added));
+    strbuf_done(&added);
+}
+
 static bool look_at_sendmail(const struct maps_input *input, const struct doctor_options *options,
                              struct problems *problems, struct err *err)
 {
@@ -77,6 +121,10 @@ static bool look_at_sendmail(const struct maps_input *input, const struct doctor
 
     strbuf_init(&cf);
     bool ok = read_all(options->from, &cf, err);
+    if (ok)
+        add_classes(&cf);
+    if (ok && cf.failed)
+        ok = err_set(err, ERR_MEMORY, "out of memory");
     if (ok)
         doctor_sendmail(input, options->folder, strbuf_text(&cf), problems);
     strbuf_done(&cf);

@@ -25,7 +25,8 @@ struct doctor_postfix {
 void doctor_postfix(const struct maps_input *input, const char *folder,
                     const struct doctor_postfix *found, struct problems *problems);
 
-/* cf: sendmail.cf. */
+/* cf: sendmail.cf, and behind it the words of the files that its classes are
+ * read from, as lines "C{VirtHost}example.com". */
 void doctor_sendmail(const struct maps_input *input, const char *folder, const char *cf,
                      struct problems *problems);
 

@@ -4,6 +4,7 @@
 #include "lib/mta/mtaconfig.h"
 #include "lib/mta/postfix_maps.h"
 #include "lib/mta/rat_domains.h"
+#include "lib/mta/service.h"
 #include "lib/mta/socketname.h"
 
 #define WORD_MAX 600
@@ -14,6 +15,11 @@ struct exam {
     const char *folder;
     const struct doctor_postfix *found;
     struct problems *problems;
+};
+
+/* A line of master.cf. */
+struct smtpd {
+    struct slice name, type; /* "127.0.0.1:25", "inet" */
 };
 
 static const struct place main_cf = {.file = "main.cf"}, master_cf = {.file = "master.cf"};
@@ -33,12 +39,21 @@ static struct slice value_of(const char *text, const char *name)
     return (struct slice){NULL, 0};
 }
 
-/* The value a service has: its own (-o), or that of main.cf. */
-static struct slice effective(const struct exam *exam, struct slice service, const char *name)
+/* What a service has of its own (-o); p NULL: nothing. */
+static struct slice own_value(const struct exam *exam, const struct smtpd *service,
+                              const char *name)
 {
     char full[WORD_MAX];
-    snprintf(full, sizeof full, "%.*s/inet/%s", (int)service.n, service.p, name);
-    struct slice own = value_of(exam->found->changes, full);
+    snprintf(full, sizeof full, "%.*s/%.*s/%s", (int)service->name.n, service->name.p,
+             (int)service->type.n, service->type.p, name);
+    return value_of(exam->found->changes, full);
+}
+
+/* The value a service has: its own, or that of main.cf. */
+static struct slice effective(const struct exam *exam, const struct smtpd *service,
+                              const char *name)
+{
+    struct slice own = own_value(exam, service, name);
     return own.p != NULL ? own : value_of(exam->found->main, name);
 }
 
@@ -55,13 +70,20 @@ static bool cut_word(struct slice *rest, struct slice *word_out)
     return n > 0;
 }
 
+/* Names and domains are so to Postfix, whatever their case. */
 static bool has_word(struct slice list, const char *wanted)
 {
     struct slice word;
     while (cut_word(&list, &word))
-        if (slice_is(word, wanted))
+        if (slice_is_nocase(word, wanted))
             return true;
     return false;
+}
+
+static bool begins(struct slice word, const char *start)
+{
+    size_t n = strlen(start);
+    return word.n >= n && slice_is_nocase((struct slice){word.p, n}, start);
 }
 
 /* Is FOLDER/NAME looked up, as whatever type of map? */
@@ -131,13 +153,14 @@ static struct filter find_filter(const struct exam *exam, struct slice milters)
     return filter;
 }
 
-static void check_filter(const struct exam *exam, struct slice service)
+static void check_filter(const struct exam *exam, const struct smtpd *service)
 {
     struct filter filter = find_filter(exam, effective(exam, service, "smtpd_milters"));
+    struct slice name = service->name;
     if (!filter.there) {
         problem_error(exam->problems, master_cf,
                       "%.*s: smtpd_milters does not name %s: Gatehouse is not asked here",
-                      (int)service.n, service.p, exam->input->socket);
+                      (int)name.n, name.p, exam->input->socket);
         return;
     }
     if (filter.action.p == NULL)
@@ -147,7 +170,7 @@ static void check_filter(const struct exam *exam, struct slice service)
             exam->problems, master_cf,
             "%.*s: milter_default_action = %.*s: all mail passes while Gatehouse is away; "
             "set tempfail",
-            (int)service.n, service.p, (int)filter.action.n, filter.action.p);
+            (int)name.n, name.p, (int)filter.action.n, filter.action.p);
     if (filter.time.p == NULL)
         filter.time = effective(exam, service, "milter_command_timeout");
     int64_t seconds = doctor_seconds(filter.time);
@@ -156,56 +179,82 @@ static void check_filter(const struct exam *exam, struct slice service)
             exam->problems, master_cf,
             "%.*s: milter_command_timeout = %.*s is not longer than command_deadline; set "
             "%llds",
-            (int)service.n, service.p, (int)filter.time.n, filter.time.p,
+            (int)name.n, name.p, (int)filter.time.n, filter.time.p,
             (long long)mtaconfig_milter_seconds(&exam->input->limits));
+    struct slice maps = effective(exam, service, "smtpd_milter_maps");
+    if (maps.n > 0)
+        problem_warning(exam->problems, master_cf,
+                        "%.*s: clients that smtpd_milter_maps names come to other filters, or to "
+                        "none, and not to Gatehouse",
+                        (int)name.n, name.p);
 }
 
 /* --- relaying --------------------------------------------------------------------- */
 
-static const char *const fences[] = {"reject_unauth_destination", "defer_unauth_destination",
-                                     "reject", "defer"};
-
-static void check_fence(const struct exam *exam, struct slice service)
+/* Does every client come to a word that refuses other domains? Not behind one that
+ * lets all pass, nor where the refusal is but written to the log. */
+static bool has_fence(struct slice list)
 {
-    static const char *const where[] = {"smtpd_relay_restrictions", "smtpd_recipient_restrictions"};
-    for (size_t i = 0; i < ARRAY_LEN(where); i++)
-        for (size_t j = 0; j < ARRAY_LEN(fences); j++)
-            if (has_word(effective(exam, service, where[i]), fences[j]))
-                return;
-    problem_error(exam->problems, master_cf,
-                  "%.*s: no reject_unauth_destination in smtpd_relay_restrictions: an open relay",
-                  (int)service.n, service.p);
+    static const char *const fences[] = {"reject_unauth_destination", "defer_unauth_destination",
+                                         "reject", "defer"};
+    struct slice word;
+    bool warn_only = false;
+    while (cut_word(&list, &word)) {
+        if (slice_is_nocase(word, "permit") || begins(word, "static:ok") ||
+            begins(word, "static:permit"))
+            return false;
+        for (size_t i = 0; !warn_only && i < ARRAY_LEN(fences); i++)
+            if (slice_is_nocase(word, fences[i]))
+                return true;
+        warn_only = slice_is_nocase(word, "warn_if_reject");
+    }
+    return false;
 }
 
-/* The listener a service is for: by name, else by address and port. */
-static const struct maps_listener *listener_of(const struct exam *exam, struct slice service)
+static void check_fence(const struct exam *exam, const struct smtpd *service)
 {
-    struct slice name = effective(exam, service, "milter_macro_daemon_name");
-    for (size_t i = 0; i < exam->input->nlisteners; i++) {
-        const struct maps_listener *listener = &exam->input->listeners[i];
-        if (listener->daemon_name[0] != '\0' && slice_is(name, listener->daemon_name))
-            return listener;
-    }
-    for (size_t i = 0; i < exam->input->nlisteners; i++) {
-        const struct maps_listener *listener = &exam->input->listeners[i];
-        char text[WORD_MAX];
-        long long port = listener->local_port != 0 ? (long long)listener->local_port : 25;
-        bool v6 = strchr(listener->local_address, ':') != NULL;
-        if (listener->local_address[0] != '\0')
-            snprintf(text, sizeof text, v6 ? "[%s]:%lld" : "%s:%lld", listener->local_address,
-                     port);
-        else
-            snprintf(text, sizeof text, "%lld", port);
-        if (slice_is(service, text) || (strcmp(text, "25") == 0 && slice_is(service, "smtp")))
-            return listener;
-    }
-    return NULL;
+    if (!has_fence(effective(exam, service, "smtpd_relay_restrictions")) &&
+        !has_fence(effective(exam, service, "smtpd_recipient_restrictions")))
+        problem_error(exam->problems, master_cf,
+                      "%.*s: no reject_unauth_destination that all clients come to in "
+                      "smtpd_relay_restrictions: an open relay",
+                      (int)service->name.n, service->name.p);
 }
 
-static void check_clients(const struct exam *exam, struct slice service)
+/* Who stands for everybody in mynetworks? */
+static void check_networks(const struct exam *exam, struct place at, struct slice service,
+                           struct slice networks)
+{
+    static const char *const everybody[] = {"0.0.0.0/0", "0/0", "::/0", "[::]/0", "static:all"};
+    for (size_t i = 0; i < ARRAY_LEN(everybody); i++)
+        if (has_word(networks, everybody[i]))
+            problem_error(exam->problems, at, "%.*s%smynetworks holds %s: an open relay",
+                          (int)service.n, service.p, service.n > 0 ? ": " : "", everybody[i]);
+}
+
+/* "25", "192.0.2.1:smtp", "[2001:db8::1]:25"; behind postscreen (pass) nothing is known. */
+static const struct maps_listener *listener_of(const struct exam *exam, const struct smtpd *service)
+{
+    struct service arrival = {.daemon_name = effective(exam, service, "milter_macro_daemon_name")};
+    struct slice address = service->name, port = service->name;
+    const char *colon = memrchr(address.p, ':', address.n);
+    if (colon != NULL) {
+        address.n = (size_t)(colon - address.p);
+        port = (struct slice){colon + 1, port.n - address.n - 1};
+        if (address.n > 1 && address.p[0] == '[' && address.p[address.n - 1] == ']')
+            address = (struct slice){address.p + 1, address.n - 2};
+        arrival.address = address;
+    }
+    if (slice_is(service->type, "inet"))
+        arrival.port = service_port(port);
+    return service_listener(exam->input, &arrival);
+}
+
+static void check_clients(const struct exam *exam, const struct smtpd *service)
 {
     const struct maps_listener *mine = listener_of(exam, service);
     struct slice relay = effective(exam, service, "smtpd_relay_restrictions");
+    struct slice name = service->name;
     for (size_t i = 0; i < exam->input->nlisteners; i++) {
         const struct maps_listener *listener = &exam->input->listeners[i];
         bool there = has_map(exam, relay, POSTFIX_RELAY_CLIENTS, listener->name);
@@ -214,39 +263,41 @@ static void check_clients(const struct exam *exam, struct slice service)
                 exam->problems, master_cf,
                 "%.*s: who may relay at [listener %s] may here too: " POSTFIX_RELAY_CLIENTS
                 ".%s belongs to that listener's service",
-                (int)service.n, service.p, listener->name, listener->name);
+                (int)name.n, name.p, listener->name, listener->name);
         if (!there && listener == mine)
             problem_warning(exam->problems, master_cf,
                             "%.*s: smtpd_relay_restrictions does not use " POSTFIX_RELAY_CLIENTS
                             ".%s: clients of relay groups are refused",
-                            (int)service.n, service.p, listener->name);
+                            (int)name.n, name.p, listener->name);
     }
     if (mine == NULL)
-        problem_warning(exam->problems, master_cf,
-                        "%.*s: no listener is for this service, unless the fallback is",
-                        (int)service.n, service.p);
+        problem_error(exam->problems, master_cf,
+                      "%.*s: no listener is for this service, by milter_macro_daemon_name, address "
+                      "and port: Gatehouse answers 451 to every client",
+                      (int)name.n, name.p);
     else if (!has_map(exam, effective(exam, service, "smtpd_client_restrictions"),
                       POSTFIX_REFUSED_CLIENTS, mine->name))
         problem_warning(exam->problems, master_cf,
                         "%.*s: smtpd_client_restrictions does not use " POSTFIX_REFUSED_CLIENTS
                         ".%s: tcprefuse is left to Gatehouse",
-                        (int)service.n, service.p, mine->name);
+                        (int)name.n, name.p, mine->name);
 }
 
-static void check_service(const struct exam *exam, struct slice service)
+static void check_service(const struct exam *exam, const struct smtpd *service)
 {
     static const char *const early[] = {"reject_unverified_recipient", "reject_unlisted_recipient"};
     check_filter(exam, service);
     check_fence(exam, service);
+    check_networks(exam, master_cf, service->name, own_value(exam, service, "mynetworks"));
     check_clients(exam, service);
     for (size_t i = 0; i < ARRAY_LEN(early); i++)
         if (has_word(effective(exam, service, "smtpd_recipient_restrictions"), early[i]))
             problem_warning(exam->problems, master_cf,
-                            "%.*s: %s refuses recipients before Gatehouse is asked", (int)service.n,
-                            service.p, early[i]);
+                            "%.*s: %s refuses recipients before Gatehouse is asked",
+                            (int)service->name.n, service->name.p, early[i]);
 }
 
-/* The smtpd services of master.cf. */
+/* The smtpd services of master.cf; behind postscreen their type is pass. */
 static void check_services(const struct exam *exam)
 {
     size_t found = 0;
@@ -255,8 +306,9 @@ static void check_services(const struct exam *exam)
         struct slice rest = {line, end}, words[8] = {{NULL, 0}};
         for (size_t i = 0; i < ARRAY_LEN(words) && cut_word(&rest, &words[i]); i++)
             ;
-        if (words[7].p != NULL && slice_is(words[1], "inet") && slice_is(words[7], "smtpd")) {
-            check_service(exam, words[0]);
+        if (words[7].p != NULL && slice_is(words[7], "smtpd")) {
+            struct smtpd service = {words[0], words[1]};
+            check_service(exam, &service);
             found++;
         }
         line += end + (line[end] == '\n');
@@ -282,8 +334,25 @@ static void check_maps(const struct exam *exam)
         need_map(exam, "smtp_tls_policy_maps", POSTFIX_TLS_POLICY);
     if (maps_have_auth(exam->input))
         need_map(exam, "smtp_sasl_password_maps", POSTFIX_SASL_PASSWD);
-    struct slice domains = value_of(exam->found->main, "relay_domains");
-    if (has_word(domains, "static:all") || has_word(domains, "*"))
+    if (maps_have_auth(exam->input) &&
+        !slice_is(value_of(exam->found->main, "smtp_sasl_auth_enable"), "yes"))
+        problem_error(exam->problems, main_cf,
+                      "smtp_sasl_auth_enable is not yes: routes with auth= deliver without it");
+    if (maps_have_verify(exam->input->routes) &&
+        value_of(exam->found->main, "smtp_tls_CAfile").n == 0 &&
+        value_of(exam->found->main, "smtp_tls_CApath").n == 0)
+        problem_error(exam->problems, main_cf,
+                      "smtp_tls_CAfile and smtp_tls_CApath are empty: routes with tls=verify trust "
+                      "nobody, and deliver nothing");
+}
+
+static void check_relaying(const struct exam *exam)
+{
+    struct slice domains = value_of(exam->found->main, "relay_domains"), word;
+    bool any = false;
+    while (cut_word(&domains, &word))
+        any = any || begins(word, "static:") || slice_is(word, "*");
+    if (any)
         problem_error(exam->problems, main_cf,
                       "relay_domains lets every domain through: an open relay when a filter is "
                       "missing");
@@ -291,11 +360,28 @@ static void check_maps(const struct exam *exam)
         problem_warning(exam->problems, main_cf,
                         "parent_domain_matches_subdomains names relay_domains: example.com there "
                         "lets sub.example.com through as well");
-    static const char *const everybody[] = {"0.0.0.0/0", "0/0", "::/0", "[::]/0"};
-    for (size_t i = 0; i < ARRAY_LEN(everybody); i++)
-        if (has_word(value_of(exam->found->main, "mynetworks"), everybody[i]))
-            problem_error(exam->problems, main_cf, "mynetworks holds %s: an open relay",
-                          everybody[i]);
+    check_networks(exam, main_cf, slice_of(""), value_of(exam->found->main, "mynetworks"));
+}
+
+/* Ways that mail may take instead of those of the SMTP routes. */
+static void check_ways(const struct exam *exam)
+{
+    char full[WORD_MAX];
+    snprintf(full, sizeof full, "%s/unix/smtp_fallback_relay", exam->input->transport);
+    struct slice fallback = value_of(exam->found->changes, full);
+    if (fallback.p == NULL)
+        fallback = value_of(exam->found->main, "smtp_fallback_relay");
+    if (fallback.n > 0)
+        problem_warning(exam->problems, main_cf,
+                        "smtp_fallback_relay = %.*s: mail for hosts that are down leaves its route",
+                        (int)fallback.n, fallback.p);
+    struct slice relayhost = value_of(exam->found->main, "relayhost");
+    const struct route *all = routes_lookup(exam->input->routes, "*");
+    if (relayhost.n > 0 && (all == NULL || all->kind == ROUTE_NONE))
+        problem_warning(exam->problems, main_cf,
+                        "relayhost = %.*s: mail without an SMTP route goes there, and not where MX "
+                        "records point",
+                        (int)relayhost.n, relayhost.p);
 }
 
 /* Recipients of these domains would be looked up here, before Gatehouse is asked. */
@@ -356,6 +442,8 @@ void doctor_postfix(const struct maps_input *input, const char *folder,
     struct exam exam = {input, folder, found, problems};
     check_services(&exam);
     check_maps(&exam);
+    check_relaying(&exam);
+    check_ways(&exam);
     check_recipients(&exam);
     check_limits(&exam);
 }

@@ -4,6 +4,7 @@
 #include "lib/mta/mtaconfig.h"
 #include "lib/mta/rat_domains.h"
 #include "lib/mta/sendmail_maps.h"
+#include "lib/mta/service.h"
 #include "lib/mta/socketname.h"
 
 #define TEXT_MAX 700
@@ -103,6 +104,44 @@ static int64_t time_to_read(struct slice line)
     return doctor_seconds(value);
 }
 
+/* The value of a key of DaemonPortOptions: its first letter counts; p NULL: none. */
+static struct slice option(struct slice line, char letter)
+{
+    while (line.n > 0) {
+        const char *comma = memchr(line.p, ',', line.n);
+        size_t n = comma == NULL ? line.n : (size_t)(comma - line.p);
+        struct slice pair = slice_trim((struct slice){line.p, n});
+        const char *equals = pair.n == 0 ? NULL : memchr(pair.p, '=', pair.n);
+        if (equals != NULL && ascii_lower(pair.p[0]) == letter)
+            return slice_trim((struct slice){equals + 1, pair.n - (size_t)(equals + 1 - pair.p)});
+        n += comma != NULL;
+        line = (struct slice){line.p + n, line.n - n};
+    }
+    return (struct slice){NULL, 0};
+}
+
+/* A service may have filters of its own, "one;two". */
+static void check_filters_of_services(const struct exam *exam, const char *filter)
+{
+    const char *at = exam->cf;
+    struct slice line;
+    while (next_line(&at, "O DaemonPortOptions=", &line)) {
+        struct slice name = option(line, 'n'), own = option(line, 'i');
+        bool there = own.p == NULL;
+        while (!there && own.n > 0) {
+            const char *end = memchr(own.p, ';', own.n);
+            size_t n = end == NULL ? own.n : (size_t)(end - own.p);
+            there = slice_is(slice_trim((struct slice){own.p, n}), filter);
+            n += end != NULL;
+            own = (struct slice){own.p + n, own.n - n};
+        }
+        if (!there)
+            problem_error(exam->problems, sendmail_cf,
+                          "%.*s: InputMailFilters does not name %s: Gatehouse is not asked here",
+                          (int)name.n, name.p, filter);
+    }
+}
+
 static void check_filter_line(const struct exam *exam, struct slice line)
 {
     if (!has_text(line, "F=T") && !has_text(line, "F=R") && !has_text(line, "F=4"))
@@ -122,6 +161,7 @@ static void check_filter_line(const struct exam *exam, struct slice line)
     if (!has_line(exam, "O InputMailFilters=", name))
         problem_error(exam->problems, sendmail_cf,
                       "InputMailFilters does not name %s: Gatehouse is not asked", name);
+    check_filters_of_services(exam, name);
 }
 
 static void check_filter(const struct exam *exam)
@@ -148,6 +188,49 @@ static void need(const struct exam *exam, const char *start, const char *file)
         problem_error(exam->problems, sendmail_cf, "%s is not used", path);
 }
 
+/* What Sendmail relays by itself. */
+static void check_relaying(const struct exam *exam)
+{
+    static const struct {
+        const char *line, *feature;
+    } features[] = {
+        {"# check whether FROM is allowed", "FEATURE(`relay_mail_from') or (`relay_local_from')"},
+        {"# allow relaying for hosts which we MX serve", "FEATURE(`relay_based_on_MX')"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(features); i++)
+        if (has_line(exam, features[i].line, ""))
+            problem_error(exam->problems, sendmail_cf, "%s: an open relay", features[i].feature);
+    char path[TEXT_MAX];
+    snprintf(path, sizeof path, "%s/" SENDMAIL_RELAY_DOMAINS, exam->folder);
+    if (has_line(exam, "FR", path))
+        problem_error(exam->problems, sendmail_cf,
+                      "class {R} is read from %s: clients with names in these domains may relay "
+                      "anywhere; RELAY_DOMAIN_FILE must be another file",
+                      path);
+    if (has_line(exam, "O UseCompressedIPv6Addresses=", "T") ||
+        has_line(exam, "O UseCompressedIPv6Addresses=", "t"))
+        problem_warning(exam->problems, sendmail_cf,
+                        "UseCompressedIPv6Addresses: IPv6 clients are not found in access");
+}
+
+/* Ways that mail may take instead of those of the SMTP routes. */
+static void check_ways(const struct exam *exam)
+{
+    static const char *const fallbacks[] = {"O FallbackMXhost=", "O FallbackSmartHost="};
+    for (size_t i = 0; i < ARRAY_LEN(fallbacks); i++)
+        if (has_line(exam, fallbacks[i], ""))
+            problem_warning(exam->problems, sendmail_cf,
+                            "%s: mail for hosts that are down leaves its route", fallbacks[i] + 2);
+    const char *at = exam->cf;
+    struct slice host;
+    const struct route *all = routes_lookup(exam->input->routes, "*");
+    if ((all == NULL || all->kind == ROUTE_NONE) && next_line(&at, "DS", &host) && host.n > 0)
+        problem_warning(exam->problems, sendmail_cf,
+                        "SMART_HOST: mail without an SMTP route goes to %.*s, and not where MX "
+                        "records point",
+                        (int)host.n, host.p);
+}
+
 static void check_maps(const struct exam *exam)
 {
     need(exam, "Kmailertable ", SENDMAIL_MAILERTABLE);
@@ -167,6 +250,7 @@ static void check_maps(const struct exam *exam)
         problem_error(
             exam->problems, sendmail_cf,
             "FEATURE(`promiscuous_relay'), or no check of relaying at all: an open relay");
+    check_relaying(exam);
 }
 
 static void check_mailer(const struct exam *exam, const char *name)
@@ -215,16 +299,27 @@ static void check_services(const struct exam *exam)
                             "no DAEMON_OPTIONS with Name=%s, the service of [listener %s]", name,
                             exam->input->listeners[i].name);
     }
+    const char *at = exam->cf;
+    struct slice line;
+    while (next_line(&at, "O DaemonPortOptions=", &line)) {
+        struct slice port = option(line, 'p'), name = option(line, 'n');
+        struct service service = {.daemon_name = name,
+                                  .address = option(line, 'a'),
+                                  .port = port.p == NULL ? 25 : service_port(port)};
+        if (service_listener(exam->input, &service) == NULL)
+            problem_error(exam->problems, sendmail_cf,
+                          "%.*s: no listener is for this service, by Name=, address and port: "
+                          "Gatehouse answers 451 to every client",
+                          (int)name.n, name.p);
+    }
 }
 
 /* Words of "Cwone two". */
-static void check_domain(void *arg, const char *domain, struct place at)
+static void check_class(const struct exam *exam, const char *class, const char *domain)
 {
-    const struct exam *exam = arg;
     const char *from = exam->cf;
     struct slice line;
-    (void)at;
-    while (next_line(&from, "Cw", &line))
+    while (next_line(&from, class, &line))
         for (size_t i = 0; i < line.n;) {
             size_t start = i;
             while (i < line.n && !ascii_is_space(line.p[i]))
@@ -232,11 +327,19 @@ static void check_domain(void *arg, const char *domain, struct place at)
             if (slice_is_nocase((struct slice){line.p + start, i - start}, domain))
                 problem_error(
                     exam->problems, sendmail_cf,
-                    "class {w} holds %s: Sendmail keeps its mail and refuses unknown users "
+                    "class %s holds %s: Sendmail keeps its mail and refuses unknown users "
                     "before Gatehouse is asked",
-                    domain);
+                    class[1] == 'w' ? "{w}" : class + 1, domain);
             i++;
         }
+}
+
+static void check_domain(void *arg, const char *domain, struct place at)
+{
+    static const char *const classes[] = {"Cw", "C{VirtHost}", "C{LDAPRoute}"};
+    (void)at;
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++)
+        check_class(arg, classes[i], domain);
 }
 
 void doctor_sendmail(const struct maps_input *input, const char *folder, const char *cf,
@@ -246,6 +349,7 @@ void doctor_sendmail(const struct maps_input *input, const char *folder, const c
     check_filter(&exam);
     check_maps(&exam);
     check_mailers(&exam);
+    check_ways(&exam);
     check_services(&exam);
     for (size_t i = 0; i < input->nlisteners; i++)
         if (input->listeners[i].rat != NULL &&

@@ -130,6 +130,14 @@ bool maps_have_tls(const struct routes *routes)
     return false;
 }
 
+bool maps_have_verify(const struct routes *routes)
+{
+    for (size_t i = 0; i < routes_count(routes); i++)
+        if (maps_tls_of(routes_get(routes, i)) == ROUTE_TLS_VERIFY)
+            return true;
+    return false;
+}
+
 bool maps_name_ok(const char *listener)
 {
     size_t n = 0;

@@ -113,6 +113,7 @@ enum route_tls maps_tls_of(const struct route *route);
 /* Has any route auth=, or a tls= of its own? */
 bool maps_have_auth(const struct maps_input *input);
 bool maps_have_tls(const struct routes *routes);
+bool maps_have_verify(const struct routes *routes); /* tls=verify */
 
 /* May a listener of this name have files of its own? Letters, digits, '-',
  * '_' and '.', not first a '.' or '-', at most 64 bytes: it becomes part of file names

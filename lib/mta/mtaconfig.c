@@ -122,6 +122,9 @@ static void put_maps(const struct maps_input *input, const struct mtaconfig_opti
     if (maps_have_tls(input->routes))
         strbuf_printf(out, "smtp_tls_policy_maps = %s:%s/" POSTFIX_TLS_POLICY "\n", options->type,
                       options->folder);
+    if (maps_have_verify(input->routes))
+        strbuf_puts(out, "# tls=verify: who has signed the certificates of mailbox hosts.\n"
+                         "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt\n");
     if (maps_have_auth(input))
         strbuf_printf(
             out,

@@ -68,14 +68,6 @@ static bool put_filter(const struct maps_input *input, struct strbuf *out, struc
 
 /* --- features and limits -------------------------------------------------------- */
 
-static bool has_verify(const struct routes *routes)
-{
-    for (size_t i = 0; i < routes_count(routes); i++)
-        if (maps_tls_of(routes_get(routes, i)) == ROUTE_TLS_VERIFY)
-            return true;
-    return false;
-}
-
 static void put_features(const struct maps_input *input, const struct mtaconfig_options *options,
                          struct strbuf *out)
 {
@@ -89,8 +81,8 @@ static void put_features(const struct maps_input *input, const struct mtaconfig_
         "FEATURE(`mailertable', `%s %s/" SENDMAIL_MAILERTABLE "')dnl\n"
         "dnl Who may relay, by service, and TLS of routes. FEATURE(`delay_checks') must not be "
         "there.\n"
-        "FEATURE(`access_db', `%s -T<TMPF> %s/" SENDMAIL_ACCESS
-        "', `skip', `lookupdotdomain')dnl\n",
+        "FEATURE(`access_db', `%s -T<TMPF> %s/" SENDMAIL_ACCESS "', `skip', `lookupdotdomain')dnl\n"
+        "define(`confUSE_COMPRESSED_IPV6_ADDRESSES', `False')dnl\n",
         options->type, options->folder, options->type, options->folder);
     if (maps_have_auth(input))
         strbuf_printf(
@@ -98,7 +90,7 @@ static void put_features(const struct maps_input *input, const struct mtaconfig_
             "dnl Credentials of routes: said to the hosts they are for, never without TLS.\n"
             "FEATURE(`authinfo', `%s %s/" SENDMAIL_AUTHINFO "')dnl\n",
             options->type, options->folder);
-    if (has_verify(input->routes))
+    if (maps_have_verify(input->routes))
         strbuf_puts(out, "define(`confCACERT_PATH', `/etc/ssl/certs')dnl\n"
                          "define(`confCACERT', `/etc/ssl/certs/ca-certificates.crt')dnl\n");
     strbuf_puts(

@@ -52,9 +52,21 @@ POSTFIX = (  # settings, what the doctor says
     ("parent_domain_matches_subdomains = relay_domains", "lets sub.example.com through"),
     ("message_size_limit = 1000", "message_size_limit = 1000 is below what a policy allows"),
     ("smtpd_hard_error_limit = 2", "smtpd_hard_error_limit = 2 is below"),
+    ("smtpd_milter_maps = inline:{{ 127.0.0.9=DISABLE }}", "clients that smtpd_milter_maps names"),
+    ("smtp_fallback_relay = [127.0.0.9]", "mail for hosts that are down leaves its route"),
+    ("mydestination = EXAMPLE.com", "mydestination names example.com"),
+    ("relay_domains = Static:OK", "relay_domains lets every domain through: an open relay"),
 )
 SERVICES = (  # services of master.cf, what the doctor says
-    ("127.0.0.1:9925 inet n - n - - smtpd\n    -o smtpd_relay_restrictions=permit", "an open relay"),
+    ("127.0.0.1:9925 inet n - n - - smtpd\n    -o smtpd_relay_restrictions=permit", "9925: no reject_unauth_dest"),
+    ("127.0.0.1:9924 inet n - n - - smtpd\n    -o smtpd_relay_restrictions=permit,reject_unauth_destination",
+     "9924: no reject_unauth_destination"),
+    ("127.0.0.1:9923 inet n - n - - smtpd\n    -o smtpd_relay_restrictions=warn_if_reject,"
+     "reject_unauth_destination", "9923: no reject_unauth_destination"),
+    ("127.0.0.1:9922 inet n - n - - smtpd\n    -o mynetworks=0.0.0.0/0", "9922: mynetworks holds 0.0.0.0/0: an open relay"),
+    ("smtpd pass - - n - - smtpd\n    -o smtpd_milters=", "smtpd: smtpd_milters does not name"),
+    ("127.0.0.1:9921 inet n - n - - smtpd\n    -o milter_macro_daemon_name=third", "9921: no listener is for this service"),
+    ("127.0.0.1:9920 inet n - n - - smtpd\n    -o milter_macro_daemon_name=first", "9920: no listener is for this service"),
     ("127.0.0.1:9926 inet n - n - - smtpd\n    -o smtpd_relay_restrictions=check_client_access,"
      "cidr:{maps}/relay_clients.second,reject_unauth_destination",
      "who may relay at [listener second] may here too"),
@@ -75,6 +87,18 @@ SENDMAIL = (  # text in sendmail.cf, what is there instead, what the doctor says
     ("Name=second,", "Name=other,", "no DAEMON_OPTIONS with Name=second"),
     ("Cwlocalhost", "Cwlocalhost Example.com", "class {w} holds example.com"),
     ("# anything else is bogus", "#", "an open relay"),
+    ("# anything else is bogus", "# check whether FROM is allowed to use system as relay\n# anything else is bogus",
+     "FEATURE(`relay_mail_from')"),
+    ("# anything else is bogus", "# allow relaying for hosts which we MX serve\n# anything else is bogus",
+     "FEATURE(`relay_based_on_MX')"),
+    ("O InputMailFilters=", "O FallbackMXhost=x.example\nO InputMailFilters=", "leaves its route"),
+    ("UseCompressedIPv6Addresses=False", "UseCompressedIPv6Addresses=True", "are not found in access"),
+    ("Name=second,", "Name=second, InputMailFilters=other;gatehouse2,", "second: InputMailFilters does not name gatehouse"),
+    ("O InputMailFilters=", "O DaemonPortOptions=Name=third, Port=25\nO InputMailFilters=",
+     "third: no listener is for this service"),
+    ("Cwlocalhost", "Cwlocalhost\nFw-o {folder}/names %[^\\#]", "class {w} holds example.com"),
+    ("Cwlocalhost", "Cwlocalhost\nC{VirtHost}example.com", "class {VirtHost} holds example.com"),
+    ("FR-o /dev/null", "FR-o {folder}/maps/relay-domains", "clients with names in these domains may relay anywhere"),
     ("SBasic_check_mail", "Scheckrcpt\nSBasic_check_mail", "delay_checks"),
 )
 
@@ -136,7 +160,9 @@ def sendmail(front):
     ask = lambda: doctor(front, "sendmail", "--sendmail-cf", path)
     tap.eq(ask(), (0, "Sendmail: good\n"), "Sendmail as mta-config says")
     good = read(path)
+    front.house.write("names", "# ours\nlocal.example\nEXAMPLE.com\n")
     for old, new, wanted in SENDMAIL:
+        new = new.replace("{folder}", front.folder)
         tap.ok(old in good, f"sendmail.cf has {old}")
         write(path, good.replace(old, new))
         _, said = ask()

@@ -166,6 +166,15 @@ static void test_wrong_paths(void **state)
     assert_null(config());
 }
 
+static void test_verify(void **state)
+{
+    (void)state;
+    scene_routes(&scene, "a.example: [h.test] tls=encrypt\n");
+    assert_no_line("smtp_tls_CAfile");
+    scene_routes(&scene, "a.example: [h.test] tls=verify\n");
+    assert_line("smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt");
+}
+
 static void test_time_out(void **state)
 {
     (void)state;
@@ -509,12 +518,24 @@ static void test_sendmail_limits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_whole),           TEST(test_sockets),          TEST(test_wrong_sockets),
-        TEST(test_wrong_paths),     TEST(test_time_out),         TEST(test_limits),
-        TEST(test_no_limits),       TEST(test_services),         TEST(test_banner),
-        TEST(test_other_banners),   TEST(test_security),         TEST(test_sendmail_filter),
-        TEST(test_sendmail_time),   TEST(test_sendmail_mailers), TEST(test_sendmail_services),
-        TEST(test_sendmail_limits), TEST(test_sendmail_advice),
+        TEST(test_whole),
+        TEST(test_sockets),
+        TEST(test_wrong_sockets),
+        TEST(test_wrong_paths),
+        TEST(test_verify),
+        TEST(test_time_out),
+        TEST(test_limits),
+        TEST(test_no_limits),
+        TEST(test_services),
+        TEST(test_banner),
+        TEST(test_other_banners),
+        TEST(test_security),
+        TEST(test_sendmail_filter),
+        TEST(test_sendmail_time),
+        TEST(test_sendmail_mailers),
+        TEST(test_sendmail_services),
+        TEST(test_sendmail_limits),
+        TEST(test_sendmail_advice),
     };
     return cmocka_run_group_tests_name("mtaconfig", tests, NULL, NULL);
 }
