@@ -6,6 +6,8 @@
 
 #include "lib/mta/run.h"
 
+#define MAKEMAP_CACHE "67108864" /* bytes; taken only as far as they are needed */
+
 static const struct type_row {
     const char *type, *suffix;
     bool in_place, of_postmap_only;
@@ -81,11 +83,12 @@ static bool run_postmap(const struct compile *compile, bool list, const char *ma
     return ok;
 }
 
-/* makemap TYPE MAP < MAP, makemap -u TYPE MAP */
+/* makemap -c BYTES TYPE MAP < MAP, makemap -u TYPE MAP. With the cache it has by itself a
+ * million entries take four times as long. */
 static bool run_makemap(const struct compile *compile, bool list, const char *map,
                         size_t output_max, struct strbuf *output, struct err *err)
 {
-    const char *make_argv[] = {compile->compiler, compile->type, map, NULL};
+    const char *make_argv[] = {compile->compiler, "-c", MAKEMAP_CACHE, compile->type, map, NULL};
     const char *list_argv[] = {compile->compiler, "-u", compile->type, map, NULL};
     return run_compiler(compile, list ? list_argv : make_argv, list ? NULL : map, output_max,
                         output, err);
