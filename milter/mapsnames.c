@@ -3,6 +3,10 @@
 #include "lib/base/strmap.h"
 #include "lib/net/dns.h"
 
+/* Names under way together. The questions for more would not fit into the
+ * buffers of a usual socket, and a lost one costs seconds. */
+#define AT_ONCE 64
+
 static const enum dns_type asked[] = {DNS_A, DNS_AAAA, DNS_MX}; /* MX: only where it counts */
 
 struct name {
@@ -82,11 +86,12 @@ void mapsnames_check(const struct snapshot *snapshot, const struct maps_input *i
         dns = dns_new(snapshot->dns, &err);
     if (dns == NULL)
         goto out;
-    for (size_t i = 0; i < names->n; i++)
-        ask(dns, &names->list[i], deadline);
-    for (size_t i = 0; i < names->n; i++)
-        if (is_missing(&names->list[i], deadline))
-            tell(&names->list[i], mta, problems);
+    for (size_t i = 0; i < names->n + AT_ONCE; i++) {
+        if (i >= AT_ONCE && is_missing(&names->list[i - AT_ONCE], deadline))
+            tell(&names->list[i - AT_ONCE], mta, problems);
+        if (i < names->n)
+            ask(dns, &names->list[i], deadline);
+    }
 out:
     if (err.kind != ERR_NONE)
         problem_warning(problems, (struct place){0}, "hosts of routes are not looked up: %s",

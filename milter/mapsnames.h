@@ -2,7 +2,7 @@
  * mapsnames.h - do the hosts of routes exist?
  *
  * Only warnings come of it: a name may be in the MTA's hosts file, or be there
- * tomorrow. All names are asked at once; one without an answer in time counts
+ * tomorrow. Many names are asked at once; one without an answer in time counts
  * as there. One thread; blocks for MAPSNAMES_SECONDS at most.
  */
 #ifndef MILTER_MAPSNAMES_H
