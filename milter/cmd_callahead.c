@@ -125,10 +125,10 @@ static bool parse(const struct lookup_question *from, const struct listener *lis
 {
     enum mailaddr_mode mode = (enum mailaddr_mode)listener->keys->address_parser;
 
-    *rcpt = (struct rcpt_facts){.sent = slice_of(from->words[0])};
+    *rcpt = (struct rcpt_facts){.sent = slice_of(from->words[0]),
+                                .delimiters = listener->keys->recipient_delimiter};
     return mailaddr_parse(rcpt->sent, mode, false, from->arena, &rcpt->to, err) &&
-           (mailaddr_without_extension(&rcpt->to, listener->keys->recipient_delimiter, from->arena,
-                                       &rcpt->base) ||
+           (mailaddr_without_extension(&rcpt->to, rcpt->delimiters, from->arena, &rcpt->base) ||
             err_set(err, ERR_MEMORY, "out of memory"));
 }
 
@@ -145,7 +145,7 @@ static bool is_literal_named(const struct listener *listener, const struct rcpt_
 /* --- the answer ------------------------------------------------------------------------- */
 
 /* In the text only: whether the daemon would keep the answer, and under what name. */
-static void put_life(const struct listener *listener, const struct rcpt_facts *rcpt,
+static void put_life(const struct listener *listener, const char *known_as,
                      const struct callahead_answer *answer, struct form *form)
 {
     const struct callahead_profile *profile = &listener->callahead->plan->profile;
@@ -158,13 +158,12 @@ static void put_life(const struct listener *listener, const struct rcpt_facts *r
         form_text(form, "remembered", "no");
         return;
     }
-    strbuf_printf(form->out, "remembered: for %lld s, as %s\n", (long long)(life / 1000),
-                  rcpt->base.key);
+    strbuf_printf(form->out, "remembered: for %lld s, as %s\n", (long long)(life / 1000), known_as);
 }
 
 static int put(const struct lookup_question *from, const struct listener *listener,
-               const struct rcpt_facts *rcpt, const struct callahead_answer *answer,
-               struct form *form)
+               const struct rcpt_facts *rcpt, const char *known_as,
+               const struct callahead_answer *answer, struct form *form)
 {
     bool asked = answer->server[0] != '\0', said = answer->code != 0;
     struct verdict verdict;
@@ -182,7 +181,7 @@ static int put(const struct lookup_question *from, const struct listener *listen
     form_text(form, "text", answer->text);
     form_bool(form, "cached", answer->cached);
     form_number(form, "ms", answer->ms);
-    put_life(listener, rcpt, answer, form);
+    put_life(listener, known_as, answer, form);
     return verdict.action == VERDICT_CONTINUE ? COMMAND_YES : COMMAND_NO;
 }
 
@@ -191,6 +190,7 @@ static int answer(const struct lookup_question *from, struct form *form, struct 
     struct asker *asker = from->ctx;
     const struct listener *listener = NULL;
     struct rcpt_facts rcpt;
+    struct destination to;
     struct callahead_answer said;
 
     if (!choose(from, &listener, err) || !parse(from, listener, &rcpt, err))
@@ -201,14 +201,14 @@ static int answer(const struct lookup_question *from, struct form *form, struct 
             return COMMAND_USAGE;
         callahead_watch(engine_callahead(asker->engine), show, asker);
     }
-    struct engine_view view = {asker->engine, from->snapshot};
-    struct services services = engine_services(&view);
+    const struct destination_wanted wanted = {.plan = listener->callahead->plan,
+                                              .rcpt = &rcpt,
+                                              .literal_named = is_literal_named(listener, &rcpt)};
     mono_us deadline = mono_now() + MONO_MS(from->snapshot->settings.keys->command_deadline);
     set_shown(asker, !from->json);
-    services.callahead(services.ctx, listener->callahead->plan, &rcpt,
-                       is_literal_named(listener, &rcpt), deadline, &said);
+    engine_ask_callahead(asker->engine, &wanted, deadline, from->arena, &to, &said);
     set_shown(asker, false);
-    return put(from, listener, &rcpt, &said, form);
+    return put(from, listener, &rcpt, to.base.key, &said, form);
 }
 
 int command_callahead(const struct command *command, const char *conf, int argc, char **argv)

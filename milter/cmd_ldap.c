@@ -45,19 +45,21 @@ struct texts {
     const char *answer, *filter, *server, *text, *ms;
 };
 
-static void put_hosts(const char *hosts, struct form *form)
+/* Values with newlines and more separators between them. */
+static void put_values(const char *key, const char *values, const char *separators,
+                       struct form *form)
 {
     struct strbuf lines;
 
     strbuf_init(&lines);
-    while (*hosts != '\0') {
-        size_t n = strcspn(hosts, ",");
-        struct slice host = slice_trim((struct slice){hosts, n});
-        strbuf_add(&lines, host.p, host.n);
-        strbuf_puts(&lines, host.n > 0 ? "\n" : "");
-        hosts += n + (hosts[n] == ',');
+    while (*values != '\0') {
+        size_t n = strcspn(values, separators);
+        struct slice value = slice_trim((struct slice){values, n});
+        strbuf_add(&lines, value.p, value.n);
+        strbuf_puts(&lines, value.n > 0 ? "\n" : "");
+        values += n + (values[n] != '\0');
     }
-    form_lines(form, "routing_hosts", strbuf_text(&lines));
+    form_lines(form, key, strbuf_text(&lines));
     form->out->failed = form->out->failed || lines.failed;
     strbuf_done(&lines);
 }
@@ -80,8 +82,10 @@ static bool ask(const struct question *question, enum ldap_query query, const ch
     form_text(form, keys->server, answer.said.server[0] != '\0' ? answer.said.server : NULL);
     form_text(form, keys->text, answer.said.text[0] != '\0' ? answer.said.text : NULL);
     form_number(form, keys->ms, answer.said.ms);
-    if (query == LDAP_ROUTING_QUERY)
-        put_hosts(answer.hosts, form);
+    if (query == LDAP_ROUTING_QUERY) {
+        put_values("routing_hosts", answer.hosts, ",\n", form);
+        put_values("routing_addresses", answer.addresses, "\n", form);
+    }
     form->out->failed = form->out->failed || filled.failed;
     strbuf_done(&filled);
     return answer.said.class == DIRECTORY_MATCH;

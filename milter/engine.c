@@ -8,7 +8,7 @@
 #include "lib/net/host.h"
 #include "lib/net/lookups.h"
 #include "lib/net/sender.h"
-#include "milter/plan.h"
+#include "milter/destination.h"
 
 #define WRITE_EVERY MONO_SECONDS(60)
 
@@ -230,44 +230,43 @@ static void answer_without_asking(enum callahead_class class, const char *text,
     snprintf(answer_out->text, sizeof answer_out->text, "%s", text);
 }
 
-/* Only where call-ahead asks the delivery host of a domain. */
-static bool has_routing(const struct callahead_plan *plan, const struct mailaddr *recipient)
-{
-    return plan->routing != NULL && plan->profile.keys->type == CALLAHEAD_DELIVERY_HOST &&
-           recipient->kind == MAILADDR_DOMAIN;
-}
-
-struct routed {
-    enum plan_kind kind;
-    struct callahead_where where;
-    struct nexthop literal_hop;
-    struct err err; /* of PLAN_NOWHERE */
+struct routing {
+    const struct engine *engine;
+    const struct directory_plan *plan;
+    mono_us deadline;
 };
 
-/* What the directory says of it; where it names nobody the routes decide. false:
- * it does not name anybody. */
-static bool ask_routing(const struct engine *engine, const struct callahead_plan *plan,
-                        const struct mailaddr *recipient, mono_us deadline, struct arena *arena,
-                        struct routed *out)
+static void ask_routing(void *ctx, const struct mailaddr *recipient, struct ldap_answer *answer_out)
 {
-    struct ldap_answer answer;
+    const struct routing *routing = ctx;
 
-    engine_ask_directory(engine, plan->routing, LDAP_ROUTING_QUERY, recipient, NULL, deadline,
-                         &answer);
-    switch (answer.said.class) {
-    case DIRECTORY_MATCH:
-        if (answer.hosts[0] == '\0')
-            return false;
-        out->kind = plan_hosts(plan, answer.hosts, arena, &out->where, &out->err);
-        return true;
-    case DIRECTORY_NO_MATCH:
-        return false;
-    case DIRECTORY_ERROR:
+    engine_ask_directory(routing->engine, routing->plan, LDAP_ROUTING_QUERY, recipient, NULL,
+                         routing->deadline, answer_out);
+}
+
+void engine_ask_callahead(const struct engine *engine, const struct destination_wanted *wanted,
+                          mono_us deadline, struct arena *arena, struct destination *to_out,
+                          struct callahead_answer *answer_out)
+{
+    const struct callahead_plan *plan = wanted->plan;
+    struct routing routing = {engine, plan->routing, deadline};
+
+    destination_find(wanted, ask_routing, &routing, arena, to_out);
+    switch (to_out->kind) {
+    case PLAN_ASK:
+        callahead_ask(engine->callahead, &plan->profile, &to_out->where, &to_out->to, deadline,
+                      engine->about_to_wait, engine->arg, answer_out);
+        break;
+    case PLAN_DISCARD:
+        answer_without_asking(CALLAHEAD_VALID, "the route is /dev/null", answer_out);
+        break;
+    case PLAN_LIST:
+        answer_without_asking(CALLAHEAD_VALID, "the directory lists several addresses", answer_out);
+        break;
+    case PLAN_NOWHERE:
+        answer_without_asking(CALLAHEAD_SERVER_ILL, to_out->err.text, answer_out);
         break;
     }
-    out->kind = PLAN_NOWHERE;
-    err_set(&out->err, ERR_PEER, "[ldap %s]: %s", plan->routing->profile.name, answer.said.text);
-    return true;
 }
 
 static void ask_callahead(void *ctx, const struct callahead_plan *plan,
@@ -275,31 +274,15 @@ static void ask_callahead(void *ctx, const struct callahead_plan *plan,
                           struct callahead_answer *answer_out)
 {
     const struct engine_view *view = ctx;
-    const struct engine *engine = view->engine;
-    struct routed routed = {.err.text = "the recipient has no domain"};
-    bool by_directory = has_routing(plan, &rcpt->base);
+    const struct destination_wanted wanted = {plan, rcpt, literal_named};
+    bool by_directory = destination_is_in_directory(plan, &rcpt->to);
     struct arena *arena = by_directory ? arena_new(0) : NULL;
+    struct destination to;
 
-    if (by_directory && arena == NULL) {
+    if (by_directory && arena == NULL)
         answer_without_asking(CALLAHEAD_SERVER_ILL, "out of memory", answer_out);
-        return;
-    }
-    if (!by_directory || !ask_routing(engine, plan, &rcpt->base, deadline, arena, &routed))
-        routed.kind =
-            plan_where(plan, &rcpt->to, literal_named, &routed.literal_hop, &routed.where);
-    switch (routed.kind) {
-    case PLAN_ASK:
-        routed.where.known_as = &rcpt->base;
-        callahead_ask(engine->callahead, &plan->profile, &routed.where, &rcpt->to, deadline,
-                      engine->about_to_wait, engine->arg, answer_out);
-        break;
-    case PLAN_DISCARD:
-        answer_without_asking(CALLAHEAD_VALID, "the route is /dev/null", answer_out);
-        break;
-    case PLAN_NOWHERE:
-        answer_without_asking(CALLAHEAD_SERVER_ILL, routed.err.text, answer_out);
-        break;
-    }
+    else
+        engine_ask_callahead(view->engine, &wanted, deadline, arena, &to, answer_out);
     arena_free(arena);
 }
 

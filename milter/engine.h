@@ -9,7 +9,7 @@
 
 #include "lib/gate/services.h"
 #include "lib/net/dnslist.h"
-#include "milter/plan.h"
+#include "milter/destination.h"
 #include "milter/snapshot.h"
 
 struct engine;
@@ -48,6 +48,12 @@ void engine_ask_directory(const struct engine *engine, const struct directory_pl
                           enum ldap_query query, const struct mailaddr *recipient,
                           const struct mailaddr *sender, mono_us deadline,
                           struct ldap_answer *answer_out);
+
+/* Call-ahead about one recipient. to_out: what was asked about, and where; it borrows
+ * from wanted and arena (NULL: no directory decides). Blocks up to deadline. */
+void engine_ask_callahead(const struct engine *engine, const struct destination_wanted *wanted,
+                          mono_us deadline, struct arena *arena, struct destination *to_out,
+                          struct callahead_answer *answer_out);
 
 /* Services that ask for real, by the rules of snapshot (borrowed). */
 struct engine_view {

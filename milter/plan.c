@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "lib/base/escape.h"
+
 #define SMTP_PORT 25
 
 /* The literal itself is the host (RFC 5321 4.1.3). */
@@ -66,14 +68,14 @@ static bool parse_hosts(const char *text, struct arena *arena, struct hops *out,
 {
     out->v = arena_alloc(arena, ROUTES_HOSTS_MAX * sizeof *out->v);
     while (out->v != NULL && *text != '\0') {
-        size_t n = strcspn(text, ",");
+        size_t n = strcspn(text, ",\n");
         struct slice one = slice_trim((struct slice){text, n});
         if (one.n > 0 && out->n == ROUTES_HOSTS_MAX)
             return err_set(err, ERR_RANGE, "the directory names more than %d hosts",
                            ROUTES_HOSTS_MAX);
         if (one.n > 0 && !nexthop_parse(one, SMTP_PORT, arena, &out->v[out->n++], err))
             return false;
-        text += n + (text[n] == ',');
+        text += n + (text[n] != '\0');
     }
     return out->v != NULL || err_set(err, ERR_MEMORY, "out of memory");
 }
@@ -124,4 +126,61 @@ enum plan_kind plan_hosts(const struct callahead_plan *plan, const char *hosts, 
         add_routed(plan, &named.v[i], named.n == 1, &routed);
     *where_out = (struct callahead_where){.hosts = routed.v, .nhosts = routed.n};
     return routed.n > 0 ? PLAN_ASK : PLAN_DISCARD;
+}
+
+/* --- addresses from a directory ---------------------------------------------------- */
+
+/* Up to the comma or newline behind it. */
+static size_t address_length(const char *text)
+{
+    bool quoted = false;
+    size_t n = 0;
+
+    for (; text[n] != '\0' && text[n] != '\n' && (quoted || text[n] != ','); n++) {
+        if (text[n] == '"')
+            quoted = !quoted;
+        else if (quoted && text[n] == '\\' && text[n + 1] != '\0' && text[n + 1] != '\n')
+            n++;
+    }
+    return n;
+}
+
+static bool parse_address(struct slice text, struct arena *arena, struct mailaddr *out,
+                          struct err *err)
+{
+    char shown[100];
+    struct err why = {0};
+
+    if (mailaddr_parse(text, MAILADDR_STRICT, false, arena, out, &why) &&
+        out->kind != MAILADDR_LOCAL)
+        return true;
+    if (why.kind == ERR_MEMORY)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    escape_reply(text, shown, sizeof shown);
+    return err_set(err, ERR_SYNTAX, "\"%s\" is no address: %s", shown,
+                   why.kind != ERR_NONE ? why.text : "it has no domain");
+}
+
+bool plan_addresses(const char *addresses, struct arena *arena, struct mailaddr *first_out,
+                    size_t *n_out, struct err *err)
+{
+    bool none = addresses[0] == '\0';
+    struct mailaddr addr;
+
+    *n_out = 0;
+    while (*addresses != '\0') {
+        size_t n = address_length(addresses);
+        struct slice one = slice_trim((struct slice){addresses, n});
+        addresses += n + (addresses[n] != '\0');
+        if (one.n == 0)
+            continue;
+        if (!parse_address(one, arena, &addr, err))
+            return false;
+        if (*n_out == 0)
+            *first_out = addr;
+        else if (strcmp(addr.key, first_out->key) == 0)
+            continue;
+        ++*n_out;
+    }
+    return none || *n_out > 0 || err_set(err, ERR_SYNTAX, "the value is empty");
 }

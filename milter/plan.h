@@ -23,7 +23,8 @@ struct callahead_plan {
 enum plan_kind {
     PLAN_ASK,     /* where_out says whom */
     PLAN_DISCARD, /* the route is /dev/null: nobody needs to be asked */
-    PLAN_NOWHERE  /* no domain to look for */
+    PLAN_LIST,    /* the directory has several addresses: it exists, nobody can answer for all */
+    PLAN_NOWHERE  /* no domain to look for, or another reason why nobody can tell */
 };
 
 /* literal_hop: storage for the one host of an address literal, borrowed by
@@ -32,10 +33,17 @@ enum plan_kind plan_where(const struct callahead_plan *plan, const struct mailad
                           bool literal_named, struct nexthop *literal_hop,
                           struct callahead_where *where_out);
 
-/* The same for hosts that a directory named, comma separated (SPEC 8: looked up in
- * the routes; their ports win, but for a single host without one). What
- * where_out borrows lives in arena. PLAN_NOWHERE: a host is wrong, see err. */
+/* The same for hosts that a directory named, separated by commas or newlines (SPEC 8:
+ * looked up in the routes; their ports win, but for a single host without one).
+ * What where_out borrows lives in arena. PLAN_NOWHERE: a host is wrong, see err. */
 enum plan_kind plan_hosts(const struct callahead_plan *plan, const char *hosts, struct arena *arena,
                           struct callahead_where *where_out, struct err *err);
+
+/* The addresses that a directory named, separated as hosts are, a comma in quotes
+ * aside. n_out: none, one, or more when they are not all the same; the first is
+ * first_out, and lives in arena. false: one is no address with a domain, or there is
+ * no memory; see err. */
+NODISCARD bool plan_addresses(const char *addresses, struct arena *arena,
+                              struct mailaddr *first_out, size_t *n_out, struct err *err);
 
 #endif

@@ -47,7 +47,7 @@ const struct conf_type *const registry[] = {
     TYPE("callahead", "NAME", callahead, 0,
          "SMTP call-ahead: asks the mailbox host, while the client waits, whether it wants a "
          "recipient."),
-    TYPE("ldap", "NAME", ldap, 0, "A directory that knows recipients or their mail hosts."),
+    TYPE("ldap", "NAME", ldap, 0, "A directory that knows recipients or where their mail goes."),
     TYPE("routes", NULL, routes, 0,
          "SMTP routes: where accepted mail goes. Call-ahead asks there, and gatehousectl maps "
          "writes the MTA's own maps from them."),

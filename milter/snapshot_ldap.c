@@ -45,6 +45,8 @@ static void check_profile(const struct conf_section *section, const struct ldap_
     if (strstr(keys->routing_query, "{f}") != NULL)
         conf_warning(problems, section, "routing_query",
                      "{f} is always empty: call-ahead asks for all senders alike");
+    if (keys->routing_address_attr[0] != '\0' && keys->routing_query[0] == '\0')
+        conf_warning(problems, section, "routing_address_attr", "not used without routing_query");
     if (keys->bind_password[0] != '\0' && keys->bind_password_file[0] != '\0')
         conf_error(problems, section, "bind_password", "give it or bind_password_file, not both");
     else if (keys->bind_dn[0] != '\0' && keys->bind_password[0] == '\0' &&

@@ -87,6 +87,7 @@ struct rcpt_facts {
     /* Without its extension, for RAT, LDAP, DHAP and caches: user@ for user+tag@
      * ([listener] recipient_delimiter); else as to. */
     struct mailaddr base;
+    const char *delimiters; /* that very key */
 };
 
 /* Does this client relay: by policy, or because it authenticated (SPEC 4)? */

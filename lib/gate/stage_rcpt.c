@@ -31,6 +31,7 @@ static bool parse_recipient(struct stage *stage)
 
     struct rcpt_facts *rcpt = stage->rcpt;
 
+    rcpt->delimiters = keys->recipient_delimiter;
     if (mailaddr_parse(rcpt->sent, mode, false, stage->gate->arena, &rcpt->to, &err))
         return !mailaddr_without_extension(&rcpt->to, keys->recipient_delimiter, stage->gate->arena,
                                            &rcpt->base) &&

@@ -472,18 +472,23 @@ void ldaplink_abandon(struct ldaplink *link, int id)
     ldap_abandon_ext(link->ld, id, NULL, NULL);
 }
 
-static void add_value(const struct berval *value, char *out, bool *too_long)
+static bool is_one_line(const struct berval *value)
+{
+    return memchr(value->bv_val, '\0', value->bv_len) == NULL &&
+           memchr(value->bv_val, '\n', value->bv_len) == NULL;
+}
+
+static void add_value(const struct berval *value, char *out, bool *cut)
 {
     size_t n = strlen(out);
     if (value->bv_len == 0)
         return;
-    if (n + value->bv_len + 2 > LDAPLINK_VALUE_MAX ||
-        memchr(value->bv_val, '\0', value->bv_len) != NULL) {
-        *too_long = true;
+    if (n + value->bv_len + 2 > LDAPLINK_VALUE_MAX || !is_one_line(value)) {
+        *cut = true;
         return;
     }
     if (n > 0)
-        out[n++] = ',';
+        out[n++] = '\n';
     memcpy(out + n, value->bv_val, value->bv_len);
     out[n + value->bv_len] = '\0';
 }
@@ -496,7 +501,7 @@ static void read_entry(LDAP *ld, LDAPMessage *entry, const struct ldaplink_searc
             continue;
         struct berval **values = ldap_get_values_len(ld, entry, search->attribute[i]);
         for (size_t k = 0; values != NULL && values[k] != NULL; k++)
-            add_value(values[k], out->values[i], &out->too_long);
+            add_value(values[k], out->values[i], &out->cut[i]);
         ldap_value_free_len(values);
     }
 }

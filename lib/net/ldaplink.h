@@ -24,8 +24,8 @@ struct ldaplink_settings {
     const char *ca_file, *ca_dir, *certificate, *key;
 };
 
-#define LDAPLINK_ATTRIBUTES 2
-#define LDAPLINK_VALUE_MAX 2048 /* of all values of one attribute, comma separated */
+#define LDAPLINK_ATTRIBUTES 3
+#define LDAPLINK_VALUE_MAX 2048 /* of all values of one attribute, a line each */
 
 struct ldaplink_search {
     const char *base;
@@ -47,8 +47,8 @@ enum ldaplink_event {
 
 struct ldaplink_message {
     int id;
-    char values[LDAPLINK_ATTRIBUTES][LDAPLINK_VALUE_MAX];
-    bool too_long; /* they did not fit */
+    char values[LDAPLINK_ATTRIBUTES][LDAPLINK_VALUE_MAX]; /* with newlines between them */
+    bool cut[LDAPLINK_ATTRIBUTES]; /* there are more, which did not fit or are not one line */
 };
 
 struct ldaplink;

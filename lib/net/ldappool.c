@@ -194,9 +194,26 @@ static void make_key(const struct question *question, const char *query,
         strbuf_puts(out, recipient->key);
     else if (strstr(query, "{d}") != NULL)
         strbuf_printf(out, "@%s", recipient->domain);
-    strbuf_printf(out, "\n%d%d\n%s\n%s\n%s\n%s", (int)question->query, search->scope, search->base,
-                  search->attribute[0] != NULL ? search->attribute[0] : "",
-                  search->attribute[1] != NULL ? search->attribute[1] : "", search->filter);
+    strbuf_printf(out, "\n%d%d\n%s\n", (int)question->query, search->scope, search->base);
+    for (size_t i = 0; i < LDAPLINK_ATTRIBUTES; i++)
+        strbuf_printf(out, "%s\n", search->attribute[i] != NULL ? search->attribute[i] : "");
+    strbuf_puts(out, search->filter);
+}
+
+/* Which attributes of the entry are wanted, see enum routing_attribute. */
+static bool set_attributes(struct ldaplink_search *search, const struct ldap_keys *keys,
+                           struct arena *arena)
+{
+    const char *const names[LDAPLINK_ATTRIBUTES] = {[ROUTING_CALLAHEAD] = keys->callahead_attr,
+                                                    [ROUTING_HOST] = keys->routing_host_attr,
+                                                    [ROUTING_ADDRESS] = keys->routing_address_attr};
+
+    for (size_t i = 0; i < LDAPLINK_ATTRIBUTES; i++) {
+        search->attribute[i] = arena_dup(arena, names[i]);
+        if (search->attribute[i] == NULL)
+            return false;
+    }
+    return true;
 }
 
 static bool fill_question(struct question *question, const struct ldap_profile *profile,
@@ -214,11 +231,8 @@ static bool fill_question(struct question *question, const struct ldap_profile *
                                        .filter = arena_dup(question->arena, strbuf_text(&text)),
                                        .timeout = MONO_MS(keys->timeout)};
     bool good = !text.failed && search->base != NULL && search->filter != NULL;
-    if (good && question->query == LDAP_ROUTING_QUERY) {
-        search->attribute[0] = arena_dup(question->arena, keys->callahead_attr);
-        search->attribute[1] = arena_dup(question->arena, keys->routing_host_attr);
-        good = search->attribute[0] != NULL && search->attribute[1] != NULL;
-    }
+    if (good && question->query == LDAP_ROUTING_QUERY)
+        good = set_attributes(search, keys, question->arena);
     strbuf_reset(&text);
     if (good)
         make_key(question, query, recipient, &text);

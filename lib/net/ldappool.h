@@ -1,6 +1,6 @@
 /*
  * ldappool.h - questions to directories (SPEC 9): is there an entry for this
- * recipient, and which hosts does it name?
+ * recipient, and which hosts and addresses does it name?
  *
  * ldappool_ask() answers from the cache, or joins the same question already under
  * way, or puts a new one into the queue of its directory, and waits for it up to
@@ -28,7 +28,7 @@
 #include "lib/net/tls.h"
 
 #define LDAPPOOL_SERVERS_MAX 16
-#define LDAPPOOL_HOSTS_MAX 2048
+#define LDAPPOOL_VALUES_MAX 2048
 
 /* One [ldap] section of one configuration. Borrowed by ldappool_ask() for the
  * call only. */
@@ -53,9 +53,13 @@ NODISCARD bool ldap_base_is_dn(const char *base_dn);
 
 enum ldap_query { LDAP_ACCEPT_QUERY, LDAP_ROUTING_QUERY };
 
+/* hosts and addresses: of a routing query that matched, as the entry has them, a
+ * line a value with newlines between; "" none. Of many addresses perhaps not all,
+ * but two at least. */
 struct ldap_answer {
     struct directory_answer said;
-    char hosts[LDAPPOOL_HOSTS_MAX]; /* routing query that matched: comma separated; "" none */
+    char hosts[LDAPPOOL_VALUES_MAX];
+    char addresses[LDAPPOOL_VALUES_MAX];
 };
 
 /* Once, before there are threads: an environment variable is set. */

@@ -135,11 +135,12 @@ static void free_slot(struct conn *conn, struct slot *slot)
 }
 
 static void answer_slot(struct conn *conn, struct slot *slot, enum directory_class class,
-                        const char *hosts)
+                        const char *hosts, const char *addresses)
 {
     struct ldap_answer answer = {.said.class = class};
     snprintf(answer.said.server, sizeof answer.said.server, "%s", uri_of(conn));
     snprintf(answer.hosts, sizeof answer.hosts, "%s", hosts);
+    snprintf(answer.addresses, sizeof answer.addresses, "%s", addresses);
     slot->answered = true;
     ldappool_finish(slot->question, &answer);
     slot->question = NULL;
@@ -180,18 +181,29 @@ static const struct ldaplink_search *find_search(void *arg, int id)
     return slot->question != NULL ? &slot->question->search : &over;
 }
 
+/* One host lost would be another answer. Of addresses two are as good as many. */
+static bool is_too_long(const struct ldaplink_message *message)
+{
+    return message->cut[ROUTING_CALLAHEAD] || message->cut[ROUTING_HOST] ||
+           (message->cut[ROUTING_ADDRESS] &&
+            strchr(message->values[ROUTING_ADDRESS], '\n') == NULL);
+}
+
 static void on_entry(struct conn *conn, struct slot *slot, const struct ldaplink_message *message)
 {
     if (slot->answered)
         return;
-    if (message->too_long) {
+    if (is_too_long(message)) {
         slot->answered = true;
-        ldappool_fail(slot->question, uri_of(conn), "the entry's hosts are too long");
+        ldappool_fail(slot->question, uri_of(conn),
+                      "the entry's hosts or addresses are too long, or hold a control byte");
         slot->question = NULL;
         return;
     }
-    const char *hosts = message->values[0][0] != '\0' ? message->values[0] : message->values[1];
-    answer_slot(conn, slot, DIRECTORY_MATCH, hosts);
+    const char *ahead = message->values[ROUTING_CALLAHEAD];
+    answer_slot(conn, slot, DIRECTORY_MATCH,
+                ahead[0] != '\0' ? ahead : message->values[ROUTING_HOST],
+                message->values[ROUTING_ADDRESS]);
 }
 
 static void on_end(struct conn *conn, struct slot *slot)
@@ -199,7 +211,7 @@ static void on_end(struct conn *conn, struct slot *slot)
     if (!slot->answered && slot->elsewhere)
         ldappool_fail(slot->question, uri_of(conn), "the server refers to another directory");
     else if (!slot->answered)
-        answer_slot(conn, slot, DIRECTORY_NO_MATCH, "");
+        answer_slot(conn, slot, DIRECTORY_NO_MATCH, "", "");
     free_slot(conn, slot);
 }
 

@@ -214,7 +214,7 @@ void ldappool_each(struct ldappool *pool,
 
 struct remembered {
     enum directory_class class;
-    char hosts[LDAPPOOL_HOSTS_MAX]; /* kept as far as it goes */
+    char text[2 * LDAPPOOL_VALUES_MAX]; /* hosts and addresses, each with its NUL; kept that far */
 };
 
 void ldappool_remember(const struct question *question, const struct ldap_answer *answer)
@@ -224,10 +224,11 @@ void ldappool_remember(const struct question *question, const struct ldap_answer
 
     if (answer->said.class == DIRECTORY_ERROR || answer->said.cached || question->life == 0)
         return;
-    memcpy(value.hosts, answer->hosts, sizeof value.hosts);
+    size_t hosts = strlen(answer->hosts) + 1, addresses = strlen(answer->addresses) + 1;
+    memcpy(value.text, answer->hosts, hosts);
+    memcpy(value.text + hosts, answer->addresses, addresses);
     cache_put(question->directory->cache, question->key, &value,
-              offsetof(struct remembered, hosts) + strlen(value.hosts) + 1, now + question->life,
-              now);
+              offsetof(struct remembered, text) + hosts + addresses, now + question->life, now);
 }
 
 bool ldappool_recall(const struct question *question, struct ldap_answer *answer_out)
@@ -239,7 +240,9 @@ bool ldappool_recall(const struct question *question, struct ldap_answer *answer
                                           &value, sizeof value, &size, NULL))
         return false;
     *answer_out = (struct ldap_answer){.said = {.class = value.class, .cached = true}};
-    memcpy(answer_out->hosts, value.hosts, sizeof value.hosts);
+    size_t hosts = strlen(value.text) + 1;
+    memcpy(answer_out->hosts, value.text, hosts);
+    memcpy(answer_out->addresses, value.text + hosts, strlen(value.text + hosts) + 1);
     return true;
 }
 

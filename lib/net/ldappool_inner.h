@@ -21,6 +21,9 @@
 #define DIRECTORY_SEARCHES_MAX 16 /* outstanding on one connection */
 #define DIRECTORY_FLIGHTS 256
 
+/* Of a routing query, by their place among those of a search. */
+enum routing_attribute { ROUTING_CALLAHEAD, ROUTING_HOST, ROUTING_ADDRESS };
+
 /* Under way from join() to ldappool_finish(): others who ask the same wait for it.
  * It holds a reference for that, each asker another. */
 struct question {

@@ -22,6 +22,8 @@ and with a search, by what the value in its filter, the first one, begins with:
     joe, route      an entry; of route with mailHost one.example,two.example:26 and mailHost
                     three.example
     ahead           both mailHost and callAhead
+    moved           mailRoutingAddress joe@there.example; movedhost with mailHost, too
+    pair, crowd     two mailRoutingAddress, 400 of them
     slow            an entry, once the gate is open
     never           nothing at all
     busy, time      refused (51), time limit exceeded (3)
@@ -33,12 +35,15 @@ and with a search, by what the value in its filter, the first one, begins with:
     many            10,000 entries
     endless         entries without end
     nul, long       a host with a NUL in it, hosts of 4,000 bytes
-    (others)        success without an entry
+    nuladdress, twolines, longaddress   the same of mailRoutingAddress, with a newline in it
+    (others)        what LdapPeer.entries has for the whole value, {attribute: [values]}; else
+                    success without an entry
 
 In Python:
 
-    with LdapPeer("silent") as peer:
-        ... peer.uri, peer.counts, peer.asked (values of filters, in order), peer.command("open")
+    with LdapPeer("silent", entries={"a@b.example": {"mailHost": ["c.example"]}}) as peer:
+        ... peer.uri, peer.counts, peer.asked (values of filters, in order), peer.wanted (attributes
+        of the last search), peer.command("open")
 
 As a process: prints "port N", then reads commands, one a line: "mood NAME", "open" and "shut" the
 gate, "count NAME" (connections, open, binds, searches, waiting, most_waiting, abandoned, unbinds);
@@ -56,6 +61,13 @@ COUNTS = ("connections", "open", "binds", "searches", "waiting", "most_waiting",
 BIND, UNBIND, SEARCH, ABANDON, START_TLS = 0x60, 0x42, 0x63, 0x50, 0x77
 BIND_ANSWER, ENTRY, END, REFERENCE, EXTENDED = 0x61, 0x64, 0x65, 0x73, 0x78
 EQUALITY = 0xA3
+ADDRESSES = {
+    "moved": [b"joe@there.example"], "movedhost": [b"joe@there.example"],
+    "pair": [b"joe@there.example", b"\"a,b\"@there.example"],
+    "crowd": [b"member%d@there.example" % i for i in range(400)],
+    "nuladdress": [b"joe\0@there.example"], "twolines": [b"joe@there.example\njoe@b.example"],
+    "longaddress": [b"x" * 3000 + b"@there.example"],
+}
 CODES = {"busy": 51, "time": 3, "limit": 4, "gone": 32, "referral": 10}
 
 
@@ -199,7 +211,9 @@ class Connection:
                 self.send(entry(number + 1000) * 100)
                 time.sleep(0.01)
         elif self.mood != "bind":
-            self.by_value(number, first_value(*list(elements(body))[6]) or "")
+            fields = list(elements(body))
+            self.peer.wanted = [name.decode() for _, name in elements(fields[7][1])]
+            self.by_value(number, first_value(*fields[6]) or "")
 
     def by_value(self, number, value):
         self.peer.asked.append(value)
@@ -211,10 +225,10 @@ class Connection:
                 self.send(entry(number) * 100)
                 time.sleep(0.01)
         elif word != "never":
-            self.send(b"".join(self.entries(number, word)) +
+            self.send(b"".join(self.entries(number, word, value)) +
                       result(number, END, 4 if word == "limited" else CODES.get(word, 0)))
 
-    def entries(self, number, word):
+    def entries(self, number, word, value):
         hosts = [b"one.example,two.example:26", b"three.example"]
         if word in ("joe", "limited"):
             yield entry(number)
@@ -222,6 +236,12 @@ class Connection:
             yield entry(number, mailHost=hosts)
         elif word == "ahead":
             yield entry(number, mailHost=hosts, callAhead=[b"four.example"])
+        elif word in ADDRESSES:
+            more = {"mailHost": hosts} if word == "movedhost" else {}
+            yield entry(number, mailRoutingAddress=ADDRESSES[word], **more)
+        elif value in self.peer.entries:
+            yield entry(number, **{name: [one.encode() for one in values]
+                                   for name, values in self.peer.entries[value].items()})
         elif word == "many":
             yield from (entry(number) for _ in range(10000))
         elif word == "nul":
@@ -246,8 +266,8 @@ class Connection:
 
 
 class LdapPeer:
-    def __init__(self, mood="good", port=0):
-        self.mood = mood
+    def __init__(self, mood="good", port=0, entries=()):
+        self.mood, self.entries, self.wanted = mood, dict(entries), []
         self.lock = threading.Lock()
         self.counts = dict.fromkeys(COUNTS, 0)
         self.asked = []

@@ -27,6 +27,18 @@ ENTRIES = [  # mail, mailHost, callAhead
     ("wrong.example", [], ["not a host!"]),
     ("nowhere.example", [], []),
 ]
+MOVED = {  # mail: mailRoutingAddress
+    "one@moved.example": ["good@mailbox.example"],
+    "gone@moved.example": ["bad@mailbox.example"],
+    "chain@moved.example": ["gone@moved.example"],
+    "circle@moved.example": ["circle2@moved.example"],
+    "circle2@moved.example": ["circle@moved.example"],
+    "quoted@moved.example": ['"good, one"@mailbox.example'],
+    "list@moved.example": ["good@mailbox.example", "bad@mailbox.example"],
+    "big@moved.example": ["member%d@mailbox.example" % i for i in range(500)],
+    "word@moved.example": ["good"],
+    "self@moved.example": ["SELF@moved.example"],
+}
 REFERRAL = """
 dn: ou=parts,dc=test
 objectClass: organizationalUnit
@@ -46,6 +58,7 @@ tap = Tap()
 def entries(smtp_port):
     text = "".join(entry(mail, mailHost=hosts, callAhead=[host.replace("%(port)d", str(smtp_port)) for host in ahead])
                    for mail, hosts, ahead in ENTRIES)
+    text += "".join(entry(mail, mailRoutingAddress=addresses) for mail, addresses in MOVED.items())
     return text + REFERRAL + "".join("\ndn: cn=%d,%s\nobjectClass: person\ncn: %d\nsn: crowd\n" % (i, BASE, i)
                                      for i in range(CROWD))
 
@@ -54,7 +67,7 @@ numbers = itertools.count()
 
 
 def ctl(slapd, uri, *arguments, more="", sections="", base="ou=people,dc=test", accept="(mail={a})",
-        tls="", ca="ca.pem", limit=60):
+        routing="(mail={d})", tls="", ca="ca.pem", limit=60):
     conf = slapd.write("gatehouse%d.conf" % next(numbers), """
 [gatehouse]
 hostname = mx.test
@@ -73,13 +86,13 @@ ldap_accept = d
 uri = %s
 base_dn = %s
 accept_query = %s
-routing_query = (mail={d})
+routing_query = %s
 timeout = %ds
 connect_timeout = %ds
 %s
 %s
-""" % (slapd.folder, ca, tls, os.path.join(slapd.folder, "rat"), uri, base, accept, limit, limit, more,
-       sections))
+""" % (slapd.folder, ca, tls, os.path.join(slapd.folder, "rat"), uri, base, accept, routing, limit,
+       limit, more, sections))
     return subprocess.run([CTL, "-c", conf] + list(arguments), capture_output=True, text=True,
                           timeout=120, check=False)
 
@@ -243,9 +256,9 @@ def check_accept(slapd):
                " ".join((address,) + arguments + (more,)))
 
 
-def check_routing(slapd, smtp):
-    routes = slapd.write("routes", "mailbox.example: 127.0.0.1:%d\ngone.example: 127.0.0.1\n" % smtp.port)
-    sections = """
+def routed(slapd, routes):
+    """[listener out] with call-ahead by the directory and these routes."""
+    return """
 [listener out]
 rat = %s/rat
 daemon_name = out
@@ -255,7 +268,11 @@ ldap_routing = d
 timeout = 60s
 [routes]
 file = %s
-""" % (slapd.folder, routes)
+""" % (slapd.folder, slapd.write("routes", routes))
+
+
+def check_routing(slapd, smtp):
+    sections = routed(slapd, "mailbox.example: 127.0.0.1:%d\ngone.example: 127.0.0.1\n" % smtp.port)
     for address, expected in [("good@back.example", "accept"), ("bad@back.example", "reject"),
                               ("good@ported.example", "accept"), ("bad@ported.example", "reject"),
                               ("good@several.example", "accept"),
@@ -271,6 +288,24 @@ file = %s
         tap.ok((got["verdict"], got["by"]) == (expected, "callahead"), "[routes] ldap: " + address, got)
     got = trace(slapd, DEAD, "good@back.example", "--listener", "out", sections=sections)
     tap.ok(got["verdict"] == "tempfail", "where the directory is down nobody else is asked", got)
+
+
+def check_addresses(slapd, smtp):
+    """Where mail has another address the mailbox host is asked about that one."""
+    routes = "mailbox.example: 127.0.0.1:%d\nmoved.example: 127.0.0.1:%d\n" % (smtp.port, smtp.port)
+    words = {"routing": "(mail={a})", "more": "routing_address_attr = mailRoutingAddress", "sections": routed(slapd, routes)}
+    for local, expected, heard in [("one", "accept", ["good@mailbox.example"]), ("gone", "reject", ["bad@mailbox.example"]),
+                                   ("chain", "reject", ["bad@mailbox.example"]), ("circle", "tempfail", []),
+                                   ("quoted", "accept", ['"good, one"@mailbox.example']),
+                                   ("list", "accept", []), ("big", "accept", []), ("word", "tempfail", []),
+                                   ("self", "accept", ["self@moved.example"]), ("bad", "reject", ["bad@moved.example"])]:
+        smtp.forget()
+        got = trace(slapd, slapd.uri, local + "@moved.example", "--listener", "out", **words)
+        tap.eq([got["verdict"], got["by"], list(smtp.recipients)], [expected, "callahead", heard], local + "@moved.example")
+    done = ctl(slapd, slapd.uri, "ldap", "test", "--json", "d", "list@moved.example", **words)
+    tap.eq(sorted(json.loads(done.stdout)["routing_addresses"]), sorted(MOVED["list@moved.example"]), "ldap test lists them")
+    done = ctl(slapd, slapd.uri, "callahead", "--listener", "out", "one@moved.example", **words)
+    tap.ok("RCPT TO:<good@mailbox.example>" in done.stdout, "the dialogue of callahead", done.stdout)
 
 
 def check_configuration(slapd):
@@ -292,6 +327,8 @@ def check_configuration(slapd):
         tap.ok(done.returncode == 1 and wrong in done.stderr, "refused: " + wrong, done.stderr)
     done = ctl(slapd, slapd.uri, "check", accept="(mail=x)")
     tap.ok(done.returncode == 0 and "accept_query: without a token" in done.stderr, "warned of", done.stderr)
+    done = ctl(slapd, slapd.uri, "check", routing="", more="routing_address_attr = mailRoutingAddress")
+    tap.ok(done.returncode == 0 and "routing_address_attr: not used" in done.stderr, "warned of an address that nobody finds", done.stderr)
     done = ctl(slapd, slapd.uri, "check")
     tap.ok(done.returncode == 0 and "[ldap" not in done.stderr, "right, without a warning", done.stderr)
 
@@ -308,6 +345,7 @@ def main():
             check_daemon(slapd)
             check_accept(slapd)
             check_routing(slapd, smtp)
+            check_addresses(slapd, smtp)
             check_configuration(slapd)
         finally:
             slapd.stop()

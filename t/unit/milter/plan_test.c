@@ -1,4 +1,4 @@
-/* plan_test.c - where call-ahead asks when a directory names the hosts (SPEC 8). */
+/* plan_test.c - hosts and addresses that a directory names (SPEC 8, 9). */
 #include "milter/plan.h"
 
 #include <setjmp.h>
@@ -31,6 +31,7 @@ static const struct plan_case cases[] = {
     {"a.below.example:25", PLAN_ASK, "10.0.0.9:25"},
     /* several: the routes' hosts, their own ports, 25 if none */
     {"mailbox.example,plain.example:26", PLAN_ASK, "10.0.0.1:25 10.0.0.2:25 box.example:26"},
+    {"mailbox.example\nplain.example:26\n", PLAN_ASK, "10.0.0.1:25 10.0.0.2:25 box.example:26"},
     {" mailbox.example , , a.below.example,", PLAN_ASK, "10.0.0.1:25 10.0.0.2:25 10.0.0.9:25"},
     /* no route */
     {"other.example", PLAN_ASK, "other.example:25(mx)"},
@@ -124,11 +125,84 @@ static void test_many(void **state)
     }
 }
 
+struct address_case {
+    const char *values;
+    size_t n;         /* several count as 2 */
+    const char *said; /* the first one; part of what is wrong with n 0 */
+};
+
+static const struct address_case addresses[] = {
+    {"", 0, ""},
+    {"joe@b.example", 1, "joe@b.example"},
+    {" <Joe@B.Example.> ", 1, "Joe@b.example"},
+    {"joe@[192.0.2.1]", 1, "joe@[192.0.2.1]"},
+    {"joe@b\xc3\xbc.example", 1, "joe@xn--b-eha.example"},
+    {"\"a,b\"@b.example", 1, "\"a,b\"@b.example"},
+    {"\"a\\\",b\"@b.example,", 1, "\"a\\\",b\"@b.example"},
+    {"\"a\\\\\"@b.example,joe@b.example", 2, "\"a\\\\\"@b.example"},
+    /* the same ones are one, different ones a list */
+    {"joe@b.example\nJOE@B.EXAMPLE,\"joe\"@b.example", 1, "joe@b.example"},
+    {"joe@b.example\njoe@c.example", 2, "joe@b.example"},
+    {"joe@b.example, joe@c.example", 2, "joe@b.example"},
+    {",\n, joe@b.example ,\njoe@c.example\njoe@d.example", 2, "joe@b.example"},
+    /* wrong, if only one of many */
+    {" ", 0, "is empty"},
+    {",", 0, "is empty"},
+    {"joe", 0, "\"joe\" is no address: it has no domain"},
+    {"joe@", 0, "no domain"},
+    {"postmaster", 0, "no domain"},
+    {"@b.example", 0, "no address"},
+    {"<>", 0, "no address"},
+    {"joe@b example", 0, "no address"},
+    {"joe@b..example", 0, "no address"},
+    {"Joe <joe@b.example>", 0, "no address"},
+    {"a b@b.example", 0, "no address"},
+    {"\"a,b@b.example", 0, "no address"},
+    {"\"a\\", 0, "no address"},
+    {"joe@b.example\n\"", 0, "no address"},
+    {"joe@b.example,joe", 0, "no domain"},
+    {"\033[31m@b.example\r", 0, "\"?[31m@b.example?\" is no address"},
+    {"joe@b\xff.example", 0, "\"joe@b?.example\" is no address"},
+};
+
+static void test_addresses(void **state)
+{
+    const struct world *world = *state;
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        struct mailaddr first = {.text = ""};
+        struct err err = {0};
+        size_t n = 0;
+        bool good = plan_addresses(addresses[i].values, world->arena, &first, &n, &err);
+        if (good && (n > 1 ? 2 : n) == addresses[i].n &&
+            strcmp(first.text, addresses[i].said) == 0 && err.text[0] == '\0')
+            continue;
+        if (good || addresses[i].n > 0 || strstr(err.text, addresses[i].said) == NULL)
+            fail_msg("%s: %zu, \"%s\", %s", addresses[i].values, n, first.text, err.text);
+    }
+}
+
+static void test_long_address(void **state)
+{
+    const struct world *world = *state;
+    for (size_t n = MAILADDR_LOCAL_MAX - 1; n <= MAILADDR_LOCAL_MAX + 1; n++) {
+        char text[MAILADDR_LOCAL_MAX + 20];
+        struct mailaddr first;
+        struct err err = {0};
+        size_t found;
+        memset(text, 'x', n);
+        snprintf(text + n, sizeof text - n, "@b.example");
+        assert_int_equal(plan_addresses(text, world->arena, &first, &found, &err),
+                         n <= MAILADDR_LOCAL_MAX);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_long_address),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

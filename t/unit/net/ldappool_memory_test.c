@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 struct asked {
-    struct ldap_answer good, bad, hosts;
+    struct ldap_answer good, bad, hosts, moved;
 };
 
 static void ask_all(struct ldapclient *client, struct asked *asked)
@@ -19,6 +19,7 @@ static void ask_all(struct ldapclient *client, struct asked *asked)
     ldapclient_ask(client, LDAP_ACCEPT_QUERY, "joe", deadline, &asked->good);
     ldapclient_ask(client, LDAP_ACCEPT_QUERY, "nobody", deadline, &asked->bad);
     ldapclient_ask(client, LDAP_ROUTING_QUERY, "ahead", deadline, &asked->hosts);
+    ldapclient_ask(client, LDAP_ROUTING_QUERY, "moved", deadline, &asked->moved);
 }
 
 static bool is_or_error(const struct ldap_answer *answer, enum directory_class class)
@@ -54,7 +55,12 @@ static void test_out_of_memory(void **state)
         assert_true(is_or_error(&first.good, DIRECTORY_MATCH));
         assert_true(is_or_error(&first.bad, DIRECTORY_NO_MATCH));
         assert_true(is_or_error(&first.hosts, DIRECTORY_MATCH));
-        all_well = second.good.said.cached && second.bad.said.cached && second.hosts.said.cached;
+        assert_true(is_or_error(&first.moved, DIRECTORY_MATCH));
+        /* an entry is never told without what it has */
+        assert_int_equal(first.moved.said.class == DIRECTORY_MATCH,
+                         strcmp(first.moved.addresses, "joe@there.example") == 0);
+        all_well = second.good.said.cached && second.bad.said.cached && second.hosts.said.cached &&
+                   second.moved.said.cached;
         ldapclient_done(&client);
     }
     ldapserver_stop(&server);

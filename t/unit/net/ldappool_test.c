@@ -79,19 +79,26 @@ static void test_answers(void **state)
     end(&world);
 }
 
-static void test_hosts(void **state)
+static void test_routing(void **state)
 {
     static const struct {
         const char *local;
         enum directory_class class;
-        const char *hosts;
+        const char *hosts, *addresses;
     } cases[] = {
-        {"route", DIRECTORY_MATCH, "one.example,two.example:26,three.example"},
-        {"ahead", DIRECTORY_MATCH, "four.example"},
-        {"joe", DIRECTORY_MATCH, ""},
-        {"nobody", DIRECTORY_NO_MATCH, ""},
-        {"nul", DIRECTORY_ERROR, ""},
-        {"long", DIRECTORY_ERROR, ""},
+        {"route", DIRECTORY_MATCH, "one.example,two.example:26\nthree.example", ""},
+        {"ahead", DIRECTORY_MATCH, "four.example", ""},
+        {"joe", DIRECTORY_MATCH, "", ""},
+        {"nobody", DIRECTORY_NO_MATCH, "", ""},
+        {"nul", DIRECTORY_ERROR, "", ""},
+        {"long", DIRECTORY_ERROR, "", ""},
+        {"moved", DIRECTORY_MATCH, "", "joe@there.example"},
+        {"movedhost", DIRECTORY_MATCH, "one.example,two.example:26\nthree.example",
+         "joe@there.example"},
+        {"pair", DIRECTORY_MATCH, "", "joe@there.example\n\"a,b\"@there.example"},
+        {"nuladdress", DIRECTORY_ERROR, "", ""},
+        {"twolines", DIRECTORY_ERROR, "", ""},
+        {"longaddress", DIRECTORY_ERROR, "", ""},
     };
     struct world world;
     (void)state;
@@ -103,7 +110,55 @@ static void test_hosts(void **state)
                        mono_now() + LDAPSERVER_PATIENCE, &answer);
         assert_int_equal(answer.said.class, cases[k].class);
         assert_string_equal(answer.hosts, cases[k].hosts);
+        assert_string_equal(answer.addresses, cases[k].addresses);
         assert_int_equal(answer.said.cached, i != k && cases[k].class != DIRECTORY_ERROR);
+    }
+    end(&world);
+}
+
+/* What is remembered with one attribute is no answer with another, or without. */
+static void test_address_attribute(void **state)
+{
+    static const char *const attributes[] = {"mailRoutingAddress", "", "mailHost"};
+    static const char *const addresses[] = {"joe@there.example", "",
+                                            "one.example,two.example:26\nthree.example"};
+    struct world world;
+    (void)state;
+    begin(&world, false);
+    for (size_t i = 0; i < 2 * ARRAY_LEN(attributes); i++) {
+        const size_t k = i % ARRAY_LEN(attributes);
+        struct ldap_answer answer;
+        world.client.keys.routing_address_attr = attributes[k];
+        ldapclient_apply(&world.client);
+        ldapclient_ask(&world.client, LDAP_ROUTING_QUERY, "movedhost",
+                       mono_now() + LDAPSERVER_PATIENCE, &answer);
+        assert_string_equal(answer.hosts, "one.example,two.example:26\nthree.example");
+        assert_string_equal(answer.addresses, addresses[k]);
+        assert_int_equal(answer.said.cached, i != k);
+    }
+    assert_int_equal(ldapserver_count(&world.server, "connections"), 1);
+    end(&world);
+}
+
+/* More than there is room for: whole ones, and several. */
+static void test_many_addresses(void **state)
+{
+    struct world world;
+    (void)state;
+    begin(&world, false);
+    for (size_t i = 0; i < 2; i++) {
+        struct ldap_answer answer;
+        char last[32];
+        size_t lines = 0;
+        ldapclient_ask(&world.client, LDAP_ROUTING_QUERY, "crowd", mono_now() + LDAPSERVER_PATIENCE,
+                       &answer);
+        assert_int_equal(answer.said.class, DIRECTORY_MATCH);
+        assert_int_equal(answer.said.cached, i > 0);
+        for (const char *p = answer.addresses; (p = strchr(p, '\n')) != NULL; p++)
+            lines++;
+        snprintf(last, sizeof last, "\nmember%zu@there.example", lines);
+        assert_true(lines > 50 && lines < 400);
+        assert_string_equal(strrchr(answer.addresses, '\n'), last);
     }
     end(&world);
 }
@@ -483,7 +538,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_routing),
+        cmocka_unit_test(test_address_attribute),
+        cmocka_unit_test(test_many_addresses),
         cmocka_unit_test(test_without_cache),
         cmocka_unit_test(test_flush),
         cmocka_unit_test(test_single_flight),

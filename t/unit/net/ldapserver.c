@@ -82,6 +82,7 @@ void ldapclient_init(struct ldapclient *client, const unsigned *ports, size_t n)
                  .cache_ttl = 900000,
                  .accept_query = "(mail={a})",
                  .routing_query = "(|(mail={a})(uid={u}))",
+                 .routing_address_attr = "mailRoutingAddress",
                  .routing_host_attr = "mailHost",
                  .callahead_attr = "callAhead"},
         .tls = {.min_version = TLS_1_2, .ca_file = "", .ca_dir = "", .certificate = "", .key = ""},
