@@ -112,6 +112,19 @@ ldap_accept = directory
 daemon_name = excused
 rat = rat
 ldap_accept = lenient
+[listener moved]
+daemon_name = moved
+rat = rat
+recipient_delimiter = +
+callahead = moved
+[callahead moved]
+ldap_routing = moved
+timeout = 10s
+[ldap moved]
+uri = %(ldap)s
+base_dn = dc=test
+routing_query = (mail={a})
+routing_address_attr = mailRoutingAddress
 [ldap directory]
 uri = %(ldap)s
 base_dn = dc=test
@@ -181,7 +194,11 @@ nomx.example MX 0 .
 SMTP = [["^unknown", "550 5.1.1 who is that,  100% unknown"], ["^full", "452 4.2.2 full"],
         ["^busy", "450 4.3.0 later"], ["^grey", "451 4.7.1 greylisted"], ["^policy", "554 5.7.1 blocked"],
         ["^odd", "250 fine"], ["^bare", "550 unknown"], ["^relay", "550 5.7.1 relaying denied"],
-        ["^big", "552 5.2.2 over quota"], ["^lines", "550-5.1.1 one\r\n550 5.1.1 two"]]
+        ["^big", "552 5.2.2 over quota"], ["^lines", "550-5.1.1 one\n550 5.1.1 two"]]
+MOVED = {"two": ["v@example.com"], "gone": ["unknown@example.com"], "late": ["grey@example.com"],
+         "list": ["v@example.com", "unknown@example.com"], "void": ["u@void.example"], "nomx": ["u@nomx.example"],
+         "mx": ["u@mx.example"], "literal": ["u@[127.0.0.9]"], "first": ["second@example.com"], "second": ["gone@example.com"],
+         "round": ["about@example.com"], "about": ["round@example.com"], "word": ["unknown"], "quote": ['"unknown one"@example.com']}
 F, T = "<a@sender.test>", "<u@free.example>"
 
 
@@ -248,6 +265,11 @@ CASES += [case(to=["<u@example.com>", "<unknown@example.com>", "<u2@dead.example
 CASES += [case(to=f"<{user}@free.example>", listener=listener, host="mail.good.test", ldap=said)
           for listener in ("known", "excused")
           for user, said in (("joe", "match"), ("nobody", "nomatch"), ("busy", "error"), ("elsewhere", "error"))]
+CASES += [case(to=f"<{user}@example.com>", listener="moved", host="mail.good.test", callahead=said)
+          for user, said in (("two", "valid"), ("gone", "user_unknown"), ("late", "temporary"), ("list", "valid"),
+                             ("void", "valid"), ("nomx", "server_ill"), ("mx", "server_ill"), ("literal", "server_ill"),
+                             ("first", "user_unknown"), ("round", "server_ill"), ("word", "server_ill"),
+                             ("quote", "valid"), ("gone+tag", "user_unknown"), ("u", "valid"), ("unknown", "user_unknown"))]
 
 
 def verdict(reply):
@@ -300,7 +322,8 @@ def compare(name, cases, decided, traced):
 
 @tap.part
 def all_of_them():
-    with DnsServer(ZONE) as dns, smtpserver.Server(rcpt=SMTP) as smtp, LdapPeer() as ldap:
+    with DnsServer(ZONE) as dns, smtpserver.Server(rcpt=SMTP) as smtp, LdapPeer(entries={
+            f"{user}@example.com": {"mailRoutingAddress": addresses} for user, addresses in MOVED.items()}) as ldap:
         ports = {"dns": dns.port, "smtp": smtp.port, "dead": free_port(), "groups": GROUPS, "ldap": ldap.uri}
         with House(CONF % ports, {"rat": RAT, "routes": ROUTES % ports}) as it:
             decided = [by_daemon(it, query) for query in CASES]
