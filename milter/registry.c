@@ -18,42 +18,43 @@
 #include "lib/tables/routes_keys.h"
 #include "milter/settings.h"
 
-#define TYPE(name_, arg_, rows_, flags_, doc_)                                                     \
+#define TYPE(name_, arg_, rows_, inherits_, doc_)                                                  \
     &(const struct conf_type)                                                                      \
     {                                                                                              \
         .name = (name_), .arg = (arg_), .rows = rows_##_rows, .nrows = &rows_##_nrows,             \
-        .size = sizeof(struct rows_##_keys), .doc = (doc_), .flags = (flags_)                      \
+        .size = sizeof(struct rows_##_keys), .doc = (doc_), .inherits = (inherits_)                \
     }
 
 const struct conf_type *const registry[] = {
-    TYPE("gatehouse", NULL, settings, 0, "The program as a whole: sockets, user, log, time."),
-    TYPE("dns", NULL, dns, 0, "How names are looked up."),
-    TYPE("tls", NULL, tls, 0, "Client TLS for call-ahead and LDAP."),
-    TYPE("reputation", NULL, reputation, 0,
+    TYPE("gatehouse", NULL, settings, false, "The program as a whole: sockets, user, log, time."),
+    TYPE("dns", NULL, dns, false, "How names are looked up."),
+    TYPE("tls", NULL, tls, false, "Client TLS for call-ahead and LDAP."),
+    TYPE("reputation", NULL, reputation, false,
          "Where reputation scores, network owners and countries of clients come from. Scores run "
          "from -10.0 to +10.0."),
-    TYPE("policy", "NAME", policy, CONF_INHERITS,
+    TYPE("policy", "NAME", policy, true,
          "A mail flow policy: what a client may do. A key that is absent is taken from [policy "
          "DEFAULT], and one that is absent there has the default below. ACCEPTED, TRUSTED, "
          "THROTTLED, BLOCKED and RELAYED are predefined; a section of that name changes single "
          "values of them. TRUSTED accepts without rate limits and with larger bounds, THROTTLED "
          "with tight ones; BLOCKED rejects, RELAYED relays."),
-    TYPE("group", "NAME", group, 0,
+    TYPE("group", "NAME", group, false,
          "A sender group: which clients a policy is for. A client belongs to the first group of "
          "its listener that any entry matches."),
-    TYPE("listener", "NAME", listener, 0,
+    TYPE("listener", "NAME", listener, false,
          "What one smtpd service of the MTA is judged by. A connection belongs to the listener "
          "whose daemon_name, local_address and local_port fit best."),
-    TYPE("callahead", "NAME", callahead, 0,
+    TYPE("callahead", "NAME", callahead, false,
          "SMTP call-ahead: asks the mailbox host, while the client waits, whether it wants a "
          "recipient."),
-    TYPE("ldap", "NAME", ldap, 0, "A directory that knows recipients or where their mail goes."),
-    TYPE("routes", NULL, routes, 0,
+    TYPE("ldap", "NAME", ldap, false,
+         "A directory that knows recipients or where their mail goes."),
+    TYPE("routes", NULL, routes, false,
          "SMTP routes: where accepted mail goes. Call-ahead asks there, and gatehousectl maps "
          "writes the MTA's own maps from them."),
-    TYPE("auth", "NAME", auth, 0, "Credentials for routes with auth=NAME."),
-    TYPE("addresslist", "NAME", lists, 0, "A list of addresses that policies refer to."),
-    TYPE("exceptions", NULL, exceptions, 0,
+    TYPE("auth", "NAME", auth, false, "Credentials for routes with auth=NAME."),
+    TYPE("addresslist", "NAME", lists, false, "A list of addresses that policies refer to."),
+    TYPE("exceptions", NULL, exceptions, false,
          "Envelope senders that are let through or refused before their domain is verified."),
 };
 

@@ -49,8 +49,7 @@ enum key_flags {
     KEY_UNLIMITED = 2,      /* numbers: "unlimited" and -1 allowed, stored as KEY_NO_LIMIT */
     KEY_ZERO_UNLIMITED = 4, /* numbers: 0 means KEY_NO_LIMIT as well */
     KEY_SECRET = 8,         /* never printed: config show says (set) */
-    KEY_LATER = 16,         /* accepted and checked, but not yet in effect: check warns */
-    KEY_REQUIRED = 32       /* the section is wrong without it */
+    KEY_REQUIRED = 16       /* the section is wrong without it */
 };
 
 #define KEY_TEXT_MAX 900 /* bytes of a reply text */

@@ -27,12 +27,10 @@ struct conf_type {
     const size_t *nrows; /* a pointer, so that types can be constants of another file */
     size_t size;         /* of the struct the rows describe */
     const char *doc;     /* one paragraph for example and manual */
-    unsigned flags;      /* KEY_LATER: the whole section is not yet in effect */
+    /* What a section leaves out may come from elsewhere, so only what is written can
+     * be shown. */
+    bool inherits;
 };
-
-/* A flag of conf_type beside those of enum key_flags: what a section leaves
- * out may come from elsewhere, so only what is written can be shown. */
-#define CONF_INHERITS 0x10000
 
 struct conf_section {
     const struct conf_type *type;

@@ -43,8 +43,6 @@ static void put_prose(const struct key_row *row, struct strbuf *out)
         strbuf_puts(out, " Required.");
     if (row->flags & KEY_AT_RESTART)
         strbuf_puts(out, " A change takes effect at a restart.");
-    if (row->flags & KEY_LATER)
-        strbuf_puts(out, " Accepted, not yet in effect.");
 }
 
 /* The section's title without brackets: "policy NAME". */
@@ -111,7 +109,7 @@ static void example_section(const struct conf_type *type, struct strbuf *out)
     put_words(type, out);
     strbuf_puts(out, " ---\n#\n");
     put_wrapped(type->doc, "# ", false, put_plain, out);
-    strbuf_puts(out, type->flags & KEY_LATER ? "# Accepted, not yet in effect.\n#[" : "#[");
+    strbuf_puts(out, "#[");
     put_words(type, out);
     strbuf_puts(out, "]\n");
     for (size_t i = 0; i < *type->nrows; i++)
@@ -167,7 +165,6 @@ static void manual_section(const struct conf_type *type, struct strbuf *out)
     put_words(type, out);
     strbuf_puts(out, "]\\&\n");
     put_wrapped(type->doc, "", true, put_mdoc, out);
-    strbuf_puts(out, type->flags & KEY_LATER ? "Accepted, not yet in effect.\n" : "");
     strbuf_puts(out, ".Bl -tag -width Ds\n");
     for (size_t i = 0; i < *type->nrows; i++)
         manual_key(&type->rows[i], out);

@@ -80,7 +80,7 @@ static void show_key(const struct conf_section *section, size_t index, struct st
 static void show_section(const struct conf *conf, const struct conf_section *section, bool defaults,
                          struct strbuf *out)
 {
-    bool inherits = section->type->flags & CONF_INHERITS;
+    bool inherits = section->type->inherits;
     strbuf_puts(out, out->n > 0 ? "\n" : "");
     conf_put_title(section->type->name, slice_of(section->name), out);
     strbuf_putc(out, '\n');

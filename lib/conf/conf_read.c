@@ -68,8 +68,6 @@ static void set_key(struct reading *reading, size_t index, struct slice value, s
     struct err err = {0};
     if (!key_set(row, section->values, &source, reading->conf->arena, &err))
         report(reading, at, slice_of(row->name), "%s", err.text);
-    else if (row->flags & KEY_LATER && !(section->type->flags & KEY_LATER))
-        conf_warning(reading->problems, section, row->name, "accepted, not yet in effect");
 }
 
 /* The list above is complete: nothing indented followed. */
@@ -299,8 +297,6 @@ static void open_section(struct reading *reading, struct conf_shelf *shelf, stru
         reading->section = conf_add(reading->conf, shelf, name, at);
         reading->no_memory = reading->no_memory || !reading->section;
     }
-    if (type->flags & KEY_LATER && reading->section)
-        conf_warning(reading->problems, reading->section, NULL, "accepted, not yet in effect");
 }
 
 static void take_section(struct reading *reading, const struct ini_event *event)

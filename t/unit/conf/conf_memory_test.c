@@ -7,9 +7,9 @@
 #include "t/unit/conf/sample.h"
 #include "t/unit/no_memory.h"
 
-static const char good[] = "[plain]\nhosts = a, b,\n  c\ntitle = x\npartner = n1\nfuture = 1\n"
+static const char good[] = "[plain]\nhosts = a, b,\n  c\ntitle = x\npartner = n1\n"
                            "[named n1]\n[named n2]\n[named n3]\n[named n4]\n[named n5]\n"
-                           "[later]\nneeded = x\n";
+                           "[must]\nneeded = x\n";
 static const char bad[] = "[plian]\n[plain]\nhots = a\npartner = n1\nwait = 9h\n[named a b]\n";
 
 static char path[64];

@@ -23,10 +23,9 @@ static const char everything[] = "[named other]\n"
                                  "mode = fast\n"
                                  "marks = blue red\n"
                                  "partner = other\n"
-                                 "future = x\n"
                                  "[named third]\n"
                                  "rate = unlimited\n"
-                                 "[later]\n"
+                                 "[must]\n"
                                  "needed = y\n";
 
 static void assert_same_sections(const struct conf *a, const struct conf *b,
@@ -91,13 +90,13 @@ static void shows_origins_and_hides_secrets(void **state)
                  "[plain]\n# conf:5\nwait = 1m\n# conf:6\n# password = (set)\n"
                  "\n[named a]\n# not used\n# conf:2\ntitle =\n");
     assert_shown(
-        "[later]\nneeded = x\n[plain]\ntries = 3\n", true,
+        "[must]\nneeded = x\n[plain]\ntries = 3\n", true,
         "[plain]\n# default\nquick = yes\n# conf:4\ntries = 3\n# default\nrate = unlimited\n"
         "# default\nwait = 3s\n# default\nroom = 10M\n# default\ntitle =\n"
         "# default\nreply = Go away\n# default\ncode = 550\n# default\ntable =\n"
         "# default\nhosts =\n# default\nmode = slow\n# default\nmarks =\n"
-        "# default\npartner =\n# default\npassword =\n# default\nfuture =\n"
-        "\n[later]\n# conf:2\nneeded = x\n");
+        "# default\npartner =\n# default\npassword =\n"
+        "\n[must]\n# conf:2\nneeded = x\n");
 }
 
 static void shows_where_a_section_is_used(void **state)
@@ -124,7 +123,7 @@ static void shows_only_what_is_written_of_heirs(void **state)
     struct problems problems;
     struct strbuf out;
     (void)state;
-    heir.flags = CONF_INHERITS;
+    heir.inherits = true;
     strbuf_init(&out);
     struct conf *conf = sample_read_types(text, strlen(text), types, 1, &problems);
     conf_show(conf, true, &out);
@@ -146,9 +145,8 @@ static void writes_the_example(void **state)
                                  "# A switch. Allowed: yes or no.\n#quick = yes\n\n"
                                  "# A number. Two sentences. Allowed: 1..10. A change takes effect "
                                  "at a restart.\n#tries = 2\n"));
-    assert_non_null(strstr(text, "\n# Comes later. Accepted, not yet in effect.\n#future =\n"));
-    assert_non_null(strstr(text, "\n# Comes later as a whole.\n# Accepted, not yet in effect.\n"
-                                 "#[later]\n\n# Must be there. Required.\n#needed =\n"));
+    assert_non_null(strstr(text, "\n# A section.\n#[must]\n\n"
+                                 "# Must be there. Required.\n#needed =\n"));
     for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
         assert_true(line[0] == '#' || line[0] == '\n');
         assert_true(strcspn(line, "\n") <= 78);

@@ -56,12 +56,10 @@ static const struct complaint complaints[] = {
                                "keys below a [section] line\n"},
     {"[plian]\nnonsense = 1\n", "conf:1: [plian] unknown section; did you mean [plain]?\n"},
     {"[Named x]\n", "conf:1: [Named x] unknown section; did you mean [named NAME]?\n"},
-    {"[xyz]\n", "conf:1: [xyz] unknown section; allowed: [plain], [named NAME], [later]\n"},
-    {"[]\n", "conf:1: [] unknown section; allowed: [plain], [named NAME], [later]\n"},
-    {"[plain]\nneeded = 1\n", "conf:2: [plain] needed: unknown key; it is one of [later]\n"},
-    {"[later]\nneeded = 1\nqqqqq = 1\n",
-     "conf:1: warning: [later] accepted, not yet in effect\nconf:3: [later] qqqqq: unknown key; "
-     "allowed: needed\n"},
+    {"[xyz]\n", "conf:1: [xyz] unknown section; allowed: [plain], [named NAME], [must]\n"},
+    {"[]\n", "conf:1: [] unknown section; allowed: [plain], [named NAME], [must]\n"},
+    {"[plain]\nneeded = 1\n", "conf:2: [plain] needed: unknown key; it is one of [must]\n"},
+    {"[must]\nneeded = 1\nqqqqq = 1\n", "conf:3: [must] qqqqq: unknown key; allowed: needed\n"},
     {"[plain]\nWAIT = 5s\n", "conf:2: [plain] WAIT: unknown key; did you mean \"wait\"?\n"},
     /* names of sections */
     {"[plain x]\n", "conf:1: [plain x] this section has no name; allowed: [plain]\n"},
@@ -81,21 +79,15 @@ static const struct complaint complaints[] = {
     {"[plain]\nwait = 1x\nwait = 2s\n",
      "conf:2: [plain] wait: \"1x\" is no duration; allowed: 1s..1m\nconf:3: [plain] wait: given "
      "twice, first on line 2\n"},
-    /* values, references, required and later ones */
+    /* values, references, required ones */
     {"[named a]\ntries = 0\n", "conf:2: [named a] tries: \"0\" is outside 1..10\n"},
     {"[plain]\npartner = b\n[named a]\n",
      "conf:2: [plain] partner: there is no section [named b]; allowed: the name of a [named] "
      "section\n"},
     {"[plain]\nmarks = red,\n pink\n",
      "conf:2: [plain] marks: \"pink\" is unknown; allowed: any of red, green and blue\n"},
-    {"[later]\n",
-     "conf:1: warning: [later] accepted, not yet in effect\nconf:1: [later] needed: is "
-     "missing; allowed: one line of text\n"},
-    {"[later]\nneeded =\n", "conf:1: warning: [later] accepted, not yet in effect\nconf:2: [later] "
-                            "needed: is empty; allowed: one line of text\n"},
-    {"[plain]\nfuture = x\nwait = x\n",
-     "conf:2: warning: [plain] future: accepted, not yet in effect\nconf:3: [plain] wait: \"x\" is "
-     "no duration; allowed: 1s..1m\n"},
+    {"[must]\n", "conf:1: [must] needed: is missing; allowed: one line of text\n"},
+    {"[must]\nneeded =\n", "conf:2: [must] needed: is empty; allowed: one line of text\n"},
 };
 
 static void reports_each_mistake(void **state)

@@ -20,27 +20,26 @@ static const struct key_row rows[] = {
 #undef KEY_STRUCT
 static const size_t nrows = ARRAY_LEN(rows);
 
-struct later_keys {
+struct must_keys {
     const char *needed;
 };
-static const struct key_row later_rows[] = {
+static const struct key_row must_rows[] = {
     {.name = "needed",
      .type = KEY_STRING,
-     .offset = offsetof(struct later_keys, needed),
+     .offset = offsetof(struct must_keys, needed),
      .dflt = "",
      .flags = KEY_REQUIRED,
      .doc = "Must be there."},
 };
-static const size_t later_nrows = ARRAY_LEN(later_rows);
+static const size_t must_nrows = ARRAY_LEN(must_rows);
 
 static const struct conf_type plain = {
-    "plain", NULL, rows, &nrows, sizeof(struct sample_keys), "One section.", 0};
+    "plain", NULL, rows, &nrows, sizeof(struct sample_keys), "One section.", false};
 static const struct conf_type named = {
-    "named", "NAME", rows, &nrows, sizeof(struct sample_keys), "Many sections.", 0};
-static const struct conf_type later = {
-    "later",  NULL, later_rows, &later_nrows, sizeof(struct later_keys), "Comes later as a whole.",
-    KEY_LATER};
-const struct conf_type *const sample_types[] = {&plain, &named, &later};
+    "named", "NAME", rows, &nrows, sizeof(struct sample_keys), "Many sections.", false};
+static const struct conf_type must = {
+    "must", NULL, must_rows, &must_nrows, sizeof(struct must_keys), "A section.", false};
+const struct conf_type *const sample_types[] = {&plain, &named, &must};
 const size_t sample_ntypes = ARRAY_LEN(sample_types);
 
 static char folder[64];

@@ -1,6 +1,6 @@
 /*
  * sample.h - section types, and configurations from strings, for the tests
- * of lib/conf: [plain], [named NAME] with the keys of sample.def, [later].
+ * of lib/conf: [plain], [named NAME] with the keys of sample.def, [must].
  */
 #ifndef T_UNIT_CONF_SAMPLE_H
 #define T_UNIT_CONF_SAMPLE_H

@@ -49,21 +49,6 @@ static void begin(struct scene *scene, struct slice content)
                                policies_find(scene->policies, "ACCEPTED"), &scene->file.problems);
 }
 
-/* Without what is said of keys that are not yet in effect, which will be one
- * day. */
-static const char *problems_of(struct scene *scene)
-{
-    static const char later[] = "accepted, not yet in effect\n";
-    strbuf_reset(&scene->out);
-    for (const char *p = table_file_problems(&scene->file), *end; *p != '\0'; p = end) {
-        end = strchr(p, '\n') + 1;
-        size_t n = (size_t)(end - p);
-        if (n < sizeof later || memcmp(end - sizeof later + 1, later, sizeof later - 1) != 0)
-            strbuf_add(&scene->out, p, n);
-    }
-    return strbuf_text(&scene->out);
-}
-
 static const char *exported(struct scene *scene)
 {
     assert_non_null(scene->hat);
@@ -254,7 +239,7 @@ static void test_bad(void **state)
         struct scene scene;
         print_message("# %s\n", bad[i].text);
         begin(&scene, slice_of(bad[i].text));
-        assert_string_equal(problems_of(&scene), bad[i].exported);
+        assert_string_equal(table_file_problems(&scene.file), bad[i].exported);
         assert_null(scene.hat);
         end(&scene);
     }
@@ -371,7 +356,7 @@ static void test_warnings(void **state)
           slice_of("$A ACCEPT { dhap_limit = 1 x = 1 }\n$B ACCEPT { dhap_limit = 1 x = 1 }\n"
                    "a.example: REJECT\n10: REJECT\nc: REJECT\n10.0.0.1/8 REJECT\n"));
     assert_string_equal(
-        problems_of(&scene),
+        table_file_problems(&scene.file),
         "F:1:32: warning: x is unknown: kept, but without effect\n"
         "F:2:32: warning: x is unknown: kept, but without effect\n"
         "F:3:1: warning: a.example: is the name of a group without senders; a sender alone is "
