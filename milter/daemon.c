@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
@@ -29,7 +30,8 @@
 
 struct daemon {
     const char *path;
-    bool foreground;
+    enum daemon_place place;
+    int status;               /* where it cannot start */
     struct settings settings; /* of the first reading: socket, user, log */
     struct conf *first;       /* what settings borrows from */
     struct identity identity;
@@ -81,9 +83,11 @@ static bool read_settings(struct daemon *daemon)
     bool good =
         daemon->first != NULL && settings_build(daemon->first, &daemon->settings, &problems);
     problems_done(&problems);
-    if (!good)
-        print_mistakes(daemon);
-    return good;
+    if (good)
+        return true;
+    print_mistakes(daemon);
+    daemon->status = EX_CONFIG;
+    return false;
 }
 
 /* libmilter would take the socket of a running program away from it. */
@@ -159,7 +163,8 @@ static bool open_sockets(struct daemon *daemon)
 static bool open_log(struct daemon *daemon)
 {
     const struct settings *settings = &daemon->settings;
-    enum log_target target = daemon->foreground ? LOG_TO_STDERR : settings->log_target;
+    enum log_target target =
+        daemon->place == DAEMON_TERMINAL ? LOG_TO_STDERR : settings->log_target;
     struct err err = {0};
 
     if (!log_open(target, settings->log_path, settings->log_facility, settings->log_level,
@@ -209,12 +214,12 @@ static bool read_tables(struct daemon *daemon)
     if (snapshot != NULL) {
         log_problems(&problems);
         snapshot_store_init(&daemon->house.snapshots, snapshot);
-        running_init(&daemon->running, daemon->path, &daemon->house, !daemon->foreground,
-                     &problems);
+        running_init(&daemon->running, daemon->path, &daemon->house, &problems);
         blocks_init(&daemon->house.blocks, daemon->state_dir, snapshot);
         raise_descriptors(snapshot);
     } else {
         problems_print(&problems, stderr);
+        daemon->status = EX_CONFIG;
     }
     problems_done(&problems);
     return snapshot != NULL;
@@ -361,6 +366,8 @@ static _Noreturn void serve_until_stopped(struct daemon *daemon)
         blocks_tick(&daemon->house.blocks);
         if (daemon->house.guard != NULL)
             guard_tick(daemon->house.guard);
+        if (signals_reopen())
+            running_reopen_log();
         if (signals_reload())
             reload(daemon);
         if (daemon->control != NULL)
@@ -380,17 +387,18 @@ static bool start(struct daemon *daemon)
     signals_block_all();
     if (!read_settings(daemon))
         return false;
-    if (!daemon->foreground && !daemonize_begin(&err))
+    if (daemon->place == DAEMON_BACKGROUND && !daemonize_begin(&err))
         return complain(daemon, NULL, &err);
     return open_sockets(daemon) && open_log(daemon) && read_tables(daemon) && start_threads(daemon);
 }
 
-int daemon_main(const char *path, bool foreground)
+int daemon_main(const char *path, enum daemon_place place)
 {
     static struct daemon daemon; /* libmilter keeps a pointer to its house */
 
     daemon.path = path;
-    daemon.foreground = foreground;
+    daemon.place = place;
+    daemon.status = EXIT_FAILURE;
     if (start(&daemon)) {
         log_note(LOG_AT_INFO, "start", "gatehoused %s listens on %s", PACKAGE_VERSION,
                  daemon.settings.socket);
@@ -403,5 +411,5 @@ int daemon_main(const char *path, bool foreground)
     socketfile_remove(&daemon.socket_file);
     wake_free(daemon.wake);
     conf_free(daemon.first);
-    return EXIT_FAILURE;
+    return daemon.status;
 }

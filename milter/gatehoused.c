@@ -1,4 +1,4 @@
-/* gatehoused - the milter daemon: gatehoused [-c FILE] [-f] */
+/* gatehoused - the milter daemon: gatehoused [-c FILE] [-D|-f] */
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -12,8 +12,9 @@
 
 static int usage(FILE *out, int status)
 {
-    fprintf(out, "usage: gatehoused [-c FILE] [-f]\n"
+    fprintf(out, "usage: gatehoused [-c FILE] [-D|-f]\n"
                  "  -c FILE  configuration (default " DEFAULT_FILE ")\n"
+                 "  -D       stay in the foreground, for a service manager\n"
                  "  -f       stay in the foreground and log to stderr\n"
                  "  -V       print the version\n");
     return status;
@@ -35,14 +36,16 @@ int main(int argc, char **argv)
 {
     const char *file = DEFAULT_FILE;
     char room[PATH_MAX];
-    bool foreground = false;
+    enum daemon_place place = DAEMON_BACKGROUND;
     int option;
 
-    while ((option = getopt(argc, argv, "c:fhV")) != -1) {
+    while ((option = getopt(argc, argv, "c:DfhV")) != -1) {
         if (option == 'c')
             file = optarg;
+        else if (option == 'D')
+            place = DAEMON_FOREGROUND;
         else if (option == 'f')
-            foreground = true;
+            place = DAEMON_TERMINAL;
         else if (option == 'V')
             return printf("gatehoused %s\n", PACKAGE_VERSION) < 0;
         else
@@ -51,5 +54,5 @@ int main(int argc, char **argv)
     if (optind != argc)
         return usage(stderr, 2);
     engine_setup();
-    return daemon_main(absolute(file, room), foreground);
+    return daemon_main(absolute(file, room), place);
 }

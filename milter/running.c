@@ -74,10 +74,10 @@ void running_state_done(struct running_state *state)
     free(state->refusal);
 }
 
-void running_init(struct running *running, const char *path, struct house *house, bool reopen_log,
+void running_init(struct running *running, const char *path, struct house *house,
                   const struct problems *problems)
 {
-    *running = (struct running){.path = path, .house = house, .reopen_log = reopen_log};
+    *running = (struct running){.path = path, .house = house};
     CHECK(pthread_mutex_init(&running->lock, NULL) == 0);
     running->state.started = mono_wall_seconds();
     note_taken(running, problems);
@@ -144,14 +144,20 @@ static struct snapshot *make_next(struct running *running, bool force, struct pr
     return NULL;
 }
 
+void running_reopen_log(void)
+{
+    struct err err = {0};
+
+    if (!log_reopen(&err))
+        log_note(LOG_AT_ERROR, "log", "%s; the old log file stays open", err.text);
+}
+
 bool running_reload(struct running *running, bool force, struct strbuf *report)
 {
     struct problems problems;
-    struct err err = {0};
 
     notify_state("RELOADING=1");
-    if (running->reopen_log && !log_reopen(&err))
-        log_note(LOG_AT_ERROR, "reload", "%s; the old log file stays open", err.text);
+    running_reopen_log();
     problems_init(&problems);
     struct snapshot *next = make_next(running, force, &problems);
     tell_problems(&problems, report);

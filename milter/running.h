@@ -27,15 +27,17 @@ struct running_state {
 struct running {
     const char *path; /* borrowed, absolute */
     struct house *house;
-    bool reopen_log;
     pthread_mutex_t lock; /* a leaf */
     struct running_state state;
 };
 
 /* The first configuration has been read; problems: what was found then. */
-void running_init(struct running *running, const char *path, struct house *house, bool reopen_log,
+void running_init(struct running *running, const char *path, struct house *house,
                   const struct problems *problems);
 void running_done(struct running *running);
+
+/* For log rotation; a reload does it too. */
+void running_reopen_log(void);
 
 /* Whether there is a new configuration in force now; the log and report get all
  * errors and warnings, a line each, and the outcome. force: whatever guard.h

@@ -10,7 +10,7 @@
 #include "lib/base/sigmask.h"
 
 static int event_fd = -1;
-static atomic_bool reload_wanted, stop_wanted;
+static atomic_bool reload_wanted, reopen_wanted, stop_wanted;
 
 void signals_poke(void)
 {
@@ -24,6 +24,13 @@ static void on_reload(int number)
 {
     (void)number;
     atomic_store(&reload_wanted, true);
+    signals_poke();
+}
+
+static void on_reopen(int number)
+{
+    (void)number;
+    atomic_store(&reopen_wanted, true);
     signals_poke();
 }
 
@@ -59,6 +66,7 @@ bool signals_listen(struct err *err)
     /* SA_NODEFER: a signal during its own handler must find this thread
      * willing, or the kernel offers it to libmilter's signal thread. */
     struct sigaction reload = {.sa_handler = on_reload, .sa_flags = SA_RESTART | SA_NODEFER};
+    struct sigaction reopen = {.sa_handler = on_reopen, .sa_flags = SA_RESTART | SA_NODEFER};
     struct sigaction stop = {.sa_handler = on_stop, .sa_flags = SA_RESTART | SA_NODEFER};
     sigset_t ours;
 
@@ -67,11 +75,13 @@ bool signals_listen(struct err *err)
         return err_system(err, errno, "eventfd");
     sigaction(SIGHUP, &reload, NULL);
     sigaction(SIGUSR1, &reload, NULL);
+    sigaction(SIGUSR2, &reopen, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGINT, &stop, NULL);
     sigemptyset(&ours);
     sigaddset(&ours, SIGHUP);
     sigaddset(&ours, SIGUSR1);
+    sigaddset(&ours, SIGUSR2);
     sigaddset(&ours, SIGTERM);
     sigaddset(&ours, SIGINT);
     pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
@@ -86,6 +96,11 @@ int signals_fd(void)
 bool signals_reload(void)
 {
     return atomic_exchange(&reload_wanted, false);
+}
+
+bool signals_reopen(void)
+{
+    return atomic_exchange(&reopen_wanted, false);
 }
 
 bool signals_stop(void)

@@ -19,11 +19,12 @@
  * a thread made after it. */
 void signals_block_all(void);
 
-/* Install handlers and unblock HUP, USR1, TERM and INT in this thread. */
+/* Install handlers and unblock HUP, USR1, USR2, TERM and INT in this thread. */
 NODISCARD bool signals_listen(struct err *err);
 
 int signals_fd(void);      /* readable when something happened */
 bool signals_reload(void); /* HUP or USR1 since the last call? */
+bool signals_reopen(void); /* USR2 since the last call? */
 bool signals_stop(void);   /* TERM or INT ever? */
 /* Make signals_fd() readable from any thread or a handler. */
 void signals_poke(void);

@@ -37,7 +37,10 @@ bool socketfile_own(struct socketfile *file, const char *path, uid_t uid, gid_t 
     /* The folder may belong to a user whom we, still root, must not follow
      * through a link to a file of somebody else. */
     if (lchown(path, uid, gid) != 0)
-        return err_system(err, errno, "cannot give %s to its user and group", path);
+        return err_system(err, errno,
+                          "cannot give %s to its user and group (others than root need "
+                          "it to be a group of theirs, or that of a folder with the setgid bit)",
+                          path);
     return true;
 }
 

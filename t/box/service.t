@@ -119,6 +119,29 @@ def log_file():
 
 
 @tap.part
+def rotation_alone():
+    """As the unit starts it: in the foreground, and the log where `log` says."""
+    it = House(CONF, RAT, gatehouse={"log": "file:run/log"}, start=False)
+    log = os.path.join(it.run, "log")
+    with subprocess.Popen(it.command("-D"), stderr=subprocess.PIPE) as daemon:
+        try:
+            wait_until(it.has_socket, "its socket")
+            wait_until(lambda: os.path.exists(log) and os.path.getsize(log), "the first line")
+            os.rename(log, log + ".1")
+            daemon.send_signal(signal.SIGUSR2)
+            wait_until(lambda: os.path.exists(log), "the new file")
+            serves(it)
+            wait_until(lambda: os.path.getsize(log), "a line in it")
+            tap.eq(it.ctl("reload")[0], 0, "-D: it answers")
+        finally:
+            daemon.terminate()
+        tap.eq((daemon.stderr.read(), daemon.wait()), (b"", 0), "-D: nothing on stderr")
+    with open(log + ".1", encoding="utf-8") as old, open(log, encoding="utf-8") as new:
+        tap.eq(("reload" in old.read(), new.read().count("event=reload")), (False, 1), "USR2 is no reload")
+    it.remove()
+
+
+@tap.part
 def notifications():
     for kind in ("file", "abstract"):
         with House(CONF, RAT, start=False) as it, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:

@@ -13,8 +13,8 @@ from house import BUILD, TOP
 from tap import Tap
 
 WANTED = (
-    "usr/sbin/gatehoused", "usr/sbin/gatehousectl", "usr/share/man/man8/gatehoused.8",
-    "usr/share/doc/gatehouse/gatehouse.conf.example", "lib/systemd/system/gatehouse.service",
+    "usr/sbin/gatehoused", "usr/sbin/gatehousectl", "usr/share/man/man8/gatehoused.8.gz",
+    "usr/share/doc/gatehouse/gatehouse.conf.example", "usr/lib/systemd/system/gatehouse.service",
     "usr/lib/sysusers.d/gatehouse.conf", "usr/lib/tmpfiles.d/gatehouse.conf", "etc/gatehouse",
 )
 SANDBOX = ("NoNewPrivileges=yes", "ProtectSystem=strict", "CapabilityBoundingSet=", "User=gatehouse",
@@ -56,10 +56,10 @@ def main(folder):
         tap.eq(run(program, "-V")[0], 0, f"{name} runs")
         with open(program, "rb") as file:
             tap.ok(b"/etc/gatehouse/gatehouse.conf" in file.read(), f"... and reads /etc ({name})")
-    for script in ("postinst", "prerm"):
+    for script in ("postinst", "prerm", "postrm"):
         run("dpkg-deb", "-e", package, os.path.join(folder, "control"))
         tap.eq(run("sh", "-n", os.path.join(folder, "control", script)), (0, ""), f"{script} is a script")
-    with open(os.path.join(root, "lib/systemd/system/gatehouse.service"), encoding="utf-8") as file:
+    with open(os.path.join(root, "usr/lib/systemd/system/gatehouse.service"), encoding="utf-8") as file:
         unit = file.read().splitlines()
     tap.eq([line for line in SANDBOX if line not in unit], [], "the unit locks the daemon up")
 
