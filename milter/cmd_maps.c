@@ -128,7 +128,8 @@ static int reload(const struct maps_options *options)
     if (!options->reload) {
         printf(options->mta == MAPS_SENDMAIL
                    ? "Sendmail must be restarted: it reads relay-domains only when it starts\n"
-                   : "Postfix must be reloaded: it does not read cidr files again by itself\n");
+                   : "Postfix must be reloaded: it does not read cidr, regexp and ldap files again "
+                     "by itself\n");
         return COMMAND_YES;
     }
     if (!run_tool(&run, NULL, &err)) {

@@ -5,8 +5,10 @@
 #include "lib/base/secret.h"
 #include "lib/net/ownip.h"
 #include "lib/tables/auth.h"
+#include "milter/plan.h"
 
 #define PASSWORD_MAX 512 /* bytes */
+#define SYSTEM_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 
 static int64_t larger(int64_t a, int64_t b)
 {
@@ -91,6 +93,49 @@ void mapsinput_read_passwords(const struct snapshot *snapshot, struct arena *are
     input->auths = list;
 }
 
+/* --- [routes] ldap ---------------------------------------------------------------- */
+
+static const char *or_else(const char *text, const char *otherwise)
+{
+    return text[0] != '\0' ? text : otherwise;
+}
+
+/* false: out of memory. */
+static bool make_directory(const struct ldap_profile *profile, struct arena *arena,
+                           struct maps_input *input)
+{
+    static const char *const scopes[] = {"base", "one", "sub"}; /* as in ldap.def */
+    const struct ldap_keys *keys = profile->keys;
+    const struct tls_keys *tls = profile->tls;
+    struct maps_directory *directory = arena_alloc(arena, sizeof *directory);
+    const char **uris = arena_alloc(arena, (keys->uri.n + 1) * sizeof *uris);
+    if (directory == NULL || uris == NULL)
+        return false;
+    for (size_t i = 0; i < keys->uri.n; i++)
+        uris[i] = keys->uri.v[i].text;
+    *directory = (struct maps_directory){
+        .name = profile->name,
+        .uris = uris,
+        .nuris = keys->uri.n,
+        .bind_dn = keys->bind_dn,
+        .password = profile->password,
+        .start_tls = keys->start_tls,
+        .tls_priority = keys->tls_priority,
+        .ca_file = tls->ca_dir[0] != '\0' ? tls->ca_file : or_else(tls->ca_file, SYSTEM_CA_FILE),
+        .ca_dir = tls->ca_dir,
+        .certificate = tls->certificate,
+        .key = or_else(tls->key, tls->certificate),
+        .base_dn = keys->base_dn,
+        .scope = scopes[keys->scope],
+        .timeout = keys->timeout,
+        .query = keys->routing_query,
+        .host_attr = keys->routing_host_attr,
+        .address_attr = keys->routing_address_attr,
+    };
+    input->directory = directory;
+    return true;
+}
+
 bool mapsinput_make(const struct snapshot *snapshot, struct arena *arena,
                     struct maps_input *input_out)
 {
@@ -111,6 +156,9 @@ bool mapsinput_make(const struct snapshot *snapshot, struct arena *arena,
         .limits = {.command_deadline = snapshot->settings.keys->command_deadline},
     };
     if (!make_auths(snapshot->conf, arena, input_out))
+        return false;
+    if (snapshot->routes_directory != NULL &&
+        !make_directory(&snapshot->routes_directory->profile, arena, input_out))
         return false;
     for (size_t i = 0; i < n; i++) {
         const struct listener *listener = snapshot->listeners.v[i];

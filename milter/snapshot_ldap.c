@@ -117,10 +117,6 @@ static void build_routes_directory(struct snapshot *snapshot, struct problems *p
 
     snapshot->routes_directory =
         referred(snapshot, section, "ldap", keys->ldap, LDAP_ROUTING_QUERY, problems);
-    if (keys->ldap[0] != '\0')
-        conf_warning(problems, section, "ldap",
-                     "call-ahead asks the hosts it names; that the MTA delivers there is yours to "
-                     "set up, maps does not");
 }
 
 void snapshot_build_ldap(struct snapshot *snapshot, struct problems *problems)

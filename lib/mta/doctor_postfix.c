@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "lib/mta/doctor.h"
+#include "lib/mta/ldap_maps.h"
 #include "lib/mta/mtaconfig.h"
 #include "lib/mta/postfix_maps.h"
 #include "lib/mta/rat_domains.h"
@@ -8,6 +9,7 @@
 #include "lib/mta/socketname.h"
 
 #define WORD_MAX 600
+#define SERVICE_WORDS 8    /* the last one is the program */
 #define DEFAULT_SECONDS 30 /* milter_command_timeout */
 
 struct exam {
@@ -84,6 +86,21 @@ static bool begins(struct slice word, const char *start)
 {
     size_t n = strlen(start);
     return word.n >= n && slice_is_nocase((struct slice){word.p, n}, start);
+}
+
+/* The columns of the next line of master.cf; p NULL: it has fewer. */
+static bool next_service(const char **at, struct slice words_out[SERVICE_WORDS])
+{
+    size_t end = strcspn(*at, "\n"), n = 0;
+    struct slice rest = {*at, end};
+    if (**at == '\0')
+        return false;
+    while (n < SERVICE_WORDS && cut_word(&rest, &words_out[n]))
+        n++;
+    while (n < SERVICE_WORDS)
+        words_out[n++] = (struct slice){NULL, 0};
+    *at += end + ((*at)[end] == '\n');
+    return true;
 }
 
 /* Is FOLDER/NAME looked up, as whatever type of map? */
@@ -301,18 +318,13 @@ static void check_service(const struct exam *exam, const struct smtpd *service)
 static void check_services(const struct exam *exam)
 {
     size_t found = 0;
-    for (const char *line = exam->found->services; *line != '\0';) {
-        size_t end = strcspn(line, "\n");
-        struct slice rest = {line, end}, words[8] = {{NULL, 0}};
-        for (size_t i = 0; i < ARRAY_LEN(words) && cut_word(&rest, &words[i]); i++)
-            ;
+    struct slice words[SERVICE_WORDS];
+    for (const char *at = exam->found->services; next_service(&at, words);)
         if (words[7].p != NULL && slice_is(words[7], "smtpd")) {
             struct smtpd service = {words[0], words[1]};
             check_service(exam, &service);
             found++;
         }
-        line += end + (line[end] == '\n');
-    }
     if (found == 0)
         problem_error(exam->problems, master_cf, "no smtpd service: Postfix takes no mail");
 }
@@ -326,9 +338,38 @@ static void need_map(const struct exam *exam, const char *parameter, const char 
                       map);
 }
 
+/* A chroot has neither the certificates nor, at most hosts, the names. */
+static void check_chroot(const struct exam *exam, const char *program)
+{
+    struct slice words[SERVICE_WORDS];
+    for (const char *at = exam->found->services; next_service(&at, words);)
+        if (words[7].p != NULL && slice_is(words[7], program) && slice_is(words[4], "y"))
+            problem_warning(
+                exam->problems, master_cf,
+                "%.*s is chrooted: %s may not reach the directory; write n in the fifth "
+                "column",
+                (int)words[0].n, words[0].p, program);
+}
+
+static void check_directory(const struct exam *exam)
+{
+    static const char *const maps[] = {LDAP_ROUTING, LDAP_HOSTS, LDAP_ROUTES, LDAP_SUBDOMAINS,
+                                       LDAP_LISTS};
+    for (size_t i = 0; i < ARRAY_LEN(maps); i++)
+        need_map(exam, "transport_maps", maps[i]);
+    check_chroot(exam, "trivial-rewrite");
+    if (exam->input->directory->address_attr[0] == '\0')
+        return;
+    need_map(exam, "virtual_alias_maps", LDAP_ALIASES);
+    check_chroot(exam, "cleanup");
+    check_chroot(exam, "smtpd");
+}
+
 static void check_maps(const struct exam *exam)
 {
     need_map(exam, "transport_maps", POSTFIX_TRANSPORT);
+    if (exam->input->directory != NULL)
+        check_directory(exam);
     need_map(exam, "relay_domains", POSTFIX_RELAY_DOMAINS);
     if (maps_have_tls(exam->input->routes))
         need_map(exam, "smtp_tls_policy_maps", POSTFIX_TLS_POLICY);

@@ -4,6 +4,7 @@
 
 #include "lib/base/strmap.h"
 #include "lib/mta/idnkey.h"
+#include "lib/mta/ldap_maps.h"
 #include "lib/mta/lint_inner.h"
 #include "lib/mta/sendmail_maps.h"
 
@@ -337,6 +338,35 @@ static void lint_listener(struct lint *lint, const struct maps_listener *listene
         lint_rat(lint, listener->rat, force);
 }
 
+/* --- [routes] ldap ------------------------------------------------------------ */
+
+/* Each asked about in its own pattern. */
+static size_t subdomain_routes(const struct routes *routes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < routes_count(routes); i++)
+        n += routes_get(routes, i)->key[0] == '.';
+    return n;
+}
+
+static void lint_directory(struct lint *lint, const struct maps_directory *directory)
+{
+    struct err err = {0};
+    size_t n = subdomain_routes(lint->input->routes);
+    if (lint->mta == MAPS_POSTFIX && !ldap_maps_check(directory, &err))
+        problem_error(lint->problems, (struct place){0}, "[ldap %s] %s", directory->name, err.text);
+    if (lint->mta == MAPS_SENDMAIL)
+        problem_warning(
+            lint->problems, (struct place){0},
+            "[routes] ldap: only call-ahead asks the hosts it names; for Sendmail it is "
+            "not written");
+    if (lint->mta == MAPS_POSTFIX && n > LDAP_SUBDOMAINS_MAX)
+        problem_warning(lint->problems, (struct place){0},
+                        "[routes] ldap: Postfix compares the mail host of each recipient with all "
+                        "%zu routes for subdomains, one after the other",
+                        n);
+}
+
 void lint_maps(const struct maps_input *input, enum maps_mta mta, bool force,
                struct problems *problems)
 {
@@ -348,6 +378,8 @@ void lint_maps(const struct maps_input *input, enum maps_mta mta, bool force,
         if (mta == MAPS_SENDMAIL)
             lint_service(&lint, i);
     }
+    if (input->directory != NULL)
+        lint_directory(&lint, input->directory);
     lint_reach(&lint);
     say_the_rest(&lint);
 }

@@ -40,6 +40,21 @@ struct maps_auth {
     const char *password; /* NULL: not read */
 };
 
+/* [ldap NAME] of [routes] ldap, with what [tls] says. "" is what is not set. */
+struct maps_directory {
+    const char *name;
+    const char *const *uris;
+    size_t nuris;
+    const char *bind_dn, *password;
+    bool start_tls;
+    const char *tls_priority, *ca_file, *ca_dir, *certificate, *key;
+    const char *base_dn;
+    const char *scope; /* "base", "one", "sub" */
+    int64_t timeout;   /* of a search, ms */
+    const char *query; /* routing_query, which passed ldapfilter_check() */
+    const char *host_attr, *address_attr;
+};
+
 /* The largest value of any policy a listener can reach. KEY_NO_LIMIT: some
  * policy sets no limit. */
 struct maps_limits {
@@ -57,10 +72,11 @@ struct maps_input {
     const char *transport;       /* [routes] transport: "relay" */
     const struct maps_auth *auths;
     size_t nauths;
-    const char *socket;                  /* [gatehouse] socket, a libmilter string */
-    const char *hostname;                /* [gatehouse] hostname; NULL: not known */
-    bool (*is_own)(const struct ip *ip); /* an address of this host? NULL: not known */
-    bool monitor;                        /* [gatehouse] mode = monitor: refuse nobody */
+    const struct maps_directory *directory; /* whose mail hosts go before the routes; NULL: none */
+    const char *socket;                     /* [gatehouse] socket, a libmilter string */
+    const char *hostname;                   /* [gatehouse] hostname; NULL: not known */
+    bool (*is_own)(const struct ip *ip);    /* an address of this host? NULL: not known */
+    bool monitor;                           /* [gatehouse] mode = monitor: refuse nobody */
     struct maps_limits limits;
 };
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lib/mta/ldap_maps.h"
 #include "lib/mta/offers.h"
 #include "lib/mta/postfix_maps.h"
 #include "lib/mta/socketname.h"
@@ -87,6 +88,12 @@ static bool read_socket(const char *text, const char *queue, struct milter_socke
     return ok || bad_socket(text, err);
 }
 
+/* Does the directory name other addresses? */
+static bool rewrites(const struct maps_input *input)
+{
+    return input->directory != NULL && input->directory->address_attr[0] != '\0';
+}
+
 /* --- main.cf ----------------------------------------------------------------- */
 
 int64_t mtaconfig_milter_seconds(const struct maps_limits *limits)
@@ -112,13 +119,42 @@ static void put_milter(const struct maps_input *input, const struct milter_socke
             "# The user postfix must be in the group of the socket ([gatehouse] socket_group).\n");
 }
 
+/* Hosts that have a route, by its key; then those below a key; then any, where
+ * two results make one: "relay:" and the hosts. */
+static void put_directory(const struct maps_input *input, const struct mtaconfig_options *options,
+                          struct strbuf *out)
+{
+    const char *type = options->type, *folder = options->folder;
+    strbuf_printf(out,
+                  "\n# Delivery to the mail hosts that [ldap %s] names, through the SMTP routes; "
+                  "then by the SMTP routes.\n# While the directory does not answer, recipients are "
+                  "told to come back, and mail stays in the queue.\n"
+                  "transport_maps =\n"
+                  "    pipemap:{ldap:%s/" LDAP_ROUTING ", %s:%s/" LDAP_ROUTES "},\n"
+                  "    pipemap:{ldap:%s/" LDAP_ROUTING ", regexp:%s/" LDAP_SUBDOMAINS "},\n",
+                  input->directory->name, folder, type, folder, folder, folder);
+    strbuf_printf(out,
+                  "    unionmap:{pipemap:{ldap:%s/" LDAP_ROUTING ", regexp:%s/" LDAP_LISTS
+                  "}, ldap:%s/" LDAP_HOSTS "},\n"
+                  "    %s:%s/" POSTFIX_TRANSPORT "\n",
+                  folder, folder, folder, type, folder);
+    if (rewrites(input))
+        strbuf_printf(out,
+                      "# The address that mail goes to, where an entry has one.\n"
+                      "virtual_alias_maps = ldap:%s/" LDAP_ALIASES "\n",
+                      folder);
+}
+
 static void put_maps(const struct maps_input *input, const struct mtaconfig_options *options,
                      struct strbuf *out)
 {
-    strbuf_printf(out,
-                  "\n# Delivery by the SMTP routes.\n"
-                  "transport_maps = %s:%s/" POSTFIX_TRANSPORT "\n",
-                  options->type, options->folder);
+    if (input->directory != NULL)
+        put_directory(input, options, out);
+    else
+        strbuf_printf(out,
+                      "\n# Delivery by the SMTP routes.\n"
+                      "transport_maps = %s:%s/" POSTFIX_TRANSPORT "\n",
+                      options->type, options->folder);
     if (maps_have_tls(input->routes))
         strbuf_printf(out, "smtp_tls_policy_maps = %s:%s/" POSTFIX_TLS_POLICY "\n", options->type,
                       options->folder);
@@ -312,10 +348,21 @@ static void put_listeners(const struct maps_input *input, const struct mtaconfig
                 strbuf_printf(
                     out, "# The same address and port as [listener %s]: give this one its own\n",
                     input->listeners[j].name);
-        put_listener(listener, options->folder, socket->in_chroot, out);
+        put_listener(listener, options->folder, socket->in_chroot && !rewrites(input), out);
     }
     if (strcmp(input->transport, "relay") != 0 && strcmp(input->transport, "smtp") != 0)
         strbuf_printf(out, "\n# [routes] transport\n%s unix - - y - - smtp\n", input->transport);
+}
+
+/* The same lines as in Postfix's own master.cf, but for the chroot. */
+static void put_askers(const struct maps_input *input, struct strbuf *out)
+{
+    strbuf_puts(out,
+                "# Programs that ask the directory do so by its name, and by the files of [tls]: "
+                "outside a chroot.\n"
+                "rewrite unix - - n - - trivial-rewrite\n");
+    if (rewrites(input))
+        strbuf_puts(out, "cleanup unix n - n - 0 cleanup\n");
 }
 
 static void put_chroot_advice(const struct mtaconfig_options *options,
@@ -372,6 +419,8 @@ bool mtaconfig_postfix(const struct maps_input *input, const struct mtaconfig_op
     strbuf_puts(
         out,
         "\n# === master.cf: these services take the place of smtp inet ==================\n\n");
+    if (input->directory != NULL)
+        put_askers(input, out);
     put_chroot_advice(options, &socket, out);
     put_listeners(input, options, &socket, out);
     return !out->failed || err_set(err, ERR_MEMORY, "out of memory");

@@ -4,6 +4,7 @@
 
 #include "lib/mta/cidr.h"
 #include "lib/mta/keytable.h"
+#include "lib/mta/ldap_maps.h"
 #include "lib/mta/rat_domains.h"
 
 /* --- SMTP routes ------------------------------------------------------------ */
@@ -15,7 +16,7 @@ static void put_hop(const struct nexthop *hop, struct strbuf *out)
     strbuf_printf(out, bare ? "%s:%u" : "[%s]:%u", hop->host, (unsigned)hop->port);
 }
 
-static void put_destination(const struct route *route, const char *transport, struct strbuf *out)
+void postfix_put_destination(const struct route *route, const char *transport, struct strbuf *out)
 {
     switch (route->kind) {
     case ROUTE_HOSTS:
@@ -38,7 +39,7 @@ static void put_destination(const struct route *route, const char *transport, st
 
 static void add_routes(const struct maps_input *input, struct keytable *table)
 {
-    maps_add_routes(input, table, "*", put_destination);
+    maps_add_routes(input, table, "*", postfix_put_destination);
 }
 
 /* --- TLS of routes ----------------------------------------------------------- */
@@ -165,6 +166,8 @@ bool postfix_maps_build(const struct maps_input *input, struct maps *maps)
         return false;
     if (maps_have_auth(input) &&
         !maps_add_compiled(maps, POSTFIX_SASL_PASSWD, MAPS_SECRET_MODE, input, add_credentials))
+        return false;
+    if (input->directory != NULL && !ldap_maps_build(input, maps))
         return false;
     for (size_t i = 0; i < input->nlisteners; i++) {
         const struct maps_listener *listener = &input->listeners[i];

@@ -7,6 +7,7 @@
  *   refused_clients.LISTENER cidr      HAT: tcprefuse
  *   tls_policy              compiled   tls= of routes; only where there is one
  *   sasl_passwd             compiled   auth= of routes, mode 0600; only where there is one
+ *   ldap-...                           [routes] ldap, see ldap_maps.h; only where there is one
  *
  * Keys of domains are written as A-labels and, where they differ, as U-labels
  * too: to Postfix these are two keys. Always transport: in front, and ports as
@@ -29,5 +30,8 @@
  * false: out of memory. Blocks on nothing; a million routes take about a
  * second. */
 NODISCARD bool postfix_maps_build(const struct maps_input *input, struct maps *maps);
+
+/* Appends what the transport map says of a route. */
+void postfix_put_destination(const struct route *route, const char *transport, struct strbuf *out);
 
 #endif

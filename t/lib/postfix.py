@@ -71,6 +71,13 @@ class Postfix(Logged):
     def stop(self):
         self.instance("stop")
 
+    def reload(self):
+        self.instance("reload")
+
+    def flush(self):
+        """Tries now to deliver what waits."""
+        self.run("postqueue", "-f")
+
     def queued(self):
         """Messages in the queue."""
         return self.run("postqueue", "-j").splitlines()

@@ -1,0 +1,237 @@
+#!/usr/bin/python3
+"""Mail goes to the host that a directory names, and call-ahead asks that very host (SPEC 8, 10).
+
+In a network of its own: slapd, mailbox hosts on port 25 of loopback addresses, and NSD on port 53.
+"""
+import os
+import re
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import ownhost
+from front import Front
+from house import wait_until
+from nsd import Nsd
+from sink import Sinks
+from slapd import ADMIN, BASE, PASSWORD, Slapd, entry
+from tap import Tap
+
+CLIENT = "127.0.0.10"
+CONF = """
+[dns]
+host_lookup = off
+[tls]
+ca_file = %(folder)s/ca.pem
+[listener in]
+rat = rat.txt
+callahead = ask
+[listener unasked]
+rat = rat.txt
+[callahead ask]
+failure_action = reject
+cache_ttl = 60
+[routes]
+file = routes.txt
+ldap = d
+[ldap d]
+uri = ldap://127.0.0.1:1 %(uri)s
+start_tls = yes
+bind_dn = %(admin)s
+bind_password = %(password)s
+base_dn = %(base)s
+routing_query = (&(objectClass=mailDomain)(mail={a}))
+%(more)s
+"""
+ROUTES = """\
+l.test: [127.0.0.30]:2525
+inner.test: [127.0.0.31]:2525
+routed.hosts.test: [127.0.0.41]:2525
+dns.hosts.test: USEDNS
+.below.hosts.test: [127.0.0.42]:2525
+dns.below.hosts.test: USEDNS
+"""
+SINKS = {  # Nobody listens at 127.0.0.98 and 127.0.0.99
+    "a": ("127.0.0.21", 25),
+    "a26": ("127.0.0.21", 2626),
+    "mx": ("127.0.0.22", 2626),
+    "six": ("::1", 2525),
+    "route": ("127.0.0.30", 2525),
+    "inner": ("127.0.0.31", 2525),
+    "routed": ("127.0.0.41", 2525),
+    "below": ("127.0.0.42", 2525),
+    "all": ("127.0.0.43", 2525),
+    "wrong": ("127.0.0.50", 25),  # whom nobody should ask
+}
+HOSTS = """\
+a A 127.0.0.21
+hub MX 10 b
+hub A 127.0.0.50
+b A 127.0.0.22
+dns A 127.0.0.21
+dns.below A 127.0.0.21
+routed A 127.0.0.50
+x.below A 127.0.0.50
+"""
+ZONES = {"hosts.test": HOSTS, "l.test": "@ MX 10 wrong.hosts.test.\nwrong A 127.0.0.50\n"}
+CASES = (  # recipient, its mail hosts in the directory, who gets the mail, what it is
+    ("one", "a.hosts.test", "a", "one host"),
+    ("port", "a.hosts.test:2626", "a26", "one with a port"),
+    ("mx", "hub.hosts.test:2626", "mx", "one with MX records"),
+    ("list", "127.0.0.99:2626, 127.0.0.21:2626", "a26", "the first of two is down"),
+    ("values", ["127.0.0.98:2626", "127.0.0.21:2626"], "a26", "one of two values is down"),
+    ("four", "127.0.0.21", "a", "an IPv4 address"),
+    ("six", "[::1]:2525", "six", "an IPv6 address"),
+    ("routed", "Routed.Hosts.test", "routed", "a host with a route"),
+    ("brackets", "[routed.hosts.test]", "routed", "... in brackets"),
+    ("below", "x.below.hosts.test", "below", "a host below the key of a route"),
+    ("dns", "dns.hosts.test", "a", "a host with a route by MX"),
+    ("dnsbelow", "dns.below.hosts.test", "a", "... which stands before one for subdomains"),
+    ("a*b", "127.0.0.21", "a", "an asterisk"),
+    ("a(b", "127.0.0.21", "a", "a parenthesis"),
+    ("a\\b", "127.0.0.21", "a", "a backslash"),
+    ("a b", "127.0.0.21", "a", "a blank"),
+    ("Upper", "127.0.0.21", "a", "upper case"),
+    ("axb", "127.0.0.21:2626", "a26", "what an asterisk would find"),
+    ("none", None, "route", "no entry: by the route of the domain"),
+    ("empty", [], "route", "no host in its entry: the same"),
+)
+MORE = (
+    entry("rewritten@l.test", mailHost="127.0.0.21:2626", mailRoutingAddress="box@inner.test")
+    + entry("elsewhere@l.test", mailRoutingAddress="other@inner.test")
+    + entry("wrong@l.test", mailHost="not a host!")
+    + entry("victim@outside.test", mailHost="127.0.0.50", mailRoutingAddress="victim@l.test")
+    + entry("later@l.test", mailHost="127.0.0.99:2626")
+)
+
+WAITS = re.compile(r"to=<later@l\.test>.*(status=deferred|stat=Deferred)")
+
+tap = Tap()
+
+
+def directory():
+    return Slapd(MORE + "".join(entry(name + "@l.test", mailHost=hosts) for name, hosts, _, _ in CASES
+                                if hosts is not None))
+
+
+def smtp_form(local):
+    plain = local.replace("*", "").isalnum()
+    return local if plain else '"' + local.replace("\\", "\\\\") + '"'
+
+
+def send(front, recipient, word, listener="in"):
+    with front.client(CLIENT, listener) as client:
+        client.mail("sender@example.net")
+        answer = client.rcpt(recipient)
+        return client.data(word) if answer.startswith("250") else answer
+
+
+def asked(front, recipient, word):
+    """Mail for it; the server that call-ahead asked, or the refusal."""
+    before = len(front.house.lines)
+    answer = send(front, recipient, word)
+    if not answer.startswith("250"):
+        return answer
+    return front.house.wait_log(event="rcpt", after=before).get("server", "nobody")
+
+
+def deliver(front, sinks, name):
+    servers = {}
+    for local, *_ in CASES:
+        servers[local] = asked(front, smtp_form(local) + "@l.test", f"{name} <{local}> word")
+    for local, _, wanted, what in CASES:
+        word = f"{name} <{local}> word"
+        try:
+            wait_until(lambda word=word: sinks.where(word), f"mail for {local}")
+        except TimeoutError as error:
+            tap.note(error)
+        tap.eq(sinks.where(word), [wanted], f"{name}, {what}: {local}")
+        host, port = SINKS[wanted]
+        tap.eq(servers[local], f"[{host}]:{port}" if ":" in host else f"{host}:{port}", "... which call-ahead asked")
+
+
+def unusable(front, _sinks, name):
+    answer = send(front, "wrong@l.test", "never")
+    tap.ok(answer.startswith("4"), f"{name}, no host in the directory: later", answer)
+
+
+def no_open_relay(front, _sinks, name):
+    answer = send(front, "victim@outside.test", "never")
+    tap.ok(answer.startswith(("550", "554")), f"{name}: an entry makes no domain ours", answer)
+
+
+def all_route(front, sinks, name):
+    """ALL is for hosts that a directory names as well."""
+    front.house.write("routes.txt", ROUTES + "ALL: [127.0.0.43]:2525\n")
+    front.write_maps()
+    front.house.reload()
+    front.mx.reload()
+    for local, wanted in (("one", "all"), ("four", "a"), ("dns", "a"), ("none", "route")):
+        word = f"{name} ALL <{local}> word"
+        send(front, f"{local}@l.test", word)
+        wait_until(lambda word=word: sinks.where(word), f"mail for {local} with ALL")
+        tap.eq(sinks.where(word), [wanted], f"{name}, a route ALL: {local}")
+
+
+def rewritten(front, sinks, name):
+    for local, wanted, rcpt in (("rewritten", "a26", "box@inner.test"), ("elsewhere", "inner", "other@inner.test")):
+        word = f"{name} <{local}> word"
+        answer = send(front, f"{local}@l.test", word)
+        tap.ok(answer.startswith("250"), f"{name} takes mail for {local}", answer)
+        wait_until(lambda word=word: sinks.where(word), f"mail for {local}")
+        tap.eq((sinks.where(word), sinks.mail(word).rcpts), ([wanted], [rcpt]), f"{name}, another address: {local}")
+
+
+def down(front, sinks, slapd, name):
+    """Without the directory mail waits, whatever the routes say."""
+    word = f"{name} later word"
+    send(front, "later@l.test", word, "unasked")
+    front.mx.wait_log(WAITS.pattern)
+    slapd.halt()
+    answer = send(front, "one@l.test", "never", "unasked")
+    tap.ok(answer.startswith("4"), f"{name}, the directory is down: later", answer)
+    seen = len(front.mx.log())
+    front.mx.flush()
+    wait_until(lambda: WAITS.search(front.mx.log()[seen:]), "an attempt without the directory")
+    tap.eq((len(front.mx.queued()), sinks.where(word)), (1, []), "... mail in the queue stays there")
+    slapd.start()
+    sinks.listen(f"later {name}", "127.0.0.99", 2626)
+    wait_until(lambda: send(front, "one@l.test", "back", "unasked").startswith("250"), "the directory")
+    front.mx.flush()
+    wait_until(lambda: f"later {name}" in sinks.where(word), "mail that waited")
+    tap.eq(front.mx.queued(), [], "... and flows when the directory is back")
+
+
+class PostfixHere(Front):
+    def __init__(self, tap_, conf, files):
+        settings = "smtp_dns_support_level = enabled\ninet_protocols = all\n"
+        super().__init__(tap_, conf, files, settings)
+
+
+def run(name, kind, sinks, slapd):
+    conf = CONF % {"folder": slapd.folder, "uri": slapd.uri, "admin": ADMIN, "base": BASE, "password": PASSWORD,
+                   "more": "routing_address_attr = mailRoutingAddress"}
+    with kind(tap, conf, {"routes.txt": ROUTES, "rat.txt": "l.test ACCEPT\n"}) as front:
+        for part in (deliver, rewritten, unusable, no_open_relay, all_route):
+            tap.note(part.__name__)
+            tap.part(lambda part=part: part(front, sinks, name))
+        tap.part(lambda: down(front, sinks, slapd, name))
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="gatehouse-ldaproute-") as folder:
+        ownhost.enter(folder)
+        slapd = directory()
+        os.chmod(slapd.folder, 0o755)  # the daemon reads ca.pem
+        try:
+            with Nsd(ZONES, port=53), Sinks() as sinks:
+                for name, (address, port) in SINKS.items():
+                    sinks.listen(name, address, port)
+                run("Postfix", PostfixHere, sinks, slapd)
+        finally:
+            slapd.stop()
+    tap.done()
+
+
+main()

@@ -1,0 +1,308 @@
+/* ldap_maps_test.c - what is written of a directory, by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include "lib/mta/ldap_maps.h"
+#include "lib/mta/lint.h"
+#include "lib/mta/mtaconfig.h"
+#include "t/unit/mta/tables.h"
+
+static const char *const one_uri[] = {"ldap://d.example"};
+
+static const struct maps_directory plain = {
+    .name = "d",
+    .uris = one_uri,
+    .nuris = 1,
+    .bind_dn = "",
+    .password = "",
+    .tls_priority = "",
+    .ca_file = "/ca.pem",
+    .ca_dir = "",
+    .certificate = "",
+    .key = "",
+    .base_dn = "dc=test",
+    .scope = "sub",
+    .timeout = 5000,
+    .query = "(mail={a})",
+    .host_attr = "mailHost",
+    .address_attr = "",
+};
+
+static const struct maps_file *built(const struct scene *scene, struct maps *maps, const char *name)
+{
+    maps_init(maps);
+    assert_true(ldap_maps_build(&scene->input, maps));
+    for (size_t i = 0; i < maps->count; i++)
+        if (strcmp(maps->list[i].name, name) == 0)
+            return &maps->list[i];
+    return NULL;
+}
+
+static void assert_file(const struct scene *scene, const char *name, const char *expected)
+{
+    struct maps maps;
+    const struct maps_file *file = built(scene, &maps, name);
+    assert_non_null(file);
+    const char *text = strbuf_text(&file->content);
+    assert_memory_equal(text, MAPS_HEADING, strlen(MAPS_HEADING));
+    assert_string_equal(text + strlen(MAPS_HEADING), expected);
+    maps_done(&maps);
+}
+
+/* A line of one cf file, without its end. */
+static void assert_line(const struct maps_directory *directory, const char *name, const char *line)
+{
+    struct scene scene;
+    struct maps maps;
+    char wanted[600];
+    scene_new(&scene);
+    scene.input.directory = directory;
+    const struct maps_file *file = built(&scene, &maps, name);
+    assert_non_null(file);
+    snprintf(wanted, sizeof wanted, "\n%s\n", line);
+    if (strstr(strbuf_text(&file->content), wanted) == NULL)
+        fail_msg("no line %s in %s", line, strbuf_text(&file->content));
+    maps_done(&maps);
+    scene_done(&scene);
+}
+
+static void test_cf(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_new(&scene);
+    scene.input.directory = &plain;
+    assert_file(&scene, LDAP_ROUTING,
+                "server_host = ldap://d.example\n"
+                "version = 3\n"
+                "timeout = 5\n"
+                "bind = no\n"
+                "start_tls = no\n"
+                "tls_require_cert = yes\n"
+                "tls_ca_cert_file = /ca.pem\n"
+                "search_base = dc=test\n"
+                "scope = sub\n"
+                "query_filter = (mail=%u@%d)\n"
+                "result_attribute = mailHost\n"
+                "result_format = relay:%s\n");
+    scene_done(&scene);
+}
+
+static void test_everything_set(void **state)
+{
+    (void)state;
+    static const char *const uris[] = {"ldap://one.example:1389", "LDAP://two.example"};
+    struct maps_directory full = plain;
+    full.uris = uris;
+    full.nuris = 2;
+    full.bind_dn = "cn=o$d,dc=100%";
+    full.password = "p$ {x} %d #\\";
+    full.start_tls = true;
+    full.tls_priority = "NORMAL";
+    full.ca_dir = "/certs";
+    full.certificate = "/own.pem";
+    full.key = "/own.key";
+    full.base_dn = "ou=100%,dc=test";
+    full.scope = "one";
+    full.timeout = 1001;
+    full.host_attr = "mailHost;x-a";
+    full.address_attr = "mailRoutingAddress";
+    static const char *const lines[] = {
+        "server_host = ldap://one.example:1389 LDAP://two.example",
+        "timeout = 2",
+        "bind = yes",
+        "bind_dn = cn=o$d,dc=100%",
+        "bind_pw = p$ {x} %d #\\",
+        "start_tls = yes",
+        "tls_cipher_suite = NORMAL",
+        "tls_ca_cert_dir = /certs",
+        "tls_cert = /own.pem",
+        "tls_key = /own.key",
+        "search_base = ou=100%%,dc=test",
+        "scope = one",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        assert_line(&full, LDAP_ROUTING, lines[i]);
+        assert_line(&full, LDAP_ALIASES, lines[i]);
+    }
+    assert_line(&full, LDAP_ROUTING, "query_filter = (|(mail=%u@%d)(mailRoutingAddress=%u@%d))");
+    assert_line(&full, LDAP_HOSTS, "result_attribute = mailHost;x-a\nresult_format = %s");
+    assert_line(&full, LDAP_ALIASES, "query_filter = (mail=%u@%d)");
+    assert_line(&full, LDAP_ALIASES, "result_attribute = mailRoutingAddress\nresult_format = %s");
+}
+
+static void test_queries(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query, *filter;
+    } cases[] = {
+        {"(mail={d})", "(mail=%d)"},
+        {"(&(uid={u})(dc={d}))", "(&(uid=%u)(dc=%d))"},
+        {"(uid={u})", "(&(uid=%u)(|(objectClass=*)(objectClass=%d)))"},
+        {"(uid=x)", "(&(uid=x)(|(objectClass=*)(objectClass=%d)))"},
+        {"(&(a={a})(f={f}))", "(&(a=%u@%d)(f=))"},
+        {"(&(cn=100%)(cn=%u)(a={a}))", "(&(cn=100%%)(cn=%%u)(a=%u@%d))"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct maps_directory directory = plain;
+        char line[200];
+        directory.query = cases[i].query;
+        snprintf(line, sizeof line, "query_filter = %s", cases[i].filter);
+        assert_line(&directory, LDAP_ROUTING, line);
+    }
+}
+
+static void test_modes(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct maps maps;
+    struct maps_directory directory = plain;
+    scene_new(&scene);
+    scene.input.directory = &directory;
+    assert_int_equal(built(&scene, &maps, LDAP_ROUTING)->mode, MAPS_MODE);
+    maps_done(&maps);
+    assert_null(built(&scene, &maps, LDAP_ALIASES));
+    maps_done(&maps);
+    directory.password = "secret";
+    directory.address_attr = "a";
+    static const char *const names[] = {LDAP_ROUTING, LDAP_HOSTS, LDAP_ALIASES};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const struct maps_file *file = built(&scene, &maps, names[i]);
+        assert_int_equal(file->mode, MAPS_SECRET_MODE);
+        assert_true(file->reload);
+        maps_done(&maps);
+    }
+    scene_done(&scene);
+}
+
+static void test_routes(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_new(&scene);
+    scene.input.directory = &plain;
+    scene.input.transport = "My.t";
+    scene_routes(&scene, "one.example: 192.0.2.1\n"
+                         "mx.example: hub.example.net:26, [two.example]\n"
+                         "dns.example: USEDNS\n"
+                         "hole.example: /dev/null\n"
+                         ".b.example: [b.test]\n"
+                         ".a.b.example: USEDNS\n"
+                         ".example: /dev/null\n"
+                         "ALL: [all.test]:2525\n");
+    assert_file(&scene, LDAP_ROUTES,
+                "my.t:[dns.example]\tMy.t:[dns.example]\n"
+                "my.t:[hole.example]\tdiscard:\n"
+                "my.t:[mx.example]\tMy.t:hub.example.net:26, [two.example]:25\n"
+                "my.t:[one.example]\tMy.t:[192.0.2.1]:25\n"
+                "my.t:dns.example\tMy.t:dns.example\n"
+                "my.t:hole.example\tdiscard:\n"
+                "my.t:mx.example\tMy.t:hub.example.net:26, [two.example]:25\n"
+                "my.t:one.example\tMy.t:[192.0.2.1]:25\n");
+    assert_file(&scene, LDAP_SUBDOMAINS,
+                "if !/:\\[?[0-9.]+\\]?$/\n"
+                "if !/^My\\.t:\\[?[a-z0-9._-]+\\.a\\.b\\.example\\]?$/\n"
+                "/^My\\.t:\\[?[a-z0-9._-]+\\.b\\.example\\]?$/ My.t:[b.test]:25\n"
+                "/^My\\.t:\\[?[a-z0-9._-]+\\.example\\]?$/ discard:\n"
+                "/^My\\.t:\\[?[a-z0-9._-]+\\]?$/ My.t:[all.test]:2525\n"
+                "endif\n"
+                "endif\n");
+    scene_done(&scene);
+}
+
+static void test_no_routes(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_new(&scene);
+    scene.input.directory = &plain;
+    scene_routes(&scene, "ALL:\n");
+    assert_file(&scene, LDAP_ROUTES, "");
+    assert_file(&scene, LDAP_SUBDOMAINS, "if !/:\\[?[0-9.]+\\]?$/\nendif\n");
+    scene_done(&scene);
+}
+
+static void assert_refused(const struct maps_directory *directory, const char *key)
+{
+    struct err err = {0};
+    assert_false(ldap_maps_check(directory, &err));
+    assert_memory_equal(err.text, key, strlen(key));
+}
+
+static void test_what_cannot_be_written(void **state)
+{
+    (void)state;
+    static const char *const mixed[] = {"ldap://a.example", "ldaps://b.example"};
+    struct maps_directory directory = plain;
+    struct err err = {0};
+    assert_true(ldap_maps_check(&directory, &err));
+    static const char *const passwords[] = {" x", "x ", "x\ty\n", "x\n", "\x7f", "\t"};
+    for (size_t i = 0; i < ARRAY_LEN(passwords); i++) {
+        directory.password = passwords[i];
+        assert_refused(&directory, "bind_password: ");
+    }
+    directory = plain;
+    directory.query = "(mail={a})\nbind = no";
+    assert_refused(&directory, "routing_query: ");
+    static const char *const attributes[] = {"", "a b", "a,b", "a\n", "a=b", "a$b", "{a}"};
+    for (size_t i = 0; i < ARRAY_LEN(attributes); i++) {
+        directory = plain;
+        directory.host_attr = attributes[i];
+        assert_refused(&directory, "routing_host_attr: ");
+        directory = plain;
+        directory.address_attr = attributes[i];
+        if (attributes[i][0] != '\0')
+            assert_refused(&directory, "routing_address_attr: ");
+    }
+    directory = plain;
+    directory.uris = mixed;
+    directory.nuris = 2;
+    assert_true(ldap_maps_check(&directory, &err));
+    directory.start_tls = true;
+    assert_refused(&directory, "start_tls: ");
+    directory.uris = mixed + 1;
+    directory.nuris = 1;
+    assert_true(ldap_maps_check(&directory, &err));
+    assert_line(&directory, LDAP_ROUTING, "start_tls = no");
+}
+
+static void test_lint(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct strbuf routes;
+    struct maps_directory directory = plain;
+    scene_new(&scene);
+    strbuf_init(&routes);
+    for (size_t i = 0; i <= LDAP_SUBDOMAINS_MAX; i++)
+        strbuf_printf(&routes, ".r%zu.example: USEDNS\n", i);
+    scene_routes(&scene, strbuf_text(&routes));
+    scene.input.directory = &directory;
+    directory.password = " ";
+    lint_maps(&scene.input, MAPS_POSTFIX, false, &scene.problems);
+    const char *text = scene_problems(&scene);
+    assert_non_null(strstr(text, "[ldap d] bind_password: a blank at its beginning or end"));
+    assert_non_null(strstr(text, "all 1001 routes for subdomains"));
+    strbuf_done(&routes);
+    scene_done(&scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cf),
+        cmocka_unit_test(test_everything_set),
+        cmocka_unit_test(test_queries),
+        cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_no_routes),
+        cmocka_unit_test(test_what_cannot_be_written),
+        cmocka_unit_test(test_lint),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
