@@ -3,8 +3,8 @@
  *
  *   empty_filter SOCKET
  *
- * Negotiates the stages gatehoused negotiates and answers "continue" to each:
- * what it costs is the cost of libmilter itself.
+ * Negotiates the stages gatehoused negotiates and answers "continue" to each that
+ * wants an answer: what it costs is the cost of libmilter itself.
  */
 #include <libmilter/mfapi.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t size)
     (void)ctx;
     (void)bytes;
     (void)size;
-    return SMFIS_CONTINUE;
+    return SMFIS_NOREPLY; /* as negotiated; libmilter complains to syslog of another */
 }
 
 static sfsistat on_end(SMFICTX *ctx)
