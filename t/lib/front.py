@@ -22,10 +22,13 @@ class Front:
         self.tap, self.conf, self.more_settings = tap, conf, settings
         names = re.findall(r"^\[listener (\w+)\]$", conf, re.M)
         self.ports = {name: free_port() for name in names}
-        self.house = House(start=False, files=files)
+        self.house = self.make_house(files)
         self.folder = self.house.folder
         self.maps = os.path.join(self.folder, "maps")
         self.mx = self.make_mx(os.path.join(self.folder, "mx"), "mx.example.com")
+
+    def make_house(self, files):
+        return House(start=False, files=files)
 
     def make_mx(self, folder, name):
         return Postfix(folder, name)
