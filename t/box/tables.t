@@ -2,11 +2,13 @@
 """hat, rat and routes: look-ups, exports, imports (SPEC 14)."""
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from dnsserver import DnsServer
 from house import AS_ROOT, CTL, House
 from tap import Tap
 
@@ -374,6 +376,19 @@ def key_hat():
         status, _out, err = it.ctl("check")
         tap.ok(status == 1 and "cannot open" in err, "a missing file", err)
         tap.ok("[group ALL]" in err, "no group can be called ALL", err)
+
+
+@tap.part
+def hosts_of_routes():
+    """maps warns of each that is not in DNS, however many there are."""
+    with DnsServer() as dns:
+        for n in (1, 64, 65, 150):
+            conf = f"[dns]\nservers = 127.0.0.1:{dns.port}\n[routes]\nfile = routes\n[listener in]\nrat = rat\n"
+            with house(conf, routes="".join(f"d{i}.test: [host{i}.test]\n" for i in range(n))) as it:
+                status, _out, err = it.ctl("maps", "--mta", "postfix", "--output", os.path.join(it.folder, "maps"),
+                                           "--no-compile")
+                tap.eq((status, re.findall(r": host(\d+)\.test is not in DNS", err)), (0, [str(i) for i in range(n)]),
+                       f"{n} hosts that are not in DNS")
 
 
 tap.done()
