@@ -48,3 +48,18 @@ void offers_of_all(const struct maps_input *input, struct offers *offers_out)
         offers_out->auth_in_clear |= one.auth_in_clear;
     }
 }
+
+const struct policy_keys *offers_greeting(const struct maps_input *input)
+{
+    const struct policy_keys *all = NULL;
+    for (size_t i = 0; i < input->nlisteners; i++) {
+        struct offers one;
+        if (input->listeners[i].private)
+            continue;
+        offers_of(&input->listeners[i], &one);
+        if (all != NULL && !same_banner(all, one.all))
+            return NULL;
+        all = one.all;
+    }
+    return all;
+}

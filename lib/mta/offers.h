@@ -23,4 +23,8 @@ void offers_of(const struct maps_listener *listener, struct offers *offers_out);
 /* What all listeners together want; `all` is NULL. */
 void offers_of_all(const struct maps_input *input, struct offers *offers_out);
 
+/* The policy of ALL, where all public listeners greet alike; NULL: they do not, or there is
+ * none. */
+const struct policy_keys *offers_greeting(const struct maps_input *input);
+
 #endif

@@ -11,6 +11,8 @@
 #define NO_MESSAGE_LIMIT (INT64_MAX / 2)
 #define SENDMAIL_INT_MAX 2147483647
 #define PORTS_MAX 65536
+#define BANNER_MAX 400 /* bytes: a reply has 512 */
+#define MECHANISMS "SCRAM-SHA-256 SCRAM-SHA-1 DIGEST-MD5 CRAM-MD5 PLAIN LOGIN"
 
 static bool is_plain(const char *text)
 {
@@ -93,12 +95,19 @@ static void put_features(const struct maps_input *input, const struct mtaconfig_
     if (maps_have_verify(input->routes))
         strbuf_puts(out, "define(`confCACERT_PATH', `/etc/ssl/certs')dnl\n"
                          "define(`confCACERT', `/etc/ssl/certs/ca-certificates.crt')dnl\n");
-    strbuf_puts(
-        out, "dnl Envelope senders are for Gatehouse to judge, and clients that authenticate may "
-             "relay.\n"
-             "FEATURE(`accept_unresolvable_domains')dnl\n"
-             "FEATURE(`accept_unqualified_senders')dnl\n"
-             "TRUST_AUTH_MECH(`PLAIN LOGIN CRAM-MD5 DIGEST-MD5 SCRAM-SHA-1 SCRAM-SHA-256')dnl\n");
+    strbuf_puts(out, "dnl Envelope senders are for Gatehouse to judge.\n"
+                     "FEATURE(`accept_unresolvable_domains')dnl\n"
+                     "FEATURE(`accept_unqualified_senders')dnl\n");
+}
+
+/* PLAIN and LOGIN are not among Sendmail's own; p keeps these inside TLS. */
+static void put_auth(const struct offers *offers, struct strbuf *out)
+{
+    strbuf_puts(out, "dnl Clients that authenticate may relay. Who they are is for SASL to say.\n"
+                     "define(`confAUTH_MECHANISMS', `" MECHANISMS "')dnl\n"
+                     "TRUST_AUTH_MECH(`" MECHANISMS "')dnl\n");
+    if (!offers->auth_in_clear)
+        strbuf_puts(out, "define(`confAUTH_OPTIONS', `A p')dnl\n");
 }
 
 static int64_t larger(int64_t a, int64_t b)
@@ -161,19 +170,48 @@ static bool put_services(const struct maps_input *input, struct strbuf *out, str
     return true;
 }
 
-/* What Sendmail does not do by a line of ours. */
-static void put_advice(const struct maps_input *input, struct strbuf *out)
+/* Would neither m4 nor Sendmail see more in it than text? */
+static bool is_text(const char *text)
 {
-    struct offers offers;
+    size_t n = 0;
+    for (; text[n] != '\0'; n++)
+        if (text[n] < ' ' || text[n] > '~' || strchr("`'$#\\", text[n]) != NULL)
+            return false;
+    return n <= BANNER_MAX;
+}
 
-    offers_of_all(input, &offers);
-    if (offers.has_banner || offers.other_banners)
-        strbuf_puts(out, "dnl Greetings (banner_text, banner_hostname) are not written: Sendmail "
-                         "has one for all\ndnl services, confSMTP_LOGIN_MSG.\n");
-    if (offers.tls)
+/* Sendmail has one greeting for all services, so it can only be one that all public
+ * listeners have; the word ESMTP comes from itself, behind the first one. */
+static void put_banner(const struct maps_input *input, const struct offers *offers,
+                       struct strbuf *out)
+{
+    const struct policy_keys *keys = offers_greeting(input);
+
+    if (!offers->has_banner && !offers->other_banners)
+        return;
+    bool good = keys != NULL && is_text(keys->banner_text) && is_plain(keys->banner_hostname) &&
+                is_text(keys->banner_hostname);
+    bool own = good && (keys->banner_text[0] != '\0' || keys->banner_hostname[0] != '\0');
+    if (own)
+        strbuf_printf(out, "define(`confSMTP_LOGIN_MSG', ``%s%s%s'')dnl\n",
+                      keys->banner_hostname[0] != '\0' ? keys->banner_hostname : "$j",
+                      keys->banner_text[0] != '\0' ? " " : "", keys->banner_text);
+    if (!own || offers->other_banners)
+        strbuf_printf(out,
+                      "dnl Sendmail has one greeting for all services, confSMTP_LOGIN_MSG, without "
+                      "variables: %s.\n",
+                      own ? "banner_text of\ndnl other policies than that of ALL is not used"
+                          : "it is not\ndnl set where public listeners have several (banner_text, "
+                            "banner_hostname)");
+}
+
+/* What Sendmail does not do by a line of ours. */
+static void put_advice(const struct offers *offers, struct strbuf *out)
+{
+    if (offers->tls)
         strbuf_puts(out, "dnl Policies ask for TLS: confSERVER_CERT and confSERVER_KEY must name a "
                          "certificate and its\ndnl key.\n");
-    if (offers.certificate)
+    if (offers->certificate)
         strbuf_puts(out, "dnl Client certificates are good when an authority in confCACERT has "
                          "signed them.\n");
 }
@@ -261,11 +299,15 @@ bool mtaconfig_sendmail(const struct maps_input *input, const struct mtaconfig_o
                 "dnl === sendmail.mc, before the lines with MAILER =======================\n\n");
     if (!put_filter(input, out, err))
         return false;
+    struct offers offers;
+    offers_of_all(input, &offers);
     put_features(input, options, out);
+    put_auth(&offers, out);
+    put_banner(input, &offers, out);
     put_limits(input, out);
     if (!put_services(input, out, err))
         return false;
-    put_advice(input, out);
+    put_advice(&offers, out);
     strbuf_puts(out,
                 "\ndnl === sendmail.mc, at its end; MAILER(`smtp') stands before it =======\n");
     if (!put_mailers(input, out))

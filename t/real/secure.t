@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""TLS, client certificates and AUTH through a real Postfix and Cyrus SASL (SPEC 4, 5).
+"""TLS, client certificates and AUTH through a real Postfix, a real Sendmail and Cyrus SASL (SPEC 4, 5).
 
 Clients differ by their loopback address, one a policy.
 """
@@ -12,8 +12,8 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from certificates import Authority, self_signed
-from front import Front
-from sasl import sasldb
+from front import Front, SendmailFront
+from sasl import sasldb, sasldb_of_sendmail
 from tap import Tap
 
 POLICIES = {  # name: (address, keys)
@@ -26,6 +26,7 @@ POLICIES = {  # name: (address, keys)
     "CARELESS": ("127.0.10.7", "tls = preferred\nauth_requires_tls = no"),
     "BOTH": ("127.0.10.8", "tls = required\nauth = required"),
     "BLOCKED": ("127.0.10.9", "tls = preferred\nmax_recipients_per_message = 2"),
+    "FEW": ("127.0.10.11", "tls = preferred\nmax_auth_recipients = 2"),
     "LISTED": ("127.0.10.10", "tls = preferred\ntls_required_senders = bank"),
 }
 IP = {name: address for name, (address, _keys) in POLICIES.items()}
@@ -61,10 +62,11 @@ DENIED = "554 5.7.1 Access denied"
 tap = Tap()
 
 
-class Site(Front):
+class Site:
+    """What both sites have."""
+
     def configure_mx(self):
         super().configure_mx()
-        server = self_signed(self.file("mx.pem"), "/CN=mx.example.com")
         authority = Authority(self.file("ca.pem"))
         self.certificates = {
             "none": None,
@@ -73,8 +75,8 @@ class Site(Front):
             "self-signed": self_signed(self.file("self.pem"), "/CN=client.example"),
             "expired": authority.issue(self.file("expired.pem"), "/CN=client.example", days=-1),
         }
-        self.mx.settings(f"smtpd_tls_chain_files = {server}\nsmtpd_tls_CAfile = {authority.path}")
-        self.mx.settings(sasldb(self.mx, "mx.example.com", {"joe": "secret"}))
+        server = self_signed(self.file("mx.pem"), "/CN=mx.example.com")
+        self.use(server, authority.path, "mx.example.com", {"joe": "secret"})
 
     def file(self, name):
         return os.path.join(self.mx.folder, "etc", name)
@@ -93,6 +95,29 @@ class Site(Front):
         """The reply to MAIL, "250" for any good one."""
         with self.session(policy, **more) as client:
             return short(client.mail(sender))
+
+
+class OnPostfix(Site, Front):
+    account = "joe@mx.example.com"
+    no_relay = "554 5.7.1 <u@elsewhere.example>: Relay access denied"
+    ours = "550 5.7.1 Relaying denied"
+
+    def use(self, server, authority, realm, accounts):
+        self.mx.settings(f"smtpd_tls_chain_files = {server}\nsmtpd_tls_CAfile = {authority}")
+        self.mx.settings(sasldb(self.mx, realm, accounts))
+
+
+class OnSendmail(Site, SendmailFront):
+    account = "joe"
+    no_relay = "550 5.7.1 <u@elsewhere.example>... Relaying denied. IP name lookup failed [127.0.10.99]"
+    ours = "550 5.7.1 <root@[127.0.0.1]>... Relaying denied"
+
+    def use(self, server, authority, realm, accounts):
+        os.chmod(server, 0o600)
+        for what, path in (("SERVER_CERT", server), ("SERVER_KEY", server), ("CACERT", authority)):
+            self.mx.lines(f"define(`conf{what}', `{path}')dnl")
+        self.mx.lines(f"define(`confCACERT_PATH', `{self.mx.folder}/etc')dnl")
+        self.mx.lines(sasldb_of_sendmail(self.mx, realm, accounts))
 
 
 def short(reply):
@@ -162,6 +187,9 @@ def auth(site):
         tap.eq(site.mail(policy, auth=True), clear, f"policy {policy}: AUTH in clear")
         tap.eq(site.mail(policy, auth=True, tls=True), safe, f"policy {policy}: AUTH within TLS")
     tap.eq(site.mail("BOTH", tls=True), NO_AUTH, "policy BOTH: TLS without AUTH")
+
+
+def strict(site):
     with site.client("127.0.10.99", "strict") as client:
         tap.ok("AUTH" not in client.ehlo, "where every policy wants TLS for AUTH, it is not offered before", client.ehlo)
         client.starttls()
@@ -180,19 +208,40 @@ def blocked(site):
         tap.eq(client.rcpt("u@example.com"), DENIED, "... RCPT")
 
 
+def account(site):
+    """Before others have used it: its rate is that of the whole daemon."""
+    with site.session("FEW", tls=True, auth=True) as client:
+        client.mail()
+        answers = [short(client.rcpt(f"{n}@elsewhere.example")) for n in range(3)]
+        tap.eq(answers, ["250"] * 2 + ["452 4.7.1 Too many recipients from this account"], "the rate of an account")
+    shown = site.ctl("counter", "show", site.account)
+    tap.ok(site.account in shown, f"... which is counted as {site.account}", shown)
+
+
 def private(site):
     with site.client("127.0.10.99", "inside") as client:
         client.mail()
-        tap.ok(client.rcpt("u@elsewhere.example").startswith("554 5.7.1"), "inside: no relay, says Postfix")
+        tap.eq(client.rcpt("u@elsewhere.example"), site.no_relay, "inside: no relay, says the mail server")
         tap.eq(short(client.rcpt("postmaster")), "250", "... but its postmaster")
-        tap.eq(client.rcpt("root@[127.0.0.1]"), "550 5.7.1 Relaying denied", "... no relay, says Gatehouse")
+        tap.eq(client.rcpt("root@[127.0.0.1]"), site.ours, "... no relay, says Gatehouse")
         client.command("RSET")
         tap.ok(plain(client).startswith("235"), "... who authenticates")
         tap.eq([short(client.mail()), short(client.rcpt("u@elsewhere.example"))], ["250"] * 2, "... relays")
 
 
-with Site(tap, CONF, {"rat.txt": "example.com ACCEPT\n"}) as the_site:
-    for test in (tls, certificates, auth, blocked, private):
-        tap.note(test.__name__)
-        tap.part(lambda test=test: test(the_site))
+def killed(site):
+    """To authenticate does not help while nobody judges."""
+    site.house.kill()
+    with site.client(IP["OPEN"]) as client:
+        answers = [plain(client), client.mail(), client.rcpt("u@elsewhere.example")]
+        tap.ok(answers[2][:1] in "45", "daemon dead: no relay for accounts", answers)
+    site.house.start()
+
+
+for kind, parts in ((OnPostfix, (account, tls, certificates, auth, strict, blocked, private, killed)),
+                    (OnSendmail, (account, tls, certificates, auth, blocked, private, killed))):
+    with kind(tap, CONF, {"rat.txt": "example.com ACCEPT\n"}) as the_site:
+        for test in parts:
+            tap.note(f"{kind.__name__}: {test.__name__}")
+            tap.part(lambda test=test: test(the_site))
 tap.done()

@@ -61,6 +61,8 @@ senders = {CERTIFIED}
 [group RELAYLIST]
 senders = {RELAY}
 
+[policy ACCEPTED]
+banner_text = No spam, (please), 100%; dnl
 [policy THROTTLED]
 max_recipients_per_message = 2
 [policy SMALL]
@@ -306,6 +308,14 @@ def rejected(site):
     tap.eq((line["code"], line["by"], line["detail"]), ("554", "hat", "rejected"), "... in the log")
 
 
+def greeting(site):
+    """One for all services, as all public listeners have it."""
+    for listener in ("main", "inside"):
+        with site.client(OUTSIDE, listener) as client:
+            wanted = {"main": "220 mx.example.com ESMTP No spam, (please), 100%; dnl", "inside": "554 mx.example.com"}
+            starts(client.banner, wanted[listener], f"greeting at {listener}")
+
+
 def tcp_refused(site):
     """Sendmail itself refuses whom its map names; Gatehouse refuses the others."""
     for source in (REFUSED, REFUSED_LATER):
@@ -470,6 +480,7 @@ PARTS = (
     pipelined,
     many_messages,
     rejected,
+    greeting,
     tcp_refused,
     relaying,
     open_relay,
