@@ -7,7 +7,7 @@
         sinks.got("a")       # [Mail(rcpts=["x@one.test"], text="...", tls=False, user=None)]
 
 With a certificate STARTTLS is offered, with accounts AUTH PLAIN and LOGIN, and demanded before MAIL.
-A refusal ("450 4.2.0 no") is the answer to every RCPT.
+A refusal ("450 4.2.0 no") is the answer to every RCPT; with users all others are unknown.
 """
 
 import base64
@@ -30,6 +30,7 @@ class Server(socketserver.ThreadingTCPServer):
         self.certificate = settings.pop("certificate", None)
         self.accounts = settings.pop("accounts", None)
         self.refusal = settings.pop("refusal", None)
+        self.users = settings.pop("users", None)
         self.mails = []
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -94,9 +95,13 @@ class Connection(socketserver.StreamRequestHandler):
         self.say("530 5.7.0 who are you?" if self.server.accounts and not self.user else "250 2.1.0 ok")
 
     def do_rcpt(self, line):
-        if not self.server.refusal:
-            self.rcpts.append(line[line.index("<") + 1 : line.index(">")])
-        self.say(self.server.refusal or "250 2.1.5 ok")
+        address = line[line.index("<") + 1 : line.index(">")]
+        refusal = self.server.refusal
+        if self.server.users is not None and address not in self.server.users:
+            refusal = "550 5.1.1 who is that?"
+        if not refusal:
+            self.rcpts.append(address)
+        self.say(refusal or "250 2.1.5 ok")
 
     def do_data(self, _line):
         self.say("354 go on")
