@@ -1,6 +1,7 @@
 #include "milter/mapsnames.h"
 
 #include "lib/base/strmap.h"
+#include "lib/mta/lint.h"
 #include "lib/net/dns.h"
 
 /* Names under way together. The questions for more would not fit into the
@@ -47,18 +48,30 @@ static void ask(struct dns *dns, struct name *name, mono_us deadline)
             name->queries[i] = dns_ask(dns, asked[i], name->hop->host, deadline);
 }
 
-/* Did every question have an answer, and each the same: nothing there? */
-static bool is_missing(struct name *name, mono_us deadline)
+struct findings {
+    bool missing; /* every question had an answer, and each the same: nothing there */
+    const struct maps_listener *own; /* the service of ours it leads to; NULL: none */
+};
+
+static void look(const struct maps_input *input, struct name *name, mono_us deadline,
+                 struct findings *found_out)
 {
-    bool missing = true;
+    bool by_mx = false;
+
+    *found_out = (struct findings){.missing = true};
     for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
         if (asked[i] == DNS_MX && !name->hop->mx)
             continue;
-        enum dns_outcome outcome = dns_wait(name->queries[i], deadline)->outcome;
-        missing = missing && (outcome == DNS_NXDOMAIN || outcome == DNS_NODATA);
+        const struct dns_answer *answer = dns_wait(name->queries[i], deadline);
+        bool nothing = answer->outcome == DNS_NXDOMAIN || answer->outcome == DNS_NODATA;
+        found_out->missing = found_out->missing && nothing;
+        by_mx = by_mx || (asked[i] == DNS_MX && !nothing);
+        for (size_t j = 0; asked[i] != DNS_MX && j < answer->n && found_out->own == NULL; j++)
+            found_out->own = lint_own_service(input, name->hop, &answer->records[j].ip);
         dns_drop(name->queries[i]);
     }
-    return missing;
+    if (by_mx)
+        found_out->own = NULL;
 }
 
 static void tell(const struct name *name, enum maps_mta mta, struct problems *problems)
@@ -68,6 +81,18 @@ static void tell(const struct name *name, enum maps_mta mta, struct problems *pr
                     name->last && mta == MAPS_POSTFIX
                         ? "; Postfix bounces mail when the last of several hosts does not exist"
                         : "");
+}
+
+static void judge(const struct maps_input *input, struct name *name, enum maps_mta mta,
+                  mono_us deadline, struct problems *problems)
+{
+    struct findings found;
+
+    look(input, name, deadline, &found);
+    if (found.missing)
+        tell(name, mta, problems);
+    if (found.own != NULL)
+        lint_tell_loop(name->route, name->hop, found.own, problems);
 }
 
 void mapsnames_check(const struct snapshot *snapshot, const struct maps_input *input,
@@ -87,8 +112,8 @@ void mapsnames_check(const struct snapshot *snapshot, const struct maps_input *i
     if (dns == NULL)
         goto out;
     for (size_t i = 0; i < names->n + AT_ONCE; i++) {
-        if (i >= AT_ONCE && is_missing(&names->list[i - AT_ONCE], deadline))
-            tell(&names->list[i - AT_ONCE], mta, problems);
+        if (i >= AT_ONCE)
+            judge(input, &names->list[i - AT_ONCE], mta, deadline, problems);
         if (i < names->n)
             ask(dns, &names->list[i], deadline);
     }

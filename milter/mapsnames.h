@@ -1,5 +1,5 @@
 /*
- * mapsnames.h - do the hosts of routes exist?
+ * mapsnames.h - do the hosts of routes exist, and are they others than we?
  *
  * Only warnings come of it: a name may be in the MTA's hosts file, or be there
  * tomorrow. Many names are asked at once; one without an answer in time counts

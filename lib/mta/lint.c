@@ -12,6 +12,7 @@ static const char *const kind_names[LINT_KINDS] = {
     "routes with hosts of equal priority",
     "hosts with two auth= profiles",
     "hosts with auth= that MX records name",
+    "addresses with tls=verify",
     "hosts with two tls= levels",
     "routes whose tls= cannot be written",
     "names that cannot be written as U-labels",
@@ -90,6 +91,29 @@ static bool auth_can_be_written(const struct lint *lint, const struct maps_auth 
     return lint->mta == MAPS_SENDMAIL || strchr(auth->user, ':') == NULL;
 }
 
+/* Below a suffix, and by default, there is no name to look for. */
+static void lint_auth_by_domain(struct lint *lint, const struct route *route)
+{
+    bool below = route->key[0] == '.';
+    if (lint->mta == MAPS_POSTFIX && route->kind == ROUTE_USEDNS &&
+        (below || strcmp(route->key, "ALL") == 0))
+        problem_error(lint->problems, route->at,
+                      "%s: auth=%s: Postfix looks credentials up by the host or the very domain; "
+                      "%s%s mail would go without; name hosts, or each domain",
+                      route->key, route->auth, below ? "below " : "by default",
+                      below ? route->key : "");
+}
+
+static void lint_verify(struct lint *lint, const struct route *route)
+{
+    for (size_t i = 0; maps_tls_of(route) == ROUTE_TLS_VERIFY && i < route->nhosts; i++)
+        if (route->hosts[i].is_ip && lint_say(lint, VERIFY_ADDRESS))
+            problem_warning(lint->problems, route->at,
+                            "%s: tls=verify compares the name in the certificate with %s, which is "
+                            "none: write the host's name",
+                            route->key, route->hosts[i].host);
+}
+
 /* The hosts of a route that MX records name are not known here. */
 static bool has_mx(const struct route *route)
 {
@@ -107,6 +131,7 @@ static void lint_auth(struct lint *lint, const struct route *route, struct strma
                       route->auth, route->auth);
         return;
     }
+    lint_auth_by_domain(lint, route);
     if (!auth_can_be_written(lint, auth))
         problem_error(lint->problems, route->at,
                       "%s: auth=%s: user \"%s\" cannot be written for Postfix; no ':' is allowed",
@@ -157,6 +182,22 @@ static void lint_ports(struct lint *lint, const struct route *route)
         lint->ports[lint->nports++] = port;
 }
 
+/* What is cut off may leave a name that is somebody else's. */
+static void lint_length(struct lint *lint, const struct route *route)
+{
+    struct strbuf hosts;
+    strbuf_init(&hosts);
+    sendmail_put_hosts(route, &hosts);
+    if (hosts.failed)
+        problem_error(lint->problems, route->at, "out of memory");
+    if (hosts.n > SENDMAIL_HOSTS_MAX)
+        problem_error(lint->problems, route->at,
+                      "%s: its hosts are %zu bytes in Sendmail's writing, which takes %d and cuts "
+                      "off the rest: name fewer",
+                      route->key, hosts.n, SENDMAIL_HOSTS_MAX);
+    strbuf_done(&hosts);
+}
+
 static void lint_route(struct lint *lint, const struct route *route, struct strmap *levels,
                        struct strmap *users)
 {
@@ -169,8 +210,12 @@ static void lint_route(struct lint *lint, const struct route *route, struct strm
         lint_auth(lint, route, users);
     if (lint->mta == MAPS_POSTFIX && maps_tls_of(route) != ROUTE_TLS_UNSET)
         lint_tls(lint, route, levels);
-    if (lint->mta == MAPS_SENDMAIL)
+    if (lint->mta == MAPS_POSTFIX)
+        lint_verify(lint, route);
+    if (lint->mta == MAPS_SENDMAIL) {
         lint_ports(lint, route);
+        lint_length(lint, route);
+    }
     lint_key(lint, route->key, route->at);
 }
 

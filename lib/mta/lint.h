@@ -5,7 +5,8 @@
  * `maps` stops at an error; `check` shows the same lines. Errors: a RAT entry
  * ALL ACCEPT (an open relay; a warning when forced), a listener name that
  * cannot be part of a file name, an output that the MTA cannot read, auth= without its profile;
- * for Sendmail also hosts of one route with different ports, and services it cannot tell apart.
+ * auth= that no look-up would find; for Sendmail also hosts of one route with different ports, more
+ * of them than it takes, and services it cannot tell apart.
  * Warnings: equal priorities (no MTA shares load), a name or look-up entry ahead of a relay one or
  * leading to relay itself, RAT entries without a domain, tls= and auth= that contradict themselves
  * or cannot be written, names whose U-label the MTA would confuse, hosts of routes that are our own
@@ -24,5 +25,12 @@
 /* force: --force, or `check`, which warns of an open relay but does not fail. */
 void lint_maps(const struct maps_input *input, enum maps_mta mta, bool force,
                struct problems *problems);
+
+/* The listener whose service hop is, reached at ip; NULL: none. lint_maps() asks for the
+ * addresses that stand in routes, a caller that has looked names up for theirs. */
+const struct maps_listener *lint_own_service(const struct maps_input *input,
+                                             const struct nexthop *hop, const struct ip *ip);
+void lint_tell_loop(const struct route *route, const struct nexthop *hop,
+                    const struct maps_listener *listener, struct problems *problems);
 
 #endif

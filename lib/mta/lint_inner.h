@@ -13,6 +13,7 @@ enum lint_kind {
     EQUAL_PRIORITY,
     AUTH_TWICE,
     AUTH_BY_MX,
+    VERIFY_ADDRESS,
     TLS_TWICE,
     TLS_DEFAULT,
     UNSAFE_KEY,

@@ -6,34 +6,54 @@
 
 /* --- routes that lead back here ----------------------------------------------- */
 
+static bool is_this_host(const struct maps_input *input, const struct ip *ip)
+{
+    static const struct ip none = {.b = {0}};
+    bool any = ip_is_v4(ip) ? ip_v4(ip) == 0 : ip_equal(ip, &none);
+    return any || (input->is_own != NULL && input->is_own(ip));
+}
+
 /* A listener without an address has all of this host. */
 static bool is_service(const struct maps_input *input, const struct maps_listener *listener,
-                       const struct nexthop *hop)
+                       const struct nexthop *hop, const struct ip *ip)
 {
     int64_t port = listener->local_port != 0 ? listener->local_port : ROUTES_PORT;
+    bool everywhere = listener->local_address[0] == '\0';
     if (hop->port != port)
         return false;
-    if (!hop->is_ip)
-        return input->hostname != NULL && strcmp(hop->host, input->hostname) == 0;
+    if (ip == NULL)
+        return (input->hostname != NULL && strcmp(hop->host, input->hostname) == 0) ||
+               (everywhere && strcmp(hop->host, "localhost") == 0);
     struct ip own;
     if (ip_parse(slice_of(listener->local_address), &own))
-        return ip_equal(&own, &hop->ip);
-    return listener->local_address[0] == '\0' && input->is_own != NULL && input->is_own(&hop->ip);
+        return ip_equal(&own, ip);
+    return everywhere && is_this_host(input, ip);
+}
+
+const struct maps_listener *lint_own_service(const struct maps_input *input,
+                                             const struct nexthop *hop, const struct ip *ip)
+{
+    for (size_t i = 0; i < input->nlisteners; i++)
+        if (is_service(input, &input->listeners[i], hop, ip))
+            return &input->listeners[i];
+    return NULL;
+}
+
+void lint_tell_loop(const struct route *route, const struct nexthop *hop,
+                    const struct maps_listener *listener, struct problems *problems)
+{
+    char host[400];
+    problem_warning(problems, route->at,
+                    "%s: %s is [listener %s] itself: the mail would come back here", route->key,
+                    nexthop_text(hop, host, sizeof host), listener->name);
 }
 
 static void check_hop(struct lint *lint, const struct route *route, const struct nexthop *hop)
 {
-    for (size_t i = 0; i < lint->input->nlisteners; i++) {
-        const struct maps_listener *listener = &lint->input->listeners[i];
-        char host[400];
-        if (!is_service(lint->input, listener, hop))
-            continue;
-        if (lint_say(lint, OWN_HOST))
-            problem_warning(lint->problems, route->at,
-                            "%s: %s is [listener %s] itself: the mail would come back here",
-                            route->key, nexthop_text(hop, host, sizeof host), listener->name);
-        return;
-    }
+    const struct maps_listener *own =
+        lint_own_service(lint->input, hop, hop->is_ip ? &hop->ip : NULL);
+    if (own != NULL && lint_say(lint, OWN_HOST))
+        lint_tell_loop(route, hop, own, lint->problems);
 }
 
 /* --- RATs and routes against each other ------------------------------------------ */

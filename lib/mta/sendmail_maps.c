@@ -39,16 +39,22 @@ static void put_host(const struct nexthop *hop, struct strbuf *out)
         strbuf_printf(out, hop->mx && !hop->is_ip ? "%s" : "[%s]", hop->host);
 }
 
+void sendmail_put_hosts(const struct route *route, struct strbuf *out)
+{
+    for (size_t i = 0; i < route->nhosts; i++) {
+        strbuf_puts(out, i == 0 ? "" : ":");
+        put_host(&route->hosts[i], out);
+    }
+}
+
 static void put_hosts(const struct route *route, const char *mailer, struct strbuf *out)
 {
     unsigned port = sendmail_port(route);
     strbuf_puts(out, mailer);
     if (port != ROUTES_PORT)
         strbuf_printf(out, "%u", port);
-    for (size_t i = 0; i < route->nhosts; i++) {
-        strbuf_putc(out, ':');
-        put_host(&route->hosts[i], out);
-    }
+    strbuf_putc(out, ':');
+    sendmail_put_hosts(route, out);
 }
 
 /* Mail by MX needs the recipient's domain for a host: the key, below a suffix

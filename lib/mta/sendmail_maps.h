@@ -46,4 +46,9 @@ const char *sendmail_service(const struct maps_listener *listener);
  * several. */
 unsigned sendmail_port(const struct route *route);
 
+/* Appends "[one.test]:two.test", the hosts of a route. Sendmail keeps SENDMAIL_HOSTS_MAX
+ * bytes of that, and cuts off the rest. */
+#define SENDMAIL_HOSTS_MAX 254
+void sendmail_put_hosts(const struct route *route, struct strbuf *out);
+
 #endif

@@ -391,4 +391,19 @@ def hosts_of_routes():
                        f"{n} hosts that are not in DNS")
 
 
+@tap.part
+def hosts_that_are_we():
+    """maps warns of names that lead to our own services."""
+    zone = "self.test A 127.0.0.1\nmx.test MX 10 far.test\nmx.test A 127.0.0.1\nfar.test A 192.0.2.1\n"
+    routes = "a.test: [self.test]:2525\nb.test: [self.test]:2526\nc.test: [far.test]:2525\nd.test: mx.test:2525\n"
+    with DnsServer(zone) as dns:
+        conf = (f"[dns]\nservers = 127.0.0.1:{dns.port}\n[routes]\nfile = routes\n"
+                "[listener in]\nrat = rat\nlocal_port = 2525\n")
+        with house(conf, routes=routes) as it:
+            _status, _out, err = it.ctl("maps", "--mta", "postfix", "--output", os.path.join(it.folder, "maps"),
+                                        "--no-compile")
+            tap.eq(re.findall(r"(\w\.test): \S+ is \[listener (\w+)\] itself", err), [("a.test", "in")],
+                   "hosts of routes that are this host by DNS")
+
+
 tap.done()

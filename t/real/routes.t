@@ -68,6 +68,9 @@ tls.test: [127.0.0.50]:2525 tls=encrypt
 bare.test: [127.0.0.52]:2525 tls=encrypt
 auth.test: [127.0.0.51]:2525 auth=smart
 strict.test: [127.0.0.53]:2525 auth=smart
+named.test: [auth.hosts.test]:2525 auth=smart
+next.test: [127.0.0.99]:2525/pri=10, [127.0.0.51]:2525/pri=20 auth=smart
+nextbare.test: [127.0.0.99]:2525/pri=10, [127.0.0.52]:2525/pri=20 tls=encrypt
 ALL: [127.0.0.30]:2525
 """
 # By MX, wherever a route forbids it, mail would go to "wrong".
@@ -79,6 +82,7 @@ hub A 127.0.0.40
 b A 127.0.0.23
 c A 127.0.0.24
 wrong A 127.0.0.40
+auth A 127.0.0.51
 """
 MX = {"usedns.test": "@ MX 10 c.hosts.test.\na MX 10 c.hosts.test.\n", "hosts.test": HOSTS}
 MX.update({f"{name}.test": "@ MX 10 wrong.hosts.test.\n" for name in ("down", "high", "list", "hole", "other")})
@@ -157,17 +161,20 @@ def secured(front, sinks, name):
     send(front, "tls.test", f"{name} tls word")
     wait_until(lambda: sinks.where(f"{name} tls word"), "mail by TLS")
     tap.ok(sinks.mail(f"{name} tls word").tls, f"{name}, tls=encrypt: the connection is encrypted")
-    send(front, "bare.test", f"{name} bare word")
-    front.mx.wait_log(r"to=<user@bare\.test>.*(status=deferred|stat=Deferred|stat=.*TLS)")
-    tap.eq(sinks.where(f"{name} bare word"), [], "... and nothing is sent where that cannot be")
+    for domain in ("bare.test", "nextbare.test"):
+        send(front, domain, f"{name} {domain} word")
+        front.mx.wait_log(rf"to=<user@{domain}>.*(status=deferred|stat=Deferred|stat=.*TLS)")
+        tap.eq(sinks.where(f"{name} {domain} word"), [], f"... and nothing is sent where that cannot be: {domain}")
 
 
 def authenticated(front, sinks, name):
-    send(front, "auth.test", f"{name} auth word")
-    wait_until(lambda: sinks.where(f"{name} auth word"), "mail with AUTH")
-    mail = sinks.mail(f"{name} auth word")
-    tap.eq((sinks.where(f"{name} auth word"), mail.tls, mail.user), (["auth"], True, "joe"),
-           f"{name}, auth=: a server that demands it gets the mail, in TLS")
+    for domain in ("auth.test", "named.test", "next.test"):
+        word = f"{name} {domain} word"
+        send(front, domain, word)
+        wait_until(lambda word=word: sinks.where(word), "mail with AUTH")
+        mail = sinks.mail(word)
+        tap.eq((sinks.where(word), mail.tls, mail.user), (["auth"], True, "joe"),
+               f"{name}, auth=: a server that demands it gets the mail, in TLS: {domain}")
     send(front, "strict.test", f"{name} strict word")
     front.mx.wait_log(r"to=<user@strict\.test>.*(status=deferred|stat=Deferred|stat=.*TLS)")
     tap.eq(sinks.where(f"{name} strict word"), [], "... and a server without TLS nothing")

@@ -73,6 +73,34 @@ static void test_routes(void **state)
         "e.example for another name\n");
 }
 
+/* What auth= and tls= cannot mean. */
+static void test_credentials(void **state)
+{
+    (void)state;
+    static const struct maps_auth auth = {"smart", "joe", NULL};
+    scene.input.auths = &auth;
+    scene.input.nauths = 1;
+    scene_routes(&scene, "a.example: [h.test] auth=smart tls=may\n"
+                         "b.example: [g.test] auth=smart tls=none\n"
+                         "c.example: [i.test] auth=smart tls=verify\n"
+                         "d.example: USEDNS auth=smart\n"
+                         ".d.example: USEDNS auth=smart\n"
+                         "ALL: USEDNS auth=smart\n"
+                         "e.example: [192.0.2.1] tls=verify\n");
+    assert_string_equal(
+        lint(false),
+        "F:1:12: warning: auth= sends a password, so tls=may counts as tls=encrypt\n"
+        "F:2:12: warning: auth= sends a password, so tls=none counts as tls=encrypt\n"
+        "F:5: .d.example: auth=smart: Postfix looks credentials up by the host or the very domain; "
+        "below .d.example mail would go without; name hosts, or each domain\n"
+        "F:6: ALL: auth=smart: Postfix looks credentials up by the host or the very domain; by "
+        "default mail would go without; name hosts, or each domain\n"
+        "F:6: warning: ALL: tls= of a default by MX is not a map entry; set "
+        "smtp_tls_security_level in main.cf\n"
+        "F:7: warning: e.example: tls=verify compares the name in the certificate with 192.0.2.1, "
+        "which is none: write the host's name\n");
+}
+
 static void test_many_alike(void **state)
 {
     (void)state;
@@ -204,7 +232,11 @@ static void test_loops(void **state)
     scene_routes(&scene, "a.example: [192.0.2.25]\n"
                          "b.example: [192.0.2.25]:26\n"
                          "c.example: [mx.example.com]:2525\n"
-                         "d.example: [2001:db8::1]:2525, [192.0.2.26]\n");
+                         "d.example: [2001:db8::1]:2525, [192.0.2.26]\n"
+                         "e.example: [0.0.0.0]\n"
+                         "f.example: [::]\n"
+                         "g.example: [localhost]\n"
+                         "h.example: [localhost]:2525\n");
     scene_listener(&scene, "in", "", "ACCEPTED", NULL);
     struct maps_listener *out = scene_listener(&scene, "out", "LAN RELAY 10.", "BLOCKED", NULL);
     out->local_address = "2001:db8::1";
@@ -219,7 +251,12 @@ static void test_loops(void **state)
         "come "
         "back here\n"
         "F:4: warning: d.example: [2001:db8::1]:2525 is [listener out] itself: the mail would come "
-        "back here\n");
+        "back here\n"
+        "F:5: warning: e.example: 0.0.0.0:25 is [listener in] itself: the mail would come back "
+        "here\n"
+        "F:6: warning: f.example: [::]:25 is [listener in] itself: the mail would come back here\n"
+        "F:7: warning: g.example: localhost:25 is [listener in] itself: the mail would come back "
+        "here\n");
 }
 
 /* --- Sendmail ------------------------------------------------------------------------ */
@@ -254,6 +291,26 @@ static void test_sendmail(void **state)
         "digits, '-', '_' and '.' are allowed, at most 64\n");
 }
 
+/* Sendmail cuts a list of hosts off behind 254 bytes, in the middle of a name. */
+static void test_long_lists(void **state)
+{
+    (void)state;
+    static const char name[] = "a123456789.b123456789.c123456789.d123456789.example";
+    char lines[1000];
+    for (int extra = 0; extra < 2; extra++) {
+        snprintf(lines, sizeof lines,
+                 "a.example: [%s]/pri=1, %s/pri=2, %s/pri=3, %s/pri=4, 192.0.2.1/pri=5, "
+                 "[%.*s]/pri=6\n",
+                 name, name, name, name, 30 + extra, "a234567.b234567.c234567.example");
+        scene_routes(&scene, lines);
+        assert_string_equal(
+            lint_for_sendmail(),
+            extra == 0 ? ""
+                       : "F:1: a.example: its hosts are 255 bytes in Sendmail's writing, which "
+                         "takes 254 and cuts off the rest: name fewer\n");
+    }
+}
+
 static void test_ports_of_sendmail(void **state)
 {
     (void)state;
@@ -275,11 +332,22 @@ static void test_ports_of_sendmail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sound),          TEST(test_open_relay),        TEST(test_open_relay_forced),
-        TEST(test_routes),         TEST(test_many_alike),        TEST(test_clients),
-        TEST(test_default_relays), TEST(test_users_anywhere),    TEST(test_names),
-        TEST(test_reach),          TEST(test_default_route),     TEST(test_loops),
-        TEST(test_sendmail),       TEST(test_ports_of_sendmail),
+        TEST(test_sound),
+        TEST(test_open_relay),
+        TEST(test_open_relay_forced),
+        TEST(test_routes),
+        TEST(test_many_alike),
+        TEST(test_clients),
+        TEST(test_default_relays),
+        TEST(test_users_anywhere),
+        TEST(test_names),
+        TEST(test_reach),
+        TEST(test_default_route),
+        TEST(test_loops),
+        TEST(test_sendmail),
+        TEST(test_credentials),
+        TEST(test_long_lists),
+        TEST(test_ports_of_sendmail),
     };
     return cmocka_run_group_tests_name("lint", tests, NULL, NULL);
 }
