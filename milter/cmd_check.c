@@ -3,6 +3,27 @@
 
 #include <stdio.h>
 
+#include "lib/mta/lint.h"
+#include "milter/mapsinput.h"
+#include "milter/mapsnames.h"
+
+/* What a mail server of whatever kind would make of it: warnings. */
+static void look_at_maps(const struct snapshot *snapshot)
+{
+    struct arena *arena = arena_new(0);
+    struct maps_input input;
+    struct problems problems;
+
+    problems_init(&problems);
+    if (arena != NULL && mapsinput_make(snapshot, arena, &input)) {
+        lint_relaying(&input, &problems);
+        mapsnames_check(snapshot, &input, MAPS_POSTFIX, true, &problems);
+    }
+    problems_print(&problems, stderr);
+    problems_done(&problems);
+    arena_free(arena);
+}
+
 int command_check(const struct command *command, const char *conf, int argc, char **argv)
 {
     (void)argv;
@@ -11,6 +32,7 @@ int command_check(const struct command *command, const char *conf, int argc, cha
     struct snapshot *snapshot = command_snapshot(conf, false);
     if (snapshot == NULL)
         return COMMAND_NO;
+    look_at_maps(snapshot);
     printf("%s: good\n", conf);
     snapshot_drop(snapshot);
     return COMMAND_YES;

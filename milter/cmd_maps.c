@@ -91,6 +91,9 @@ static void tell(void *arg, const char *file, enum publish_step step)
     case PUBLISH_LEFT_OVER:
         printf("%s: belongs to no listener any more; left alone\n", file);
         return;
+    case PUBLISH_KEPT:
+        printf("%s: was not written by gatehousectl; kept as %s.saved\n", file, file);
+        return;
     case PUBLISH_SAME:
     case PUBLISH_WRITTEN:
     case PUBLISH_COMPILED:
@@ -108,7 +111,7 @@ static bool lint(const struct snapshot *snapshot, struct arena *arena, struct ma
     lint_maps(input, options->mta, options->force, &problems);
     mapsinput_read_passwords(snapshot, arena, input, &problems);
     if (problems.errors == 0)
-        mapsnames_check(snapshot, input, options->mta, &problems);
+        mapsnames_check(snapshot, input, options->mta, false, &problems);
     problems_print(&problems, stderr);
     bool good = problems.errors == 0;
     problems_done(&problems);

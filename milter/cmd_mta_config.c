@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "lib/mta/lint.h"
 #include "lib/mta/mtaconfig.h"
 #include "lib/mta/publish.h"
 #include "milter/mapsinput.h"
@@ -16,6 +17,18 @@ static bool write_lines(const struct maps_input *input, enum maps_mta mta,
                                 : mtaconfig_postfix(input, options, text, err);
 }
 
+static bool names_are_good(const struct maps_input *input, enum maps_mta mta)
+{
+    struct problems problems;
+
+    problems_init(&problems);
+    lint_names(input, mta, &problems);
+    problems_print(&problems, stderr);
+    bool good = problems_errors(&problems) == 0;
+    problems_done(&problems);
+    return good;
+}
+
 static int print_lines(const struct snapshot *snapshot, enum maps_mta mta,
                        const struct mtaconfig_options *options)
 {
@@ -26,11 +39,12 @@ static int print_lines(const struct snapshot *snapshot, enum maps_mta mta,
     int status = COMMAND_NO;
 
     strbuf_init(&text);
-    if (arena != NULL && mapsinput_make(snapshot, arena, &input) &&
-        write_lines(&input, mta, options, &text, &err)) {
+    bool made = arena != NULL && mapsinput_make(snapshot, arena, &input);
+    bool good = made && names_are_good(&input, mta);
+    if (good && write_lines(&input, mta, options, &text, &err)) {
         fputs(strbuf_text(&text), stdout);
         status = COMMAND_YES;
-    } else {
+    } else if (good || !made) {
         fprintf(stderr, "gatehousectl mta-config: %s\n", err.text);
     }
     strbuf_done(&text);

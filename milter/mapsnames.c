@@ -23,20 +23,19 @@ struct names {
 };
 
 /* The first route that names a host stands for it. */
-static void collect(const struct routes *routes, struct strmap *seen, struct names *names)
+static void collect(const struct routes *routes, bool last_only, struct strmap *seen,
+                    struct names *names)
 {
     for (size_t i = 0; i < routes_count(routes); i++) {
         const struct route *route = routes_get(routes, i);
         for (size_t j = 0; j < route->nhosts; j++) {
-            bool there = true;
+            bool there = true, last = route->nhosts > 1 && j + 1 == route->nhosts;
             if (names->n == MAPSNAMES_MAX)
                 return;
-            if (!route->hosts[j].is_ip &&
+            if (!route->hosts[j].is_ip && (last || !last_only) &&
                 strmap_add(seen, slice_of(route->hosts[j].host), 1, &there) && !there)
                 names->list[names->n++] =
-                    (struct name){.route = route,
-                                  .hop = &route->hosts[j],
-                                  .last = route->nhosts > 1 && j + 1 == route->nhosts};
+                    (struct name){.route = route, .hop = &route->hosts[j], .last = last};
         }
     }
 }
@@ -96,7 +95,7 @@ static void judge(const struct maps_input *input, struct name *name, enum maps_m
 }
 
 void mapsnames_check(const struct snapshot *snapshot, const struct maps_input *input,
-                     enum maps_mta mta, struct problems *problems)
+                     enum maps_mta mta, bool last_only, struct problems *problems)
 {
     struct err err = {0};
     mono_us deadline = mono_now() + MONO_SECONDS(MAPSNAMES_SECONDS);
@@ -106,7 +105,7 @@ void mapsnames_check(const struct snapshot *snapshot, const struct maps_input *i
 
     if (names == NULL || seen == NULL)
         goto out;
-    collect(input->routes, seen, names);
+    collect(input->routes, last_only, seen, names);
     if (names->n > 0)
         dns = dns_new(snapshot->dns, &err);
     if (dns == NULL)

@@ -14,7 +14,8 @@
 #define MAPSNAMES_SECONDS 5
 #define MAPSNAMES_MAX 500 /* names; those behind are not asked for */
 
+/* last_only: only names that come last of several hosts, where Postfix bounces mail. */
 void mapsnames_check(const struct snapshot *snapshot, const struct maps_input *input,
-                     enum maps_mta mta, struct problems *problems);
+                     enum maps_mta mta, bool last_only, struct problems *problems);
 
 #endif

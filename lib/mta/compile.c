@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/mta/run.h"
@@ -51,8 +52,11 @@ bool compile_check(const struct compile *compile, struct err *err)
     if (compile->compiler[0] != '/')
         return err_set(err, ERR_SYNTAX, "the compiler %s must be an absolute path",
                        compile->compiler);
-    if (access(compile->compiler, X_OK) != 0)
+    struct stat st;
+    if (access(compile->compiler, X_OK) != 0 || stat(compile->compiler, &st) != 0)
         return err_system(err, errno, "cannot run the compiler %s", compile->compiler);
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, ERR_SYNTAX, "the compiler %s is no file", compile->compiler);
     return true;
 }
 

@@ -322,8 +322,9 @@ static size_t find_last_relay(const struct hat *hat)
     return found;
 }
 
-static void lint_group(struct lint *lint, const struct maps_listener *listener,
-                       const struct sight *sight, bool relay_follows)
+static void lint_group(struct problems *problems, const char *mta,
+                       const struct maps_listener *listener, const struct sight *sight,
+                       bool relay_follows)
 {
     const struct hat_match *match = &sight->match;
     struct place at = match->at.file != NULL ? match->at : listener->at;
@@ -332,25 +333,33 @@ static void lint_group(struct lint *lint, const struct maps_listener *listener,
     if (sight->doubt == NULL || match->policy->keys.access == POLICY_CONTINUE)
         return;
     if (relays(sight))
-        problem_warning(lint->problems, at,
+        problem_warning(problems, at,
                         "[listener %s] %s%s%s leads to relay, but only addresses can be written to "
                         "the maps: %s refuses to relay for such a client",
-                        listener->name, group, colon, sight->doubt, mta_name(lint));
+                        listener->name, group, colon, sight->doubt, mta);
     else if (relay_follows)
-        problem_warning(lint->problems, at,
+        problem_warning(problems, at,
                         "[listener %s] %s%s%s stands ahead of addresses that may relay; %s "
                         "cannot see it, and lets such a client as far as the milter",
-                        listener->name, group, colon, sight->doubt, mta_name(lint));
+                        listener->name, group, colon, sight->doubt, mta);
 }
 
-static void lint_hat(struct lint *lint, const struct maps_listener *listener)
+/* last_relay: as find_last_relay() has it; 0: only what leads to relay is told. */
+static void lint_hat(struct problems *problems, const char *mta,
+                     const struct maps_listener *listener, size_t last_relay)
 {
-    size_t last_relay = find_last_relay(listener->hat), entry = 0;
+    size_t entry = 0;
     struct sight sight = {.all = false};
     for (size_t group = 0; !sight.all && group < hat_groups(listener->hat); group++) {
         look_at_group(listener->hat, group, &entry, &sight);
-        lint_group(lint, listener, &sight, group + 1 < last_relay);
+        lint_group(problems, mta, listener, &sight, group + 1 < last_relay);
     }
+}
+
+void lint_relaying(const struct maps_input *input, struct problems *problems)
+{
+    for (size_t i = 0; i < input->nlisteners; i++)
+        lint_hat(problems, "the mail server", &input->listeners[i], 0);
 }
 
 /* Sendmail tells services apart by their names, which are parts of keys. */
@@ -371,14 +380,19 @@ static void lint_service(struct lint *lint, size_t number)
                           listener->name, lint->input->listeners[i].name, name);
 }
 
-static void lint_listener(struct lint *lint, const struct maps_listener *listener, bool force)
+static void lint_listener_name(struct lint *lint, const struct maps_listener *listener)
 {
     if (!maps_name_ok(listener->name))
         problem_error(lint->problems, listener->at,
                       "[listener %s]: the name becomes part of file names; letters, digits, '-', "
                       "'_' and '.' are allowed, at most 64, not beginning with '-' or '.'",
                       listener->name);
-    lint_hat(lint, listener);
+}
+
+static void lint_listener(struct lint *lint, const struct maps_listener *listener, bool force)
+{
+    lint_listener_name(lint, listener);
+    lint_hat(lint->problems, mta_name(lint), listener, find_last_relay(listener->hat));
     if (listener->rat != NULL)
         lint_rat(lint, listener->rat, force);
 }
@@ -410,6 +424,17 @@ static void lint_directory(struct lint *lint, const struct maps_directory *direc
                         "[routes] ldap: Postfix compares the mail host of each recipient with all "
                         "%zu routes for subdomains, one after the other",
                         n);
+}
+
+void lint_names(const struct maps_input *input, enum maps_mta mta, struct problems *problems)
+{
+    struct lint lint = {.problems = problems, .input = input, .mta = mta};
+    lint_transport(&lint, input->transport);
+    for (size_t i = 0; i < input->nlisteners; i++) {
+        lint_listener_name(&lint, &input->listeners[i]);
+        if (mta == MAPS_SENDMAIL)
+            lint_service(&lint, i);
+    }
 }
 
 void lint_maps(const struct maps_input *input, enum maps_mta mta, bool force,

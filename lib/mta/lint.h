@@ -2,7 +2,7 @@
  * lint.h - what would go wrong with the maps of a configuration, said before
  * anything is written (SPEC 10).
  *
- * `maps` stops at an error; `check` shows the same lines. Errors: a RAT entry
+ * `maps` stops at an error. Errors: a RAT entry
  * ALL ACCEPT (an open relay; a warning when forced), a listener name that
  * cannot be part of a file name, an output that the MTA cannot read, auth= without its profile;
  * auth= that no look-up would find; for Sendmail also hosts of one route with different ports, more
@@ -25,6 +25,14 @@
 /* force: --force, or `check`, which warns of an open relay but does not fail. */
 void lint_maps(const struct maps_input *input, enum maps_mta mta, bool force,
                struct problems *problems);
+
+/* Of these only what becomes a word of the MTA's files: transport, names of listeners and of
+ * services. Errors. */
+void lint_names(const struct maps_input *input, enum maps_mta mta, struct problems *problems);
+
+/* Groups that lead to relay by something else than an address: a warning each, for `check`,
+ * which knows no MTA. */
+void lint_relaying(const struct maps_input *input, struct problems *problems);
 
 /* The listener whose service hop is, reached at ip; NULL: none. lint_maps() asks for the
  * addresses that stand in routes, a caller that has looked names up for theirs. */

@@ -194,6 +194,33 @@ out:
     return ok;
 }
 
+bool mapfile_is_foreign(const struct mapfile_folder *folder, const char *name, struct slice heading)
+{
+    char start[MAPFILE_NAME_MAX];
+    struct stat st;
+    bool foreign = false;
+    int fd = openat(folder->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && heading.n <= sizeof start) {
+        ssize_t n = pread(fd, start, heading.n, 0);
+        foreign = n > 0 && ((size_t)n < heading.n || memcmp(start, heading.p, heading.n) != 0);
+    }
+    close(fd);
+    return foreign;
+}
+
+bool mapfile_keep(const struct mapfile_folder *folder, const char *name, bool *kept_out,
+                  struct err *err)
+{
+    char saved[MAPFILE_NAME_MAX];
+    int n = snprintf(saved, sizeof saved, "%s" MAPFILE_SAVED, name);
+    if (n < 0 || (size_t)n >= sizeof saved)
+        return err_set(err, ERR_RANGE, "the file name %s is too long", name);
+    *kept_out = linkat(folder->fd, name, folder->fd, saved, 0) == 0;
+    return *kept_out || errno == EEXIST || fail(folder, saved, "create", err);
+}
+
 bool mapfile_exists(const struct mapfile_folder *folder, const char *name)
 {
     return faccessat(folder->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;

@@ -54,6 +54,15 @@ NODISCARD bool mapfile_settle(const struct mapfile_folder *folder, const char *n
 NODISCARD bool mapfile_take_after(const struct mapfile_folder *folder, const char *name,
                                   const char *like, struct err *err);
 
+/* Is name a plain file with something in it that does not begin with heading? */
+bool mapfile_is_foreign(const struct mapfile_folder *folder, const char *name,
+                        struct slice heading);
+
+/* Give name a second name, "NAME.saved"; *kept_out false: there is such a file already. */
+NODISCARD bool mapfile_keep(const struct mapfile_folder *folder, const char *name, bool *kept_out,
+                            struct err *err);
+#define MAPFILE_SAVED ".saved"
+
 bool mapfile_exists(const struct mapfile_folder *folder, const char *name);
 
 /* Remove a leftover; its absence is fine. */

@@ -160,6 +160,22 @@ static bool make(const struct publish *publish, const struct maps_file *file, bo
     return !map || compile_where_it_is(publish, file, err);
 }
 
+/* An administrator's own file, who named the wrong folder. */
+static bool keep_foreign(const struct publish *publish, const struct maps_file *file,
+                         struct err *err)
+{
+    const char *text = strbuf_text(&file->content);
+    struct slice heading = {text, strcspn(text, "\n")};
+    bool kept = false;
+    if (text[0] != '#' || !mapfile_is_foreign(&publish->folder, file->name, heading))
+        return true;
+    if (!mapfile_keep(&publish->folder, file->name, &kept, err))
+        return false;
+    if (kept)
+        tell(publish, file->name, PUBLISH_KEPT);
+    return true;
+}
+
 static bool write_file(struct publish *publish, const struct maps_file *file, struct err *err)
 {
     enum mapfile_state map = MAPFILE_SAME;
@@ -173,6 +189,8 @@ static bool write_file(struct publish *publish, const struct maps_file *file, st
         tell(publish, file->name, PUBLISH_SAME);
         return true;
     }
+    if (text == MAPFILE_OTHER && !keep_foreign(publish, file, err))
+        return false;
     if (!make(publish, file, text == MAPFILE_SAME, err))
         return false;
     publish->result->changed++;
@@ -191,8 +209,9 @@ static bool is_listed(const struct maps *maps, const char *name)
 /* relay_clients.OLD where there is a relay_clients.NEW. */
 static bool is_sibling(const struct maps *maps, const char *name)
 {
-    const char *dot = strchr(name, '.');
-    if (dot == NULL || dot == name)
+    static const char saved[] = MAPFILE_SAVED;
+    const char *dot = strchr(name, '.'), *last = strrchr(name, '.');
+    if (dot == NULL || dot == name || strcmp(last, saved) == 0)
         return false;
     size_t n = (size_t)(dot - name) + 1;
     for (size_t i = 0; i < maps->count; i++)

@@ -7,9 +7,10 @@
  * it: what the compiler stored must be the table, line by line. lmdb is
  * compiled in place, which is one transaction; every other type under a
  * temporary name, read back there, and renamed. Text and compiled map that are
- * already right are left alone, time stamps included. A crash at any point
- * leaves maps that are whole, and the next run goes on from there. Two runs
- * in one folder exclude each other (flock on the folder).
+ * already right are left alone, time stamps included. A text that does not begin with
+ * our heading is somebody's own: it is kept as FILE.saved before ours takes its place. A crash at
+ * any point leaves maps that are whole, and the next run goes on from there. Two runs in one folder
+ * exclude each other (flock on the folder).
  *
  * One thread; blocks on disk and compiler.
  */
@@ -36,7 +37,8 @@ enum publish_step {
     PUBLISH_RENAMED,     /* ... and took its place */
     PUBLISH_COMPILED,    /* the compiler is done */
     PUBLISH_VERIFIED,    /* its map holds the table, and is in place */
-    PUBLISH_LEFT_OVER    /* a client file of a listener that is gone; not touched */
+    PUBLISH_LEFT_OVER,   /* a client file of a listener that is gone; not touched */
+    PUBLISH_KEPT         /* another's text stood there; it is FILE.saved now */
 };
 
 struct publish_options {

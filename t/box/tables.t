@@ -406,4 +406,20 @@ def hosts_that_are_we():
                    "hosts of routes that are this host by DNS")
 
 
+@tap.part
+def check_of_maps():
+    """check warns of what maps could not do for any mail server."""
+    routes = ("a.test: [none.test]/pri=1, [far.test]/pri=2\nb.test: [far.test]/pri=1, [nobody.test]/pri=2\n"
+              "c.test: [single.test]\n")
+    with DnsServer("far.test A 192.0.2.1\n") as dns:
+        conf = f"[dns]\nservers = 127.0.0.1:{dns.port}\n[routes]\nfile = routes\n[listener in]\nrat = rat\nhat = hat\n"
+        with house(conf, routes=routes, hat="10. RELAY\nmail.example.com RELAY\nALL: REJECT\n") as it:
+            status, out, err = it.ctl("check")
+            tap.eq((status, out.endswith(": good\n")), (0, True), "check finds it good")
+            tap.eq(re.findall(r"(\S+) leads to relay, but only addresses", err), ["mail.example.com"],
+                   "... but warns of a name that leads to relay")
+            tap.eq(re.findall(r"(\w\.test: \S+) is not in DNS; Postfix bounces", err), ["b.test: nobody.test"],
+                   "... and of a last host that does not exist")
+
+
 tap.done()

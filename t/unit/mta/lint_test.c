@@ -167,6 +167,38 @@ static void test_names(void **state)
     assert_int_equal(problems_errors(&scene.problems), 2);
 }
 
+static void test_names_alone(void **state)
+{
+    (void)state;
+    scene_routes(&scene, "a.example: [h.test], [g.test]\n");
+    scene_listener(&scene, "-a", "", "ACCEPTED", "ALL ACCEPT\n")->daemon_name = "x, Modify=A";
+    scene.input.transport = "x,y";
+    lint_names(&scene.input, MAPS_SENDMAIL, &scene.problems);
+    assert_string_equal(
+        scene_problems(&scene),
+        "[routes] transport: \"x,y\" is not the name of a service in master.cf; letters, digits, "
+        "'-', '_' and '.' are allowed\n"
+        "conf:100: [listener -a]: the name becomes part of file names; letters, digits, '-', '_' "
+        "and '.' are allowed, at most 64, not beginning with '-' or '.'\n"
+        "conf:100: [listener -a] daemon_name: \"x, Modify=A\" cannot be written for Sendmail; "
+        "letters, digits, '-', '_' and '.' are allowed, at most 64\n");
+}
+
+/* What `check` says, whichever mail server it is for. */
+static void test_relay_without_address(void **state)
+{
+    (void)state;
+    scene_listener(&scene, "in", "A RELAY 10. mail.example.com; B ACCEPT .example.net", "ACCEPTED",
+                   NULL);
+    scene_listener(&scene, "out", "C CONTINUE .c.example; D REJECT ALL; E RELAY x.example",
+                   "RELAYED", NULL);
+    lint_relaying(&scene.input, &scene.problems);
+    assert_string_equal(scene_problems(&scene),
+                        "conf:1: warning: [listener in] A: mail.example.com leads to relay, but "
+                        "only addresses can be written to the maps: the mail server refuses to "
+                        "relay for such a client\n");
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -346,6 +378,8 @@ int main(void)
         TEST(test_loops),
         TEST(test_sendmail),
         TEST(test_credentials),
+        TEST(test_names_alone),
+        TEST(test_relay_without_address),
         TEST(test_long_lists),
         TEST(test_ports_of_sendmail),
     };

@@ -47,8 +47,8 @@ struct scene {
 
 static void on_step(void *arg, const char *file, enum publish_step step)
 {
-    static const char *const names[] = {"same",    "differs",  "map_differs", "written",
-                                        "renamed", "compiled", "verified",    "left_over"};
+    static const char *const names[] = {"same",     "differs",  "map_differs", "written", "renamed",
+                                        "compiled", "verified", "left_over",   "kept"};
     struct scene *scene = arg;
     strbuf_printf(&scene->steps, "%s:%s ", file, names[step]);
     if (scene->die_after > 0 && --scene->die_after == 0)
@@ -263,6 +263,9 @@ static void test_no_compiler(void **state)
     scene->options.compiler = "/nonexistent/postmap";
     assert_string_equal(publish(scene), "FAILED");
     assert_non_null(strstr(scene->err.text, "/nonexistent/postmap"));
+    scene->options.compiler = "/tmp";
+    assert_string_equal(publish(scene), "FAILED");
+    assert_non_null(strstr(scene->err.text, "/tmp"));
     scene->options.compiler = "postmap";
     assert_string_equal(publish(scene), "FAILED");
     scene->options.compiler = NULL;
@@ -325,6 +328,31 @@ static void test_links_are_not_followed(void **state)
     assert_string_equal(folder_read(&scene->tools, "victim"), "precious");
     assert_int_equal(lstat(folder_path(&scene->out, "transport"), &st), 0);
     assert_true(S_ISREG(st.st_mode));
+}
+
+/* A file of the administrator's own is not lost. */
+static void test_foreign_files_are_kept(void **state)
+{
+    struct scene *scene = *state;
+    static const char own[] = "own.example smtp:[h.test]\n", later[] = "later\n";
+    folder_write(&scene->out, "transport", 0644, own);
+    folder_write(&scene->out, "relay_clients.in", 0644, "");
+    scene->options.check = true;
+    assert_string_equal(publish(scene), "transport:differs transport:map_differs "
+                                        "relay_clients.in:differs ");
+    scene->options.check = false;
+    assert_string_equal(publish(scene), "transport:kept " ALL_NEW);
+    assert_string_equal(folder_read(&scene->out, "transport.saved"), own);
+    assert_string_equal(folder_read(&scene->out, "transport"), TRANSPORT);
+    assert_string_equal(publish(scene), ALL_SAME);
+    /* The first one counts; and what has our first line is ours. */
+    folder_write(&scene->out, "transport", 0644, later);
+    folder_write(&scene->out, "relay_clients.in", 0644, "# head\nx\n");
+    folder_write(&scene->out, "relay_clients.x.saved", 0644, later);
+    assert_string_equal(publish(scene), "transport:written transport:renamed transport:compiled "
+                                        "transport:verified relay_clients.in:written "
+                                        "relay_clients.in:renamed ");
+    assert_string_equal(folder_read(&scene->out, "transport.saved"), own);
 }
 
 static void test_left_over(void **state)
@@ -413,6 +441,7 @@ int main(void)
         TEST(test_two_runs_exclude_each_other),
         TEST(test_secrets_are_private),
         TEST(test_links_are_not_followed),
+        TEST(test_foreign_files_are_kept),
         TEST(test_left_over),
         TEST(test_a_crash_leaves_whole_maps),
         TEST(test_types),
