@@ -208,7 +208,8 @@ static int answer(const struct lookup_question *from, struct form *form, struct 
     set_shown(asker, !from->json);
     engine_ask_callahead(asker->engine, &wanted, deadline, from->arena, &to, &said);
     set_shown(asker, false);
-    return put(from, listener, &rcpt, to.base.key, &said, form);
+    const struct mailaddr *known_as = said.class == CALLAHEAD_VALID ? &to.base : &to.to;
+    return put(from, listener, &rcpt, known_as->key, &said, form);
 }
 
 int command_callahead(const struct command *command, const char *conf, int argc, char **argv)

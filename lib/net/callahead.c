@@ -37,6 +37,16 @@ struct question *question_list_take(struct question_list *list)
     return question;
 }
 
+struct slice question_key(const struct question *question)
+{
+    return (struct slice){question->key, question->key_n};
+}
+
+struct slice question_base(const struct question *question)
+{
+    return (struct slice){question->base, question->base_n};
+}
+
 /* --- a question ---------------------------------------------------------------------- */
 
 static void question_drop(struct question *question)
@@ -50,6 +60,7 @@ static void question_drop(struct question *question)
     free(question->addresses);
     free(question->recipient);
     free(question->key);
+    free(question->base);
     free(question);
 }
 
@@ -72,9 +83,8 @@ static struct question *flight_find_locked(struct callahead *pool,
 
 static void flight_end(struct callahead *pool, struct question *question)
 {
-    struct slice key = {question->key, question->key_n};
     pthread_mutex_lock(&pool->lock);
-    struct question **at = flight_bucket(pool, key);
+    struct question **at = flight_bucket(pool, question_key(question));
     while (*at && *at != question)
         at = &(*at)->flight_next;
     CHECK(*at == question);
@@ -128,6 +138,15 @@ static bool has_8bit(const char *text)
     return *text != '\0';
 }
 
+/* NULL: it is empty, or out of memory. */
+static char *copy(struct slice bytes)
+{
+    char *to = bytes.n > 0 ? malloc(bytes.n) : NULL;
+    if (to)
+        memcpy(to, bytes.p, bytes.n);
+    return to;
+}
+
 /* Two references: the pool's and the asker's. */
 static struct question *question_new(struct asking *asking, const struct servers *servers)
 {
@@ -145,15 +164,17 @@ static struct question *question_new(struct asking *asking, const struct servers
     question->utf8 = has_8bit(asking->recipient);
     question->fresh = asking->fresh;
     question->random = asking->random;
-    question->key = malloc(asking->key.n);
+    question->key = copy(asking->key);
     question->key_n = asking->key.n;
-    if (!question->addresses || !question->recipient || !question->key) {
+    question->base = copy(asking->base);
+    question->base_n = asking->base.n;
+    if (!question->addresses || !question->recipient || !question->key ||
+        (asking->base.n > 0 && !question->base)) {
         atomic_store(&question->refs, 1);
         question_drop(question);
         return NULL;
     }
     memcpy(question->addresses, servers->address, servers->n * sizeof *question->addresses);
-    memcpy(question->key, asking->key.p, asking->key.n);
     question->profile = *asking->profile;
     if (question->profile.take)
         question->profile.take(question->profile.arg);
@@ -321,13 +342,33 @@ static struct slice sender_of(const struct callahead_keys *keys)
     return sender;
 }
 
-static bool key_of(const struct callahead_profile *profile, const struct mailaddr *recipient,
-                   struct strbuf *key)
+/* The same for hosts that mean the same, in whatever order they were named; no secret. */
+static uint64_t place_of(const struct callahead_where *where)
+{
+    uint64_t place = where->untrusted;
+    for (size_t i = 0; i < where->nhosts; i++) {
+        const struct nexthop *hop = &where->hosts[i];
+        struct hash_seed seed = {(uint64_t)hop->port << 16 | hop->priority,
+                                 (uint64_t)hop->mx << 1 | hop->lmtp};
+        place += hash_bytes(&seed, hop->host, strlen(hop->host));
+    }
+    return place;
+}
+
+/* The hosts of a route or a directory are in the key: others would not say the same.
+ * The servers of type static are in the memory's mark, those that DNS names follow from
+ * the recipient. */
+static bool key_of(const struct callahead_profile *profile, const struct callahead_where *where,
+                   const struct mailaddr *recipient, struct strbuf *key)
 {
     struct slice sender = sender_of(profile->keys);
     strbuf_add(key, sender.p, sender.n);
     strbuf_putc(key, '\0');
     strbuf_puts(key, recipient->key);
+    if (profile->keys->type == CALLAHEAD_DELIVERY_HOST && where->nhosts > 0) {
+        strbuf_putc(key, '\0');
+        strbuf_printf(key, "%0*llx", DOMAINS_PLACE, (unsigned long long)place_of(where));
+    }
     return !key->failed;
 }
 
@@ -335,8 +376,9 @@ static bool key_of(const struct callahead_profile *profile, const struct mailadd
 static void fall_back(struct asking *asking)
 {
     mono_us longest = MONO_MS(asking->profile->keys->serve_stale);
+    struct slice key = asking->base_recipient ? asking->base : asking->key;
     if (asking->answer->class == CALLAHEAD_SERVER_ILL &&
-        trust_recall_stale(asking->memory->trust, asking->key, longest, mono_now(), asking->answer))
+        trust_recall_stale(asking->memory->trust, key, longest, mono_now(), asking->answer))
         atomic_fetch_add_explicit(&asking->pool->stale, 1, memory_order_relaxed);
 }
 
@@ -349,11 +391,24 @@ static void ask_now(struct asking *asking, const struct callahead_where *where, 
     fall_back(asking);
 }
 
+/* The server may know user@ and refuse user+tag@, or the other way round: only a yes
+ * serves for both. */
+static enum trust_recalled recall(const struct asking *asking)
+{
+    struct trust *trust = asking->memory->trust;
+    enum trust_recalled own = trust_recall(trust, asking->key, asking->started, asking->answer);
+    if (own != TRUST_UNHEARD || !asking->base_recipient)
+        return own;
+    enum trust_recalled base = trust_recall(trust, asking->base, asking->started, asking->answer);
+    bool yes = base != TRUST_UNHEARD && asking->answer->class == CALLAHEAD_VALID;
+    return yes ? base : TRUST_UNHEARD;
+}
+
 static void answer(struct asking *asking, const struct callahead_where *where, mono_us deadline)
 {
     struct callahead *pool = asking->pool;
 
-    switch (trust_recall(asking->memory->trust, asking->key, asking->started, asking->answer)) {
+    switch (recall(asking)) {
     case TRUST_DUE:
         keeper_ask(asking, where, false);
         atomic_fetch_add_explicit(&pool->cached, 1, memory_order_relaxed);
@@ -377,7 +432,9 @@ void callahead_ask(struct callahead *pool, const struct callahead_profile *profi
                    mono_us deadline, void (*about_to_wait)(void *arg), void *arg,
                    struct callahead_answer *answer_out)
 {
-    struct strbuf key;
+    const struct mailaddr *known_as = where && where->known_as ? where->known_as : recipient;
+    bool extended = strcmp(known_as->key, recipient->key) != 0;
+    struct strbuf key, base;
     struct asking asking = {.pool = pool,
                             .profile = profile,
                             .recipient = recipient->text,
@@ -388,16 +445,19 @@ void callahead_ask(struct callahead *pool, const struct callahead_profile *profi
                             .answer = answer_out};
     mono_us bound = asking.started + MONO_MS(profile->keys->timeout);
     strbuf_init(&key);
+    strbuf_init(&base);
     atomic_fetch_add_explicit(&pool->asked, 1, memory_order_relaxed);
-    bool renamed = where != NULL && where->known_as != NULL;
-    if (!key_of(profile, renamed ? where->known_as : recipient, &key) || !asking.memory) {
+    if (key_of(profile, where, recipient, &key) &&
+        (!extended || key_of(profile, where, known_as, &base)) && asking.memory) {
+        asking.key = (struct slice){key.p, key.n};
+        asking.base = (struct slice){base.p, base.n};
+        asking.base_recipient = extended ? known_as->text : NULL;
+        answer(&asking, where, deadline < bound ? deadline : bound);
+    } else {
         fail(&asking, CALLAHEAD_AT_CONNECT, "out of memory");
-        strbuf_done(&key);
-        return;
     }
-    asking.key = (struct slice){key.p, key.n};
-    answer(&asking, where, deadline < bound ? deadline : bound);
     strbuf_done(&key);
+    strbuf_done(&base);
     answer_out->ms = (uint32_t)((mono_now() - asking.started) / 1000);
 }
 

@@ -19,8 +19,8 @@
  * pipelines grow. A server that fails pauses (1 s, doubling to 60 s); while
  * all servers pause, the answer is server_ill at once.
  *
- * Only valid and user_unknown are cached, by profile name, sender and
- * recipient (case ignored; or what it is known as), and the latter only when it
+ * Only valid and user_unknown are cached, by profile name, sender, recipient (case
+ * ignored) and the hosts that were named for it, and the latter only when it
  * can be believed: see callahead_trust.h. An answer in use is asked for again
  * before it expires, by a thread for that (callahead_keeper.c). Connections are told apart by
  * address and by all of a profile that shapes them, so a reload that changes nothing of it keeps
@@ -83,8 +83,8 @@ struct callahead_where {
     size_t nhosts;
     const char *mx_domain; /* used when nhosts is 0; NULL with hosts */
     bool untrusted;        /* hosts came from the client's own address literal */
-    /* Under whose name the verdict is remembered: "user@" for "user+tag@" (SPEC 2,
-     * recipient_delimiter). NULL: the recipient's. */
+    /* Whom a yes is remembered for: "user@" for "user+tag@" (SPEC 2, recipient_delimiter).
+     * A no is the recipient's own. NULL: so is a yes. */
     const struct mailaddr *known_as;
 };
 

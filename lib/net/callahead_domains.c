@@ -7,7 +7,8 @@
 #include "lib/base/hash.h"
 
 #define BUCKETS 256
-#define NAME_MAX_KEPT 256 /* an IPv6 literal or a domain, with its NUL */
+/* An IPv6 literal or a domain, and a place, each with its NUL. */
+#define NAME_MAX_KEPT (256 + DOMAINS_PLACE + 1)
 
 struct witness {
     bool taken;
@@ -24,7 +25,8 @@ struct domain {
     bool catch_all, probed;
     mono_us probed_at;
     struct witness witnesses[DOMAINS_WITNESSES];
-    char name[NAME_MAX_KEPT];
+    size_t name_n;
+    char name[NAME_MAX_KEPT]; /* and place */
 };
 
 struct domains {
@@ -51,11 +53,17 @@ static struct domain **bucket(struct domains *domains, struct slice name)
 
 /* --- finding (under the lock) ---------------------------------------------------- */
 
-static struct domain *find(struct domains *domains, struct slice name, mono_us now)
+static struct domain *look_up(struct domains *domains, struct slice name)
 {
     struct domain *domain = *bucket(domains, name);
-    while (domain && !slice_is(name, domain->name))
+    while (domain && !(name.n == domain->name_n && memcmp(name.p, domain->name, name.n) == 0))
         domain = domain->next;
+    return domain;
+}
+
+static struct domain *find(struct domains *domains, struct slice name, mono_us now)
+{
+    struct domain *domain = look_up(domains, name);
     if (domain)
         domain->used_at = now;
     return domain;
@@ -93,6 +101,7 @@ static struct domain *find_or_make(struct domains *domains, struct slice name, m
     domain = calloc(1, sizeof *domain);
     if (!domain)
         return NULL;
+    domain->name_n = name.n;
     memcpy(domain->name, name.p, name.n);
     domain->used_at = now;
     domain->next = *bucket(domains, name);
@@ -206,9 +215,7 @@ void domains_note_refused(struct domains *domains, struct slice domain, const st
 void domains_note_gone(struct domains *domains, struct slice domain, const struct trust_key *key)
 {
     pthread_mutex_lock(&domains->lock);
-    struct domain *found = *bucket(domains, domain);
-    while (found && !slice_is(domain, found->name))
-        found = found->next;
+    struct domain *found = look_up(domains, domain);
     struct witness *witness = found ? find_witness(found, key) : NULL;
     if (witness)
         witness->taken = false;
@@ -372,7 +379,9 @@ void domains_each(struct domains *domains, mono_us now,
     pthread_mutex_lock(&domains->lock);
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct domain *domain = domains->buckets[i]; domain; domain = domain->next) {
+            size_t n = strlen(domain->name);
             struct domains_state state = {.domain = domain->name,
+                                          .place = domain->name + n + (n < domain->name_n),
                                           .ill = domain->ill,
                                           .catch_all = is_catch_all(domain, now),
                                           .probed_at =

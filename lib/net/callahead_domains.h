@@ -14,6 +14,10 @@
  * A domain whose server accepts a random address takes every address
  * ("catch-all") for a day; whom it accepts is no witness.
  *
+ * A domain whose recipients are asked for at several places is a domain of its own at
+ * each: those who were good at one cannot bear witness at another. Its name is followed
+ * by a NUL and words for the place then, in all that is passed in.
+ *
  * Bounded: DOMAINS_MAX domains, those used least recently are forgotten first.
  * Time is passed in. Any thread; one mutex, a leaf.
  */
@@ -26,6 +30,7 @@
 #define DOMAINS_MAX 1024
 #define DOMAINS_WITNESSES 4 /* of a domain */
 #define DOMAINS_WITNESS_MAX 256
+#define DOMAINS_PLACE 16                      /* bytes of words for a place */
 #define DOMAINS_RECENT MONO_SECONDS(172800)   /* how long a witness is one, from its last yes */
 #define DOMAINS_ANOTHER_LOOK MONO_SECONDS(60) /* at a server that is ill */
 #define DOMAINS_PROBE_LIFE MONO_SECONDS(86400)
@@ -79,11 +84,11 @@ bool domains_is_catch_all(struct domains *domains, struct slice domain, mono_us 
 /* Shall a random address be asked for? True once in DOMAINS_PROBE_LIFE. */
 bool domains_probe_due(struct domains *domains, struct slice domain, mono_us now);
 
-/* domain NULL: all. */
+/* At all places; domain NULL: all. */
 void domains_forget(struct domains *domains, const char *domain);
 
 struct domains_state {
-    const char *domain;
+    const char *domain, *place; /* "" none */
     bool ill, catch_all;
     mono_us probed_at; /* MONO_NEVER: not */
 };

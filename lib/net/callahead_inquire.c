@@ -41,14 +41,17 @@ static bool ask_instead(const struct asking *asking, const struct callahead_wher
     struct callahead_answer answer = {.class = CALLAHEAD_SERVER_ILL};
     struct asking other = *asking;
     struct strbuf key;
-    size_t sender = strnlen(asking->key.p, asking->key.n);
+    size_t sender = strnlen(asking->key.p, asking->key.n) + 1;
+    size_t place = sender + strnlen(asking->key.p + sender, asking->key.n - sender);
 
     strbuf_init(&key);
     strbuf_add(&key, asking->key.p, sender);
-    strbuf_putc(&key, '\0');
     add_lower(&key, recipient);
+    strbuf_add(&key, asking->key.p + place, asking->key.n - place);
     other.key = (struct slice){key.p, key.n};
     other.recipient = recipient;
+    other.base_recipient = NULL;
+    other.base = (struct slice){NULL, 0};
     other.answer = &answer;
     other.anew = true;
     other.fresh = false;
@@ -70,6 +73,7 @@ bool inquire_random(const struct asking *asking, const struct callahead_where *w
         domain.p++;
         domain.n--;
     }
+    domain.n = strnlen(domain.p, domain.n);
     strbuf_init(&recipient);
     put_random(&recipient, domain);
     if (!recipient.failed)
@@ -118,13 +122,43 @@ static bool look_again(struct asking *asking, const struct callahead_where *wher
     return false;
 }
 
-void inquire(struct asking *asking, const struct callahead_where *where, mono_us deadline)
+/* Until its no can be believed, or it is none. */
+static void settle(struct asking *asking, const struct callahead_where *where, mono_us deadline)
 {
-    question_ask(asking, where, deadline);
     for (int steps = 0; asking->answer->class == CALLAHEAD_USER_UNKNOWN; steps++) {
         if (steps == STEPS_MAX)
             cannot_tell(asking, "a good recipient is refused, and nobody can be found out about");
         else if (!look_again(asking, where, deadline))
             break;
     }
+}
+
+/* user@ was good, user+tag@ is not: only a server that can tell what becomes of user@ is
+ * not ill. */
+static bool can_tell_of_base(const struct asking *asking, const struct callahead_where *where,
+                             mono_us deadline)
+{
+    struct callahead_answer answer = {.class = CALLAHEAD_SERVER_ILL};
+    struct asking base = *asking;
+
+    base.key = asking->base;
+    base.recipient = asking->base_recipient;
+    base.base = (struct slice){NULL, 0};
+    base.base_recipient = NULL;
+    base.answer = &answer;
+    base.anew = true;
+    question_ask(&base, where, deadline);
+    settle(&base, where, deadline);
+    return answer.class == CALLAHEAD_VALID || answer.class == CALLAHEAD_USER_UNKNOWN;
+}
+
+void inquire(struct asking *asking, const struct callahead_where *where, mono_us deadline)
+{
+    question_ask(asking, where, deadline);
+    if (asking->answer->class == CALLAHEAD_USER_UNKNOWN && asking->base_recipient &&
+        trust_is_good(asking->memory->trust, asking->base, mono_now()) &&
+        !can_tell_of_base(asking, where, deadline))
+        cannot_tell(asking, "a good recipient is refused with an extension, and nobody can tell of "
+                            "him without");
+    settle(asking, where, deadline);
 }

@@ -20,8 +20,8 @@ struct job {
     struct callahead_profile profile; /* counted */
     struct callahead_memory *memory;
     struct callahead_where where;
-    struct slice key;
-    char *recipient;
+    struct slice key, base;
+    char *recipient, *base_recipient;
     bool random;
 };
 
@@ -63,7 +63,10 @@ static struct job *job_new(const struct asking *asking, const struct callahead_w
     *job = (struct job){.arena = arena, .memory = asking->memory, .random = random};
     job->recipient = arena_dup(arena, asking->recipient);
     job->key = (struct slice){arena_dup_slice(arena, asking->key), asking->key.n};
-    if (!job->recipient || !job->key.p || !copy_hosts(job, where ? where : &nowhere)) {
+    job->base = (struct slice){arena_dup_slice(arena, asking->base), asking->base.n};
+    job->base_recipient = arena_dup(arena, asking->base_recipient);
+    if (!job->recipient || !job->key.p || (asking->base_recipient && !job->base_recipient) ||
+        (job->base.n > 0 && !job->base.p) || !copy_hosts(job, where ? where : &nowhere)) {
         arena_free(arena);
         return NULL;
     }
@@ -102,6 +105,8 @@ static void do_job(struct callahead *pool, struct job *job)
                             .recipient = job->recipient,
                             .memory = job->memory,
                             .key = job->key,
+                            .base = job->base,
+                            .base_recipient = job->base_recipient,
                             .started = now,
                             .anew = true,
                             .answer = &answer};

@@ -157,45 +157,47 @@ void memory_free_all(struct callahead *pool)
 
 /* --- learning ------------------------------------------------------------------------------ */
 
-static struct slice domain_of(struct slice key)
+static const char *domain_of(const char *recipient)
 {
-    size_t at = key.n;
-    while (at > 0 && key.p[at - 1] != '@' && key.p[at - 1] != '\0')
-        at--;
-    return (struct slice){key.p + at, key.n - at};
+    const char *at = strrchr(recipient, '@');
+    return at ? at + 1 : "";
 }
 
-static void note_change(enum trust_change change, struct slice key, const char *server)
+static void note_change(enum trust_change change, const char *recipient, const char *server)
 {
-    struct slice domain = domain_of(key);
+    const char *domain = domain_of(recipient);
 
     if (change == TRUST_FELL_ILL)
         log_note(
             LOG_AT_WARNING, "callahead_ill",
-            "%s refuses every recipient of %.*s, even those who were good: its refusals do not "
-            "count",
-            server, (int)domain.n, domain.p);
+            "%s refuses every recipient of %s, even those who were good: its refusals do not count",
+            server, domain);
     else if (change == TRUST_GOT_WELL)
-        log_note(LOG_AT_INFO, "callahead_well", "refusals of recipients of %.*s count again",
-                 (int)domain.n, domain.p);
+        log_note(LOG_AT_INFO, "callahead_well", "refusals of recipients of %s count again", domain);
 }
 
 void memory_learn(struct callahead *pool, const struct question *question,
                   const struct callahead_answer *answer)
 {
-    struct slice key = {question->key, question->key_n};
+    bool yes_of_base = question->base && answer->class == CALLAHEAD_VALID;
+    struct slice key = yes_of_base ? question_base(question) : question_key(question);
     struct trust *trust = question->memory->trust;
     struct trust_settings settings = settings_of(question->profile.keys);
     struct trust_heard heard = {.key = key,
                                 .recipient = question->recipient,
                                 .fresh = question->fresh_connection,
                                 .answer = answer};
+    /* Not before it is found out what becomes of user@ (callahead_inquire.c). */
+    if (question->base && answer->class == CALLAHEAD_USER_UNKNOWN &&
+        trust_is_good(trust, question_base(question), mono_now()))
+        return;
     if (callahead_life(question->profile.keys, answer->class) > 0)
         atomic_fetch_add_explicit(&pool->changes, 1, memory_order_relaxed);
     if (question->random)
         trust_learn_random(trust, key, answer->class, mono_now());
     else
-        note_change(trust_learn(trust, &heard, &settings, mono_now()), key, answer->server);
+        note_change(trust_learn(trust, &heard, &settings, mono_now()), question->recipient,
+                    answer->server);
 }
 
 enum trust_next memory_judge(const struct asking *asking, char witness_out[DOMAINS_WITNESS_MAX])
@@ -207,7 +209,7 @@ enum trust_next memory_judge(const struct asking *asking, char witness_out[DOMAI
     enum trust_next next =
         trust_judge(asking->memory->trust, &heard, &settings, mono_now(), witness_out, &change);
 
-    note_change(change, asking->key, asking->answer->server);
+    note_change(change, asking->recipient, asking->answer->server);
     return next;
 }
 

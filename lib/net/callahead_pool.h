@@ -61,7 +61,11 @@ struct asking {
     const struct callahead_profile *profile;
     const char *recipient; /* as it goes into RCPT TO */
     struct callahead_memory *memory;
-    struct slice key; /* what it is remembered as: sender, NUL, recipient in lower case */
+    struct slice key; /* what it is remembered as, see callahead_trust.h */
+    /* The same without the recipient's extension, which a yes is remembered as, and that
+     * recipient; NULL, it has none. */
+    struct slice base;
+    const char *base_recipient;
     mono_us started;
     bool anew;                        /* whatever is remembered */
     bool fresh;                       /* from a connection that nobody else was asked for on */
@@ -75,8 +79,10 @@ struct question {
     atomic_uint refs;
     struct callahead_profile profile;
     struct callahead_memory *memory;
-    char *key; /* owned: sender, NUL, recipient in lower case */
+    char *key; /* owned */
     size_t key_n;
+    char *base; /* owned; NULL: none */
+    size_t base_n;
     char *recipient; /* owned: as it goes into RCPT TO */
     bool utf8, fresh, random;
     struct server_address *addresses; /* owned: where to ask, in order */
@@ -183,6 +189,9 @@ struct callahead {
 };
 
 /* --- callahead.c ------------------------------------------------------------------ */
+
+struct slice question_key(const struct question *question);
+struct slice question_base(const struct question *question);
 
 /* Tells all who wait, fills the cache, drops the pool's reference. */
 void question_finish(struct callahead *pool, struct question *question,

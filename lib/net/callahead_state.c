@@ -82,6 +82,12 @@ static bool is_plain(const char *word, size_t room)
     return n > 0 && n < room;
 }
 
+static bool is_place(const char *word)
+{
+    uint8_t bytes[DOMAINS_PLACE / 2];
+    return parse_hex(word, bytes, sizeof bytes);
+}
+
 /* --- lines ---------------------------------------------------------------------------- */
 
 static bool parse_saved(char *line, const struct state_reader *reader)
@@ -110,9 +116,13 @@ static bool parse_domain(char *line, const struct state_reader *reader)
     bool good = cut_number(&line, INT32_MAX * UINT64_C(1000), &probed);
     const char *what = good ? cut(&line) : NULL;
     bool catch_all = what && strcmp(what, "catch_all") == 0;
-    if (!what || (!catch_all && strcmp(what, "discerning") != 0) || !is_plain(line, 256))
+    if (!what || (!catch_all && strcmp(what, "discerning") != 0))
         return false;
-    reader->domain(slice_of(line), catch_all, (int64_t)probed, reader->arg);
+    struct slice name = slice_of(line);
+    const char *place = cut(&line) ? line : NULL;
+    if (!is_plain(name.p, 256) || (place && !is_place(place)))
+        return false;
+    reader->domain(name, catch_all, (int64_t)probed, reader->arg);
     return true;
 }
 
@@ -208,8 +218,10 @@ static void write_domain(const struct domains_state *state, void *arg)
 {
     struct writing *writing = arg;
     if (state->probed_at != MONO_NEVER && is_plain(state->domain, 256))
-        strbuf_printf(&writing->out, "domain %lld %s %s\n", seconds_of(writing, state->probed_at),
-                      state->catch_all ? "catch_all" : "discerning", state->domain);
+        strbuf_printf(&writing->out, "domain %lld %s %s%s%s\n",
+                      seconds_of(writing, state->probed_at),
+                      state->catch_all ? "catch_all" : "discerning", state->domain,
+                      state->place[0] != '\0' ? " " : "", state->place);
 }
 
 static const char *word_of(const struct trust_entry *entry)

@@ -7,7 +7,7 @@
  *
  *     saved SECONDS KEYID                     first; when, and with which secrets
  *     profile ENTRIES KNOWN MARK NAME         what follows is of this profile
- *     domain SECONDS catch_all|discerning NAME    probed then
+ *     domain SECONDS catch_all|discerning NAME [PLACE]    probed then
  *     yes|no|all HASH LEARNED EXPIRES CODE STATUS SERVER DOMAIN
  *
  * ("all": a yes of a catch-all domain; "-" where there is nothing.) Times are
@@ -36,6 +36,7 @@ struct state_reader {
     /* false: the file is not to be used. */
     bool (*saved)(int64_t seconds, uint64_t key_id, void *arg);
     void (*profile)(const struct memory_name *name, mono_us known, void *arg);
+    /* name: see callahead_domains.h. */
     void (*domain)(struct slice name, bool catch_all, int64_t probed, void *arg);
     /* Times of the entry are wall-clock microseconds. */
     void (*entry)(const struct trust_entry *entry, void *arg);

@@ -85,7 +85,7 @@ static struct slice recipient_of(struct slice key)
 {
     const char *nul = memchr(key.p, '\0', key.n);
     size_t at = nul ? (size_t)(nul + 1 - key.p) : 0;
-    return (struct slice){key.p + at, key.n - at};
+    return (struct slice){key.p + at, strnlen(key.p + at, key.n - at)};
 }
 
 static struct slice domain_of(struct slice recipient)
@@ -94,6 +94,13 @@ static struct slice domain_of(struct slice recipient)
     while (at > 0 && recipient.p[at - 1] != '@')
         at--;
     return at > 0 ? (struct slice){recipient.p + at, recipient.n - at} : (struct slice){"", 0};
+}
+
+/* With the place, see callahead_domains.h. */
+static struct slice domain_at(struct slice key)
+{
+    struct slice domain = domain_of(recipient_of(key));
+    return domain.n > 0 ? (struct slice){domain.p, (size_t)(key.p + key.n - domain.p)} : domain;
 }
 
 static void put_hash(uint8_t to[8], const struct hash_seed *seed, struct slice bytes)
@@ -229,10 +236,17 @@ bool trust_recall_stale(struct trust *trust, struct slice key, mono_us longest, 
     struct kept kept;
     if (!get(trust->good, &hashed, now, &kept) || now >= kept.expires + longest)
         return false;
-    if (kept.refused_at != 0 && !domains_is_ill(trust->domains, domain_of(recipient_of(key)), now))
+    if (kept.refused_at != 0 && !domains_is_ill(trust->domains, domain_at(key), now))
         return false;
     answer_from(&kept, answer_out);
     return true;
+}
+
+bool trust_is_good(struct trust *trust, struct slice key, mono_us now)
+{
+    struct trust_key hashed = key_of(trust, key);
+    struct kept kept;
+    return get(trust->good, &hashed, now, &kept);
 }
 
 /* --- learning ------------------------------------------------------------------------- */
@@ -255,7 +269,7 @@ static enum trust_change learn_valid(struct trust *trust, const struct trust_key
                                      const struct trust_heard *heard,
                                      const struct trust_settings *settings, mono_us now)
 {
-    struct slice recipient = recipient_of(heard->key), domain = domain_of(recipient);
+    struct slice recipient = recipient_of(heard->key), domain = domain_at(heard->key);
     struct kept kept = kept_from(heard, settings->valid, now);
     bool catch_all = domains_is_catch_all(trust->domains, domain, now);
 
@@ -278,14 +292,14 @@ static void believe(struct trust *trust, const struct trust_key *key,
     struct kept kept = kept_from(heard, life, now);
     (void)cache_remove(trust->good, bytes_of(key));
     put(trust->rest, key, &kept, kept.expires, now);
-    domains_note_gone(trust->domains, domain_of(recipient_of(heard->key)), key);
+    domains_note_gone(trust->domains, domain_at(heard->key), key);
 }
 
 static void learn_refusal(struct trust *trust, const struct trust_key *key,
                           const struct trust_heard *heard, const struct trust_settings *settings,
                           mono_us now)
 {
-    struct slice domain = domain_of(recipient_of(heard->key));
+    struct slice domain = domain_at(heard->key);
     struct kept kept;
 
     if (!get(trust->good, key, now, &kept)) {
@@ -342,7 +356,7 @@ enum trust_next trust_judge(struct trust *trust, const struct trust_heard *heard
                             char witness_out[DOMAINS_WITNESS_MAX], enum trust_change *change_out)
 {
     struct trust_key key = key_of(trust, heard->key);
-    struct slice domain = domain_of(recipient_of(heard->key));
+    struct slice domain = domain_at(heard->key);
     struct kept kept;
     bool known = get(trust->good, &key, now, &kept);
 
@@ -357,22 +371,23 @@ enum trust_next trust_judge(struct trust *trust, const struct trust_heard *heard
         domains_judge(trust->domains, domain, &refusal, now, witness_out, change_out);
     if (next == TRUST_IT && !get(trust->rest, &key, now, &kept))
         believe(trust, &key, heard, settings->unknown, now);
-    if (*change_out == TRUST_FELL_ILL) /* it was ill before we saw it */
+    if (*change_out == TRUST_FELL_ILL) { /* it was ill before we saw it */
+        domain = domain_of(recipient_of(heard->key));
         cache_each(trust->rest, now, is_no_of_domain, &domain);
+    }
     return next;
 }
 
 bool trust_probe_due(struct trust *trust, struct slice key, mono_us now)
 {
-    return domains_probe_due(trust->domains, domain_of(recipient_of(key)), now);
+    return domains_probe_due(trust->domains, domain_at(key), now);
 }
 
 void trust_learn_random(struct trust *trust, struct slice key, enum callahead_class class,
                         mono_us now)
 {
     if (class == CALLAHEAD_VALID || class == CALLAHEAD_USER_UNKNOWN)
-        domains_note_random(trust->domains, domain_of(recipient_of(key)), class == CALLAHEAD_VALID,
-                            now);
+        domains_note_random(trust->domains, domain_at(key), class == CALLAHEAD_VALID, now);
 }
 
 /* --- all of it -------------------------------------------------------------------------- */

@@ -51,7 +51,9 @@ struct trust;
 struct trust *trust_new(size_t entries, const struct trust_seeds *seeds); /* NULL: memory */
 void trust_free(struct trust *trust);
 
-/* Everywhere: key is the sender, a NUL, and the recipient in lower case. */
+/* Everywhere: key is the sender, a NUL, and the recipient in lower case; then, where
+ * not all of the profile's recipients are asked for at the same place, a NUL and words
+ * for that place. What one place says counts there only. */
 
 /* --- looking ---------------------------------------------------------------------- */
 enum trust_recalled {
@@ -66,6 +68,9 @@ enum trust_recalled trust_recall(struct trust *trust, struct slice key, mono_us 
  * nobody has refused since (but a server that is ill). */
 NODISCARD bool trust_recall_stale(struct trust *trust, struct slice key, mono_us longest,
                                   mono_us now, struct callahead_answer *answer_out);
+
+/* Was it good lately, whatever was heard since? */
+bool trust_is_good(struct trust *trust, struct slice key, mono_us now);
 
 /* --- learning --------------------------------------------------------------------- */
 struct trust_heard {

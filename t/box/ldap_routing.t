@@ -159,6 +159,26 @@ def remembered():
 
 
 @tap.part
+def mailbox_hosts():
+    """What one mailbox host says of a recipient is not what another one says."""
+    with Scene() as it:
+        it.house.configure(it.house.conf.replace("[ldap d]\n", "[ldap d]\ncache_ttl = 0\n"))
+        it.house.reload()
+        here, there = ({"mailHost": [f"127.0.0.1:{server.port}"]} for server in (it.routed, it.hosted))
+        it.hosted.change({"rcpt": [["^late", "550 5.1.1 no such user"]]})
+        it.ldap.entries["late@example.com"] = there
+        tap.eq([it.rcpt("late", "late"), it.heard()], [[UNKNOWN] * 2, [[], ["late@example.com"]]], "one mailbox host")
+        it.ldap.entries["late@example.com"] = here
+        tap.eq([it.rcpt("late", "late"), it.heard()], [["continue"] * 2, [["late@example.com"], []]], "moved to another")
+        hosts = [f"127.0.0.1:{it.routed.port}", f"127.0.0.1:{it.hosted.port}"]
+        it.ldap.entries["two@example.com"] = {"mailHost": hosts}
+        it.rcpt("two")
+        it.ldap.entries["two@example.com"] = {"mailHost": hosts[::-1]}
+        it.heard()
+        tap.eq([it.rcpt("two"), it.heard()], [["continue"], [[], []]], "the order of values says nothing")
+
+
+@tap.part
 def without():
     """Without the key the attribute is not even asked for; static call-ahead asks no directory."""
     with Scene() as it:

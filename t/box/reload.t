@@ -161,6 +161,29 @@ unknown_text = %s
 
 
 @tap.part
+def routes_of_call_ahead():
+    """What the host of an old route said does not count at the new one."""
+    conf = "[dns]\nhost_lookup = off\n[routes]\nfile = routes\n[listener in]\nrat = rat\ncallahead = c\n[callahead c]\n"
+    route = "a.example [127.0.0.1]:%d\n"
+    with smtpserver.Server(rcpt=[["^late", "550 5.1.1 no"]]) as one, smtpserver.Server(rcpt=[["^left", "550 5.1.1 no"]]) as two:
+        with House(conf, {"rat": ACCEPT_A, "routes": route % one.port}) as it, it.session() as mta:
+            new_message(mta)
+            tap.eq((rcpt(mta, "<late@a.example>"), rcpt(mta, "<left@a.example>")), ("550 5.1.1 User unknown", "continue"),
+                   "the old host of a route")
+            it.write("routes", route % two.port)
+            it.reload()
+            new_message(mta)
+            tap.eq((rcpt(mta, "<late@a.example>"), rcpt(mta, "<left@a.example>")), ("continue", "550 5.1.1 User unknown"),
+                   "the new one")
+            it.write("routes", "# another text\n" + route % two.port)
+            it.reload()
+            new_message(mta)
+            asked = two.stats()["rcpt"]
+            tap.eq((rcpt(mta, "<late@a.example>"), rcpt(mta, "<left@a.example>"), two.stats()["rcpt"]),
+                   ("continue", "550 5.1.1 User unknown", asked), "the same one: it is not asked again")
+
+
+@tap.part
 def many_signals():
     """300 signals as fast as they go, while sessions run (style: a signal in the middle of a reload)."""
     with House(CONF, {"rat": ACCEPT_A}) as it:

@@ -167,6 +167,95 @@ static void test_server_that_refuses_everybody(void **state)
     finish(&peer, &client);
 }
 
+/* --- extensions --------------------------------------------------------------------------- */
+
+#define REFUSE_EXTENSIONS                                                                          \
+    "{\"rcpt\": [[\"owner\", \"250 ok\"], [\"[+]|^list\", \"550 5.1.1 no such user\"]]}"
+
+static void test_no_of_an_extension(void **state)
+{
+    struct peer peer;
+    struct client client;
+    (void)state;
+    start(&peer, &client, REFUSE_EXTENSIONS);
+    client.delimiters = "+";
+    client_expect(&client, "u+x@example.com", CALLAHEAD_USER_UNKNOWN, 550);
+    client_expect(&client, "u@example.com", CALLAHEAD_VALID, 250); /* whatever a stranger tried */
+    assert_true(client_asks(&client, "u@example.com").cached);
+    assert_true(client_asks(&client, "u+y@example.com").cached); /* a yes is for both */
+    client_expect(&client, "u+x@example.com", CALLAHEAD_USER_UNKNOWN, 550);
+    assert_int_equal(peer_count(&peer, "rcpt"), 2);
+    client_expect(&client, "list@example.com", CALLAHEAD_USER_UNKNOWN, 550);
+    client_expect(&client, "list+owner@example.com", CALLAHEAD_VALID, 250);
+    finish(&peer, &client);
+}
+
+static void test_extension_of_the_good(void **state)
+{
+    struct peer peer;
+    struct client client;
+    (void)state;
+    start(&peer, &client, "{}");
+    client.delimiters = "+";
+    client.keys.serve_stale = 0;
+    client_expect(&client, "u@example.com", CALLAHEAD_VALID, 250);
+    client_expect(&client, "w@example.com", CALLAHEAD_VALID, 250);
+    sleep_well(&client, MONO_SECONDS(1000));
+    peer_set(&peer, REFUSE_EXTENSIONS);
+    client_expect(&client, "u+x@example.com", CALLAHEAD_USER_UNKNOWN, 550);
+    assert_int_equal(peer_asked(&peer, "u@example.com"), 2); /* it can tell */
+    assert_true(client_asks(&client, "u@example.com").cached);
+    sleep_well(&client, MONO_SECONDS(1000));
+    peer_set(&peer, REFUSE_ALL);
+    client_expect(&client, "u+x@example.com", CALLAHEAD_SERVER_ILL, 0);
+    assert_true(has_domain(&client, "p example.com ill\n"));
+    client_expect(&client, "u+x@example.com", CALLAHEAD_SERVER_ILL, 0);
+    finish(&peer, &client);
+}
+
+/* --- places ------------------------------------------------------------------------------- */
+
+static void test_what_one_place_says(void **state)
+{
+    struct peer one, two;
+    struct client client;
+    (void)state;
+    start(&one, &client, PICKY);
+    peer_start(&two, "{}");
+    client_expect(&client, "moved@example.com", CALLAHEAD_USER_UNKNOWN, 550);
+    client_expect(&client, "u@example.com", CALLAHEAD_VALID, 250);
+    client.hosts[0].port = two.port;
+    client_expect(&client, "moved@example.com", CALLAHEAD_VALID, 250);
+    assert_false(client_asks(&client, "u@example.com").cached);
+    client_expect(&client, "gone@example.com", CALLAHEAD_VALID, 250);
+    client.hosts[0].port = one.port;
+    assert_true(client_asks(&client, "moved@example.com").cached);
+    peer_stop(&two);
+    finish(&one, &client);
+}
+
+/* The good of one place are not asked for at another, which need not know them. */
+static void test_witnesses_of_one_place(void **state)
+{
+    struct peer one, two;
+    struct client client;
+    (void)state;
+    start(&one, &client, "{}");
+    peer_start(&two, "{}");
+    client_expect(&client, "a@example.com", CALLAHEAD_VALID, 250);
+    client.hosts[0].port = two.port;
+    client_expect(&client, "gone@example.com", CALLAHEAD_VALID, 250);
+    sleep_well(&client, MONO_SECONDS(1000));
+    peer_set(&two, REFUSE_ALL);
+    client_expect(&client, "gone@example.com", CALLAHEAD_USER_UNKNOWN, 550);
+    assert_int_equal(peer_asked(&two, "a@example.com"), 0);
+    assert_true(has_domain(&client, ""));
+    client.hosts[0].port = one.port;
+    client_expect(&client, "a@example.com", CALLAHEAD_VALID, 250);
+    peer_stop(&two);
+    finish(&one, &client);
+}
+
 /* --- catch-all ---------------------------------------------------------------------------- */
 
 static void test_catch_all(void **state)
@@ -298,6 +387,10 @@ int main(void)
         cmocka_unit_test(test_asked_again_on_a_fresh_connection),
         cmocka_unit_test(test_gone_for_good),
         cmocka_unit_test(test_server_that_refuses_everybody),
+        cmocka_unit_test(test_no_of_an_extension),
+        cmocka_unit_test(test_extension_of_the_good),
+        cmocka_unit_test(test_what_one_place_says),
+        cmocka_unit_test(test_witnesses_of_one_place),
         cmocka_unit_test(test_catch_all),
         cmocka_unit_test(test_refreshed_beforehand),
         cmocka_unit_test(test_refreshing_delays_nobody),

@@ -291,7 +291,10 @@ static void take_profile(const struct memory_name *name, mono_us known, void *ar
 
 static void take_domain(struct slice name, bool catch_all, int64_t probed, void *arg)
 {
-    strbuf_printf(arg, "domain %.*s %d %lld;", (int)name.n, name.p, catch_all, (long long)probed);
+    size_t n = strnlen(name.p, name.n);
+    strbuf_printf(arg, "domain %.*s %d %lld;", (int)n, name.p, catch_all, (long long)probed);
+    if (n < name.n)
+        strbuf_printf(arg, "at %.*s;", (int)(name.n - n - 1), name.p + n + 1);
 }
 
 static void take_entry(const struct trust_entry *entry, void *arg)
@@ -340,6 +343,15 @@ static void test_lines(void **state)
          "profile 400 86400000000 ff p q;domain a.test 0 900;"},
         {SAVED PROFILE "domain 900 odd a.test\n", false, "profile 400 86400000000 ff p q;"},
         {SAVED PROFILE "domain 900 catch_all a b\n", false, "profile 400 86400000000 ff p q;"},
+        {SAVED PROFILE "domain 900 catch_all a.test 0123456789abcdef\n", true,
+         "profile 400 86400000000 ff p q;domain a.test 1 900;at 0123456789abcdef;"},
+        {SAVED PROFILE "domain 900 catch_all a.test 0123456789abcde\n", false,
+         "profile 400 86400000000 ff p q;"},
+        {SAVED PROFILE "domain 900 catch_all a.test 0123456789abcdef0\n", false,
+         "profile 400 86400000000 ff p q;"},
+        {SAVED PROFILE "domain 900 catch_all a.test 0123456789abcdef x\n", false,
+         "profile 400 86400000000 ff p q;"},
+        {SAVED PROFILE "domain 900 catch_all a.test \n", false, "profile 400 86400000000 ff p q;"},
         {SAVED PROFILE "yes " HASH " 900 1800 250 2.1.5 10.0.0.5:25 a.test\n", true,
          "profile 400 86400000000 ff p q;"
          "valid 0f *@a.test 900000000 1800000000 250 \"2.1.5\" 10.0.0.5:25 1;"},

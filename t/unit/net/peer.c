@@ -158,14 +158,17 @@ static void count_wait(void *arg)
 struct callahead_answer client_ask(struct client *client, const char *address, int ms)
 {
     struct callahead_answer answer = {.code = -1};
-    struct mailaddr recipient;
+    struct callahead_where where = client->where;
+    struct mailaddr recipient, base;
     struct arena *arena = arena_new(0);
     struct err err = {0};
     assert_non_null(arena);
     if (!mailaddr_parse(slice_of(address), MAILADDR_STRICT, false, arena, &recipient, &err))
         fail_msg("%s: %s", address, err.text);
-    callahead_ask(client->pool, &client->profile, &client->where, &recipient,
-                  mono_now() + MONO_MS(ms), count_wait, &client->waits, &answer);
+    assert_true(mailaddr_without_extension(&recipient, client->delimiters, arena, &base));
+    where.known_as = &base;
+    callahead_ask(client->pool, &client->profile, &where, &recipient, mono_now() + MONO_MS(ms),
+                  count_wait, &client->waits, &answer);
     arena_free(arena);
     return answer;
 }

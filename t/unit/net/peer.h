@@ -44,6 +44,7 @@ void peer_certificate(const char *folder, const char *name, const char *address)
 #define CLIENT_HOSTS_MAX 4
 
 struct client {
+    const char *delimiters; /* of extensions; NULL: none */
     struct callahead *pool;
     struct arena *arena;
     struct callahead_keys keys; /* defaults; change what the test is about */
