@@ -276,9 +276,20 @@ static void lint_rat(struct lint *lint, const struct rat *rat, bool force)
 struct sight {
     struct hat_match match;
     const char *doubt; /* the first entry that is no address; NULL: none */
+    const char *huge;  /* the first one of more than a network of one's own; NULL: none */
     bool addresses;
     bool all; /* nothing behind this group can match */
 };
+
+/* More than a /8, or an IPv6 /16. */
+static bool is_huge(const struct hat_entry *entry)
+{
+    if (entry->kind != HAT_ENTRY_RANGE)
+        return false;
+    if (ip_is_v4(&entry->first) && ip_is_v4(&entry->last))
+        return ip_v4(&entry->last) - ip_v4(&entry->first) >= 1U << 24;
+    return entry->first.b[0] != entry->last.b[0] || entry->first.b[1] != entry->last.b[1];
+}
 
 /* *entry: the first entry of the group, moved to the first of the next one. */
 static void look_at_group(const struct hat *hat, size_t group, size_t *entry,
@@ -299,6 +310,8 @@ static void look_at_group(const struct hat *hat, size_t group, size_t *entry,
         sight_out->all = sight_out->all || found.kind == HAT_ENTRY_ALL;
         if (!address && sight_out->doubt == NULL)
             sight_out->doubt = found.text;
+        if (sight_out->huge == NULL && is_huge(&found))
+            sight_out->huge = found.text;
     }
     if (sight_out->match.policy->keys.access == POLICY_CONTINUE)
         sight_out->all = false;
@@ -320,6 +333,26 @@ static size_t find_last_relay(const struct hat *hat)
             found = group + 1;
     }
     return found;
+}
+
+#define EVERYBODY                                                                                  \
+    "[listener %s] %s%s%s leads to relay: an open relay, it is more than a network of one's own"
+
+/* strict: at a public listener this is an error. */
+static void lint_everybody(struct problems *problems, const struct maps_listener *listener,
+                           const struct sight *sight, bool strict)
+{
+    const struct hat_match *match = &sight->match;
+    struct place at = match->at.file != NULL ? match->at : listener->at;
+    const char *colon = match->group != NULL ? ": " : "";
+    const char *group = match->group != NULL ? match->group : "";
+    if (sight->huge == NULL || !relays(sight))
+        return;
+    if (strict && !listener->private)
+        problem_error(problems, at, EVERYBODY "; maps are written only with --force",
+                      listener->name, group, colon, sight->huge);
+    else
+        problem_warning(problems, at, EVERYBODY, listener->name, group, colon, sight->huge);
 }
 
 static void lint_group(struct problems *problems, const char *mta,
@@ -346,20 +379,21 @@ static void lint_group(struct problems *problems, const char *mta,
 
 /* last_relay: as find_last_relay() has it; 0: only what leads to relay is told. */
 static void lint_hat(struct problems *problems, const char *mta,
-                     const struct maps_listener *listener, size_t last_relay)
+                     const struct maps_listener *listener, size_t last_relay, bool strict)
 {
     size_t entry = 0;
     struct sight sight = {.all = false};
     for (size_t group = 0; !sight.all && group < hat_groups(listener->hat); group++) {
         look_at_group(listener->hat, group, &entry, &sight);
         lint_group(problems, mta, listener, &sight, group + 1 < last_relay);
+        lint_everybody(problems, listener, &sight, strict);
     }
 }
 
 void lint_relaying(const struct maps_input *input, struct problems *problems)
 {
     for (size_t i = 0; i < input->nlisteners; i++)
-        lint_hat(problems, "the mail server", &input->listeners[i], 0);
+        lint_hat(problems, "the mail server", &input->listeners[i], 0, false);
 }
 
 /* Sendmail tells services apart by their names, which are parts of keys. */
@@ -392,7 +426,7 @@ static void lint_listener_name(struct lint *lint, const struct maps_listener *li
 static void lint_listener(struct lint *lint, const struct maps_listener *listener, bool force)
 {
     lint_listener_name(lint, listener);
-    lint_hat(lint->problems, mta_name(lint), listener, find_last_relay(listener->hat));
+    lint_hat(lint->problems, mta_name(lint), listener, find_last_relay(listener->hat), !force);
     if (listener->rat != NULL)
         lint_rat(lint, listener->rat, force);
 }

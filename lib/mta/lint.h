@@ -3,16 +3,16 @@
  * anything is written (SPEC 10).
  *
  * `maps` stops at an error. Errors: a RAT entry
- * ALL ACCEPT (an open relay; a warning when forced), a listener name that
- * cannot be part of a file name, an output that the MTA cannot read, auth= without its profile;
- * auth= that no look-up would find; for Sendmail also hosts of one route with different ports, more
- * of them than it takes, and services it cannot tell apart.
- * Warnings: equal priorities (no MTA shares load), a name or look-up entry ahead of a relay one or
- * leading to relay itself, RAT entries without a domain, tls= and auth= that contradict themselves
- * or cannot be written, names whose U-label the MTA would confuse, hosts of routes that are our own
- * services, domains of a RAT without a route, routes to domains that no RAT accepts. A kind of
- * warning that recurs is cut after LINT_SAME_MAX lines, with the number of the rest. Asks no
- * network. One thread.
+ * ALL ACCEPT, or all the world relaying at a public listener (an open relay; a warning when
+ * forced), a listener name that cannot be part of a file name, an output that the MTA cannot read,
+ * auth= without its profile; auth= that no look-up would find; for Sendmail also hosts of one route
+ * with different ports, more of them than it takes, and services it cannot tell apart. Warnings:
+ * equal priorities (no MTA shares load), a name or look-up entry ahead of a relay one or leading to
+ * relay itself, RAT entries without a domain, tls= and auth= that contradict themselves or cannot
+ * be written, names whose U-label the MTA would confuse, hosts of routes that are our own services,
+ * domains of a RAT without a route, routes to domains that no RAT accepts. A kind of warning that
+ * recurs is cut after LINT_SAME_MAX lines, with the number of the rest. Asks no network. One
+ * thread.
  */
 #ifndef LIB_MTA_LINT_H
 #define LIB_MTA_LINT_H

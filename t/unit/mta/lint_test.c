@@ -132,6 +132,43 @@ static void test_clients(void **state)
         "written to the maps: Postfix refuses to relay for such a client\n");
 }
 
+/* More than anybody's own network: refused at a public listener, as ALL ACCEPT is. */
+static void test_everybody_relays(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *entry;
+        bool everybody;
+    } cases[] = {{"10.0.0.0/8", false},  {"10.0.0.0/7", true},     {"0/0", true},
+                 {"0-255.", true},       {"::/0", true},           {"2000::/3", true},
+                 {"2001::/16", false},   {"2001:db8::/32", false}, {"9.255.255.255-11.0.0.0", true},
+                 {"::ffff:0:0/96", true}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (int private = 0; private < 2; private ++) {
+            char hat[80], wanted[200];
+            scene_done(&scene);
+            scene_new(&scene);
+            snprintf(hat, sizeof hat, "A CONTINUE 0/0; B ACCEPT 0/0; C RELAY 10.1. %s",
+                     cases[i].entry);
+            scene_listener(&scene, "in", hat, "BLOCKED",
+                           private ? NULL : "a.example ACCEPT\nALL REJECT\n");
+            scene_routes(&scene, "ALL: [h.test]\n");
+            snprintf(wanted, sizeof wanted,
+                     "conf:3: %s[listener in] C: %s leads to relay: an open relay, it is more than "
+                     "a network of one's own%s\n",
+                     private ? "warning: " : "", cases[i].entry,
+                     private ? "" : "; maps are written only with --force");
+            const char *said = lint(false);
+            assert_string_equal(said, cases[i].everybody ? wanted : "");
+            scene_done(&scene);
+            scene_new(&scene);
+            scene_listener(&scene, "in", hat, "BLOCKED", "a.example ACCEPT\n");
+            lint_relaying(&scene.input, &scene.problems);
+            assert_int_equal(problems_errors(&scene.problems), 0);
+            assert_int_equal(scene.problems.warnings, cases[i].everybody);
+        }
+}
+
 static void test_default_relays(void **state)
 {
     (void)state;
@@ -378,6 +415,7 @@ int main(void)
         TEST(test_loops),
         TEST(test_sendmail),
         TEST(test_credentials),
+        TEST(test_everybody_relays),
         TEST(test_names_alone),
         TEST(test_relay_without_address),
         TEST(test_long_lists),
