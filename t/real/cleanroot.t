@@ -22,6 +22,7 @@ from tap import Tap
 
 CONF, RAT, ROUTES = (f"/etc/gatehouse/{name}" for name in ("gatehouse.conf", "rat.txt", "routes.txt"))
 MAPS, LOG = "/etc/postfix/gatehouse", "/var/log/gatehouse/gatehouse.log"
+DROP_IN = "/run/systemd/system/gatehouse.service.d"
 SOCKET = "/var/spool/postfix/gatehouse/milter.sock"
 FEATURES = """
 [dns]
@@ -211,6 +212,21 @@ def reload():
     tap.eq([code("carol@second.test"), pid()], ["250", first], "... and so is what runs")
     tap.ok(in_journal(f"{RAT}:1:"), "... the journal says why")
     tap.ok(in_journal("the running configuration stays", "--priority=err"), "... as an error")
+    machine.write(RAT, "example.com ACCEPT\nsecond.test ACCEPT\n")
+    good("mv", "/usr/sbin/postmap", "/usr/sbin/postmap.away")
+    tap.eq([systemctl("reload", "gatehouse")[0], maps()], [1, before], "a map that cannot be written: it fails, too")
+    good("mv", "/usr/sbin/postmap.away", "/usr/sbin/postmap")
+    tap.eq(systemctl("reload", "gatehouse"), (0, ""), "... and can be done again")
+
+
+def deny_by_death(wanted):
+    """A system call that the unit does not allow kills, from the next start on: nobody overlooks that."""
+    if wanted:
+        good("mkdir", "-p", DROP_IN)
+        machine.write(DROP_IN + "/death.conf", "[Service]\nSystemCallErrorNumber=\n")
+    else:
+        good("rm", "-r", DROP_IN)
+    good("systemctl", "daemon-reload")
 
 
 def everything_reaches_its_server():
@@ -227,6 +243,7 @@ def everything_reaches_its_server():
         machine.write(RAT, "tls.test ACCEPT\nldap.test ACCEPT {bypass_callahead}\n")
         machine.write(ROUTES, "ALL: [127.0.0.5]:2525\n")
         good("chmod", "644", "/etc/gatehouse/ca.pem")
+        deny_by_death(True)
         good("systemctl", "restart", "gatehouse")
         good("systemctl", "reload", "gatehouse")
         tap.eq([code("joe@tls.test"), code("joe@ldap.test"), code("nobody@ldap.test")],
@@ -240,6 +257,8 @@ def everything_reaches_its_server():
         wait_until(lambda: "event=close" in machine.read(LOG), "a line in it")
         reloads = (machine.read(LOG + ".1") + machine.read(LOG)).count('event=reload detail="the new')
         tap.eq(reloads, 1, "rotation is no reload")
+        tap.eq(show("NRestarts"), "0", "no system call of all that is one the unit denies")
+        deny_by_death(False)
 
 
 def comes_back():
