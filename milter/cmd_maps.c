@@ -108,8 +108,8 @@ static bool lint(const struct snapshot *snapshot, struct arena *arena, struct ma
     struct problems problems;
 
     problems_init(&problems);
-    lint_maps(input, options->mta, options->force, &problems);
     mapsinput_read_passwords(snapshot, arena, input, &problems);
+    lint_maps(input, options->mta, options->force, &problems);
     if (problems.errors == 0)
         mapsnames_check(snapshot, input, options->mta, false, &problems);
     problems_print(&problems, stderr);

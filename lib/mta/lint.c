@@ -136,6 +136,12 @@ static void lint_auth(struct lint *lint, const struct route *route, struct strma
         problem_error(lint->problems, route->at,
                       "%s: auth=%s: user \"%s\" cannot be written for Postfix; no ':' is allowed",
                       route->key, route->auth, auth->user);
+    if (lint->mta == MAPS_SENDMAIL &&
+        (strlen(auth->user) > SENDMAIL_SECRET_MAX ||
+         (auth->password != NULL && strlen(auth->password) > SENDMAIL_SECRET_MAX)))
+        problem_error(lint->problems, route->at,
+                      "%s: auth=%s: Sendmail takes a user and a password of at most %d bytes",
+                      route->key, route->auth, SENDMAIL_SECRET_MAX);
     if (lint->mta == MAPS_SENDMAIL && has_mx(route) && lint_say(lint, AUTH_BY_MX))
         problem_warning(lint->problems, route->at,
                         "%s: auth=%s: Sendmail looks credentials up by the host it reached; write "

@@ -152,6 +152,8 @@ static void put_service(const struct maps_listener *listener, struct strbuf *out
         strbuf_printf(out, ", Addr=%s", address);
     strbuf_printf(out, ", Port=%lld')dnl\n",
                   listener->local_port != 0 ? (long long)listener->local_port : 25);
+    if (address[0] == '\0')
+        strbuf_puts(out, "dnl IPv4 alone. Where the host has IPv6, Family=inet6 takes both.\n");
 }
 
 static bool put_services(const struct maps_input *input, struct strbuf *out, struct err *err)

@@ -46,6 +46,9 @@ const char *sendmail_service(const struct maps_listener *listener);
  * several. */
 unsigned sendmail_port(const struct route *route);
 
+/* Bytes of a user's name or a password: base64 of more than that is cut off. */
+#define SENDMAIL_SECRET_MAX 180
+
 /* Appends "[one.test]:two.test", the hosts of a route. Sendmail keeps SENDMAIL_HOSTS_MAX
  * bytes of that, and cuts off the rest. */
 #define SENDMAIL_HOSTS_MAX 254

@@ -172,6 +172,10 @@ def refused(scene):
     status, said = scene.maps()
     tap.ok(status == 1 and "0600" in said, "a password that others can read is refused", said)
     os.chmod(os.path.join(scene.house.folder, "password"), 0o600)
+    scene.house.write("password", "p" * 181 + "\n")
+    status, said = scene.maps()
+    tap.ok(status == 1 and "at most 180 bytes" in said, "... and one that Sendmail would cut off", said)
+    scene.house.write("password", "secret\n")
     scene.good("... all of which is put right")
 
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include "lib/mta/lint.h"
+#include "lib/mta/sendmail_maps.h"
 #include "t/unit/mta/tables.h"
 
 static struct scene scene;
@@ -380,6 +381,27 @@ static void test_long_lists(void **state)
     }
 }
 
+/* Sendmail looks at 256 bytes of each; what is cut off is no password. */
+static void test_long_passwords(void **state)
+{
+    (void)state;
+    static char password[SENDMAIL_SECRET_MAX + 2];
+    struct maps_auth auth = {"x", "joe", password};
+    for (size_t extra = 0; extra < 2; extra++) {
+        scene_done(&scene);
+        scene_new(&scene);
+        memset(password, 'p', SENDMAIL_SECRET_MAX + extra);
+        scene.input.auths = &auth;
+        scene.input.nauths = 1;
+        scene_routes(&scene, "a.example: [h.test] auth=x\n");
+        assert_string_equal(lint_for_sendmail(),
+                            extra == 0 ? ""
+                                       : "F:1: a.example: auth=x: Sendmail takes a user and a "
+                                         "password of at most 180 bytes\n");
+        assert_string_equal(extra == 0 ? lint(false) : "", "");
+    }
+}
+
 static void test_ports_of_sendmail(void **state)
 {
     (void)state;
@@ -415,6 +437,7 @@ int main(void)
         TEST(test_loops),
         TEST(test_sendmail),
         TEST(test_credentials),
+        TEST(test_long_passwords),
         TEST(test_everybody_relays),
         TEST(test_names_alone),
         TEST(test_relay_without_address),
