@@ -3,6 +3,7 @@
 #include "lib/mta/doctor.h"
 #include "lib/mta/mtaconfig.h"
 #include "lib/mta/rat_domains.h"
+#include "lib/mta/sendmail_ldap.h"
 #include "lib/mta/sendmail_maps.h"
 #include "lib/mta/service.h"
 #include "lib/mta/socketname.h"
@@ -231,6 +232,19 @@ static void check_ways(const struct exam *exam)
                         (int)host.n, host.p);
 }
 
+/* The maps are there, and rules that ask them. */
+static void check_directory(const struct exam *exam)
+{
+    const struct maps_directory *directory = exam->input->directory;
+    if (!has_line(exam, "K" SENDMAIL_LDAP_HOST " ", directory->base_dn) ||
+        !has_line(exam, "R", SENDMAIL_LDAP_HOST) || !has_line(exam, "R", "$>GatehouseDirectory") ||
+        (directory->address_attr[0] != '\0' && !has_line(exam, "R", SENDMAIL_LDAP_ADDRESS)))
+        problem_error(exam->problems, sendmail_cf,
+                      "the maps and rulesets that ask [ldap %s] are missing: take the lines of "
+                      "mta-config again",
+                      directory->name);
+}
+
 static void check_maps(const struct exam *exam)
 {
     need(exam, "Kmailertable ", SENDMAIL_MAILERTABLE);
@@ -239,6 +253,8 @@ static void check_maps(const struct exam *exam)
     need(exam, "F{GatehouseBelow}", SENDMAIL_RELAY_DOMAINS);
     if (maps_have_auth(exam->input))
         need(exam, "Kauthinfo ", SENDMAIL_AUTHINFO);
+    if (exam->input->directory != NULL)
+        check_directory(exam);
     if (!has_line(exam, "R", SENDMAIL_RELAY_TAG) || !has_line(exam, "R", SENDMAIL_REFUSE_TAG))
         problem_error(
             exam->problems, sendmail_cf,

@@ -6,6 +6,7 @@
 #include "lib/mta/idnkey.h"
 #include "lib/mta/ldap_maps.h"
 #include "lib/mta/lint_inner.h"
+#include "lib/mta/sendmail_ldap.h"
 #include "lib/mta/sendmail_maps.h"
 
 static const char *const kind_names[LINT_KINDS] = {
@@ -452,13 +453,9 @@ static void lint_directory(struct lint *lint, const struct maps_directory *direc
 {
     struct err err = {0};
     size_t n = subdomain_routes(lint->input->routes);
-    if (lint->mta == MAPS_POSTFIX && !ldap_maps_check(directory, &err))
+    if (lint->mta == MAPS_POSTFIX ? !ldap_maps_check(directory, &err)
+                                  : !sendmail_ldap_check(directory, &err))
         problem_error(lint->problems, (struct place){0}, "[ldap %s] %s", directory->name, err.text);
-    if (lint->mta == MAPS_SENDMAIL)
-        problem_warning(
-            lint->problems, (struct place){0},
-            "[routes] ldap: only call-ahead asks the hosts it names; for Sendmail it is "
-            "not written");
     if (lint->mta == MAPS_POSTFIX && n > LDAP_SUBDOMAINS_MAX)
         problem_warning(lint->problems, (struct place){0},
                         "[routes] ldap: Postfix compares the mail host of each recipient with all "

@@ -5,6 +5,7 @@
 
 #include "lib/mta/mtaconfig.h"
 #include "lib/mta/offers.h"
+#include "lib/mta/sendmail_ldap.h"
 #include "lib/mta/sendmail_maps.h"
 #include "lib/mta/socketname.h"
 
@@ -229,42 +230,66 @@ static void put_mailer(const char *name, unsigned port, struct strbuf *out)
                   name, port, port);
 }
 
-/* false: out of memory. */
-static bool put_mailers(const struct maps_input *input, struct strbuf *out)
+/* Ports of routes that need a mailer. */
+struct ports {
+    unsigned v[PORTS_MAX];
+    size_t n;
+};
+
+/* NULL: out of memory. */
+static struct ports *new_ports(const struct routes *routes)
 {
-    bool *used = calloc(PORTS_MAX, sizeof *used), discard = false;
-    if (used == NULL)
-        return false;
-    for (size_t i = 0; i < routes_count(input->routes); i++) {
-        const struct route *route = routes_get(input->routes, i);
-        discard = discard || route->kind == ROUTE_DISCARD;
-        used[sendmail_port(route)] = true;
+    struct ports *ports = calloc(1, sizeof *ports);
+    bool *used = calloc(PORTS_MAX, sizeof *used);
+    for (size_t i = 0; ports != NULL && used != NULL && i < routes_count(routes); i++)
+        used[sendmail_port(routes_get(routes, i))] = true;
+    for (unsigned port = 1; ports != NULL && used != NULL && port < PORTS_MAX; port++)
+        if (used[port] && port != ROUTES_PORT)
+            ports->v[ports->n++] = port;
+    if (used == NULL) {
+        free(ports);
+        ports = NULL;
     }
-    used[0] = false;
-    used[ROUTES_PORT] = false;
+    free(used);
+    return ports;
+}
+
+static bool discards(const struct routes *routes)
+{
+    for (size_t i = 0; i < routes_count(routes); i++)
+        if (routes_get(routes, i)->kind == ROUTE_DISCARD)
+            return true;
+    return false;
+}
+
+static void put_mailers(const struct maps_input *input, const struct ports *ports,
+                        struct strbuf *out)
+{
     strbuf_puts(out, "\nMAILER_DEFINITIONS\n"
                      "# Of routes with a port, and of /dev/null: a mailertable knows neither.\n");
-    for (unsigned port = 1; port < PORTS_MAX; port++)
-        if (used[port])
-            put_mailer(input->transport, port, out);
-    if (discard)
+    for (size_t i = 0; i < ports->n; i++)
+        put_mailer(input->transport, ports->v[i], out);
+    if (discards(input->routes))
         strbuf_puts(out, "M" SENDMAIL_DEVNULL ", P=[FILE], F=DFMlsu, S=EnvFromL/HdrFromL, "
                          "R=EnvToL/HdrToL, T=DNS/RFC822/X-Unix,\n\tA=FILE /dev/null\n");
-    free(used);
-    return true;
 }
 
 /* --- rulesets ---------------------------------------------------------------------- */
 
 /* relay-domains holds "example.com" and ".example.com"; the second class gets
  * the latter without their dots. */
-static void put_rules(const char *folder, struct strbuf *out)
+static void put_rules(const struct maps_input *input, const char *folder, const struct ports *ports,
+                      struct strbuf *out)
 {
     strbuf_printf(out,
                   "\nLOCAL_CONFIG\n"
                   "F{GatehouseDomains}%s/" SENDMAIL_RELAY_DOMAINS " %%[^\\#]\n"
                   "F{GatehouseBelow}%s/" SENDMAIL_RELAY_DOMAINS " .%%[^\\#]\n",
                   folder, folder);
+    if (input->directory != NULL) {
+        sendmail_ldap_put_maps(input, folder, ports->v, ports->n, out);
+        sendmail_ldap_put_rules(input, ports->v, ports->n, out);
+    }
     strbuf_puts(out, "\nLOCAL_RULESETS\n"
                      "# <tag:service> <address>: what access says of the longest prefix it holds\n"
                      "SGatehouseClient\n"
@@ -312,8 +337,12 @@ bool mtaconfig_sendmail(const struct maps_input *input, const struct mtaconfig_o
     put_advice(&offers, out);
     strbuf_puts(out,
                 "\ndnl === sendmail.mc, at its end; MAILER(`smtp') stands before it =======\n");
-    if (!put_mailers(input, out))
-        return err_set(err, ERR_MEMORY, "out of memory");
-    put_rules(options->folder, out);
-    return !out->failed || err_set(err, ERR_MEMORY, "out of memory");
+    struct ports *ports = new_ports(input->routes);
+    if (ports != NULL) {
+        put_mailers(input, ports, out);
+        put_rules(input, options->folder, ports, out);
+    }
+    bool whole = ports != NULL && !out->failed;
+    free(ports);
+    return whole || err_set(err, ERR_MEMORY, "out of memory");
 }

@@ -6,6 +6,7 @@
 #include "lib/mta/cidr.h"
 #include "lib/mta/keytable.h"
 #include "lib/mta/rat_domains.h"
+#include "lib/mta/sendmail_ldap.h"
 
 const char *sendmail_service(const struct maps_listener *listener)
 {
@@ -322,6 +323,8 @@ bool sendmail_maps_build(const struct maps_input *input, struct maps *maps)
     if (!maps_add_compiled(maps, SENDMAIL_MAILERTABLE, MAPS_MODE, input, add_routes) ||
         !build_relay_domains(input, maps) ||
         !maps_add_compiled(maps, SENDMAIL_ACCESS, MAPS_MODE, input, add_access))
+        return false;
+    if (input->directory != NULL && !sendmail_ldap_build(input->directory, maps))
         return false;
     return !maps_have_auth(input) ||
            maps_add_compiled(maps, SENDMAIL_AUTHINFO, MAPS_SECRET_MODE, input, add_credentials);

@@ -6,6 +6,7 @@
  *   access          compiled   HAT: who may relay and whom to refuse, by service;
  *                              tls= of routes
  *   authinfo        compiled   auth= of routes, mode 0600; only where there is one
+ *   ldap-password              of [routes] ldap, mode 0600; only where there is one
  *
  * A mailertable has neither ports nor a way to throw mail away, so routes with
  * a port, and /dev/null, have mailers of their own, which sendmail.mc defines

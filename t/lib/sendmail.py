@@ -68,6 +68,9 @@ class Sendmail(Logged):
     def reload(self):
         self.instance("reload")
 
+    def flush(self):
+        """As in Postfix; here the queue is looked through every second."""
+
     def rulesets(self, *questions):
         """What sendmail -bt answers: "0 <user@example.com>", "$=w", ..."""
         return self.instance("run", "sendmail", "-bt", stdin="\n".join(questions) + "\n")

@@ -126,12 +126,16 @@ class Sinks:
         return self
 
     def __exit__(self, *unused):
-        for server in self.servers.values():
-            server.shutdown()
-            server.server_close()
+        for name in list(self.servers):
+            self.close(name)
 
     def listen(self, name, address, port, **settings):
         self.servers[name] = Server((address, port), **settings)
+
+    def close(self, name):
+        server = self.servers.pop(name)
+        server.shutdown()
+        server.server_close()
 
     def got(self, name):
         return list(self.servers[name].mails)

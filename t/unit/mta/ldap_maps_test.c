@@ -8,28 +8,9 @@
 #include "lib/mta/ldap_maps.h"
 #include "lib/mta/lint.h"
 #include "lib/mta/mtaconfig.h"
+#include "lib/mta/sendmail_ldap.h"
+#include "lib/mta/sendmail_maps.h"
 #include "t/unit/mta/tables.h"
-
-static const char *const one_uri[] = {"ldap://d.example"};
-
-static const struct maps_directory plain = {
-    .name = "d",
-    .uris = one_uri,
-    .nuris = 1,
-    .bind_dn = "",
-    .password = "",
-    .tls_priority = "",
-    .ca_file = "/ca.pem",
-    .ca_dir = "",
-    .certificate = "",
-    .key = "",
-    .base_dn = "dc=test",
-    .scope = "sub",
-    .timeout = 5000,
-    .query = "(mail={a})",
-    .host_attr = "mailHost",
-    .address_attr = "",
-};
 
 static const struct maps_file *built(const struct scene *scene, struct maps *maps, const char *name)
 {
@@ -74,7 +55,7 @@ static void test_cf(void **state)
     (void)state;
     struct scene scene;
     scene_new(&scene);
-    scene.input.directory = &plain;
+    scene.input.directory = &scene_directory;
     assert_file(&scene, LDAP_ROUTING,
                 "server_host = ldap://d.example\n"
                 "version = 3\n"
@@ -95,7 +76,7 @@ static void test_everything_set(void **state)
 {
     (void)state;
     static const char *const uris[] = {"ldap://one.example:1389", "LDAP://two.example"};
-    struct maps_directory full = plain;
+    struct maps_directory full = scene_directory;
     full.uris = uris;
     full.nuris = 2;
     full.bind_dn = "cn=o$d,dc=100%";
@@ -148,7 +129,7 @@ static void test_queries(void **state)
         {"(&(cn=100%)(cn=%u)(a={a}))", "(&(cn=100%%)(cn=%%u)(a=%u@%d))"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct maps_directory directory = plain;
+        struct maps_directory directory = scene_directory;
         char line[200];
         directory.query = cases[i].query;
         snprintf(line, sizeof line, "query_filter = %s", cases[i].filter);
@@ -161,7 +142,7 @@ static void test_modes(void **state)
     (void)state;
     struct scene scene;
     struct maps maps;
-    struct maps_directory directory = plain;
+    struct maps_directory directory = scene_directory;
     scene_new(&scene);
     scene.input.directory = &directory;
     assert_int_equal(built(&scene, &maps, LDAP_ROUTING)->mode, MAPS_MODE);
@@ -185,7 +166,7 @@ static void test_routes(void **state)
     (void)state;
     struct scene scene;
     scene_new(&scene);
-    scene.input.directory = &plain;
+    scene.input.directory = &scene_directory;
     scene.input.transport = "My.t";
     scene_routes(&scene, "one.example: 192.0.2.1\n"
                          "mx.example: hub.example.net:26, [two.example]\n"
@@ -220,7 +201,7 @@ static void test_no_routes(void **state)
     (void)state;
     struct scene scene;
     scene_new(&scene);
-    scene.input.directory = &plain;
+    scene.input.directory = &scene_directory;
     scene_routes(&scene, "ALL:\n");
     assert_file(&scene, LDAP_ROUTES, "");
     assert_file(&scene, LDAP_SUBDOMAINS, "if !/:\\[?[0-9.]+\\]?$/\nendif\n");
@@ -238,7 +219,7 @@ static void test_what_cannot_be_written(void **state)
 {
     (void)state;
     static const char *const mixed[] = {"ldap://a.example", "ldaps://b.example"};
-    struct maps_directory directory = plain;
+    struct maps_directory directory = scene_directory;
     struct err err = {0};
     assert_true(ldap_maps_check(&directory, &err));
     static const char *const passwords[] = {" x", "x ", "x\ty\n", "x\n", "\x7f", "\t"};
@@ -246,20 +227,20 @@ static void test_what_cannot_be_written(void **state)
         directory.password = passwords[i];
         assert_refused(&directory, "bind_password: ");
     }
-    directory = plain;
+    directory = scene_directory;
     directory.query = "(mail={a})\nbind = no";
     assert_refused(&directory, "routing_query: ");
     static const char *const attributes[] = {"", "a b", "a,b", "a\n", "a=b", "a$b", "{a}"};
     for (size_t i = 0; i < ARRAY_LEN(attributes); i++) {
-        directory = plain;
+        directory = scene_directory;
         directory.host_attr = attributes[i];
         assert_refused(&directory, "routing_host_attr: ");
-        directory = plain;
+        directory = scene_directory;
         directory.address_attr = attributes[i];
         if (attributes[i][0] != '\0')
             assert_refused(&directory, "routing_address_attr: ");
     }
-    directory = plain;
+    directory = scene_directory;
     directory.uris = mixed;
     directory.nuris = 2;
     assert_true(ldap_maps_check(&directory, &err));
@@ -276,7 +257,7 @@ static void test_lint(void **state)
     (void)state;
     struct scene scene;
     struct strbuf routes;
-    struct maps_directory directory = plain;
+    struct maps_directory directory = scene_directory;
     scene_new(&scene);
     strbuf_init(&routes);
     for (size_t i = 0; i <= LDAP_SUBDOMAINS_MAX; i++)
@@ -292,6 +273,122 @@ static void test_lint(void **state)
     scene_done(&scene);
 }
 
+/* --- Sendmail ------------------------------------------------------------------- */
+
+static void assert_sendmail(const struct maps_directory *directory, const char *line)
+{
+    struct scene scene;
+    struct strbuf out;
+    char wanted[600];
+    const unsigned ports[] = {2525};
+    scene_new(&scene);
+    strbuf_init(&out);
+    scene.input.directory = directory;
+    sendmail_ldap_put_maps(&scene.input, "/maps", ports, 1, &out);
+    sendmail_ldap_put_rules(&scene.input, ports, 1, &out);
+    snprintf(wanted, sizeof wanted, "\n%s\n", line);
+    if (strstr(strbuf_text(&out), wanted) == NULL)
+        fail_msg("no line %s in %s", line, strbuf_text(&out));
+    strbuf_done(&out);
+    scene_done(&scene);
+}
+
+static void test_sendmail_lines(void **state)
+{
+    (void)state;
+    static const char *const uris[] = {"ldap://d.example", "ldaps://e.example"};
+    struct maps_directory directory = scene_directory;
+    assert_sendmail(&directory, "`KGatehouseHost ldap -T<TMPF> -z, -v mailHost -k \"(mail=%0)\" -b "
+                                "\"dc=test\" -s sub -w 3 -c 5 -l 5 -H \"ldap://d.example\"'");
+    assert_sendmail(&directory,
+                    "R$+ < @ $+ . >\t\t$: < > < $(GatehouseHost $1@$2 $: $) > $1 < @ $2 . >");
+    assert_sendmail(&directory, "R< 25 > $* $| $+\t$@ $# relay $@ $2 $: $1");
+    assert_sendmail(&directory, "R< 2525 > $* $| $+\t$@ $# relay2525 $@ $2 $: $1");
+    directory.bind_dn = "cn=o";
+    directory.password = "x";
+    directory.uris = uris;
+    directory.nuris = 2;
+    directory.query = "(&(cn=100%)(uid={u})(f={f}))";
+    directory.address_attr = "other";
+    assert_sendmail(&directory,
+                    "`KGatehouseAddress ldap -T<TMPF> -z, -v other -k "
+                    "\"(&(cn=100\\25)(uid=%0)(f=))\" -b \"dc=test\" -s sub -w 3 -c 5 -l 5 -H "
+                    "\"ldap://d.example ldaps://e.example\" -d \"cn=o\" -M simple -P "
+                    "/maps/ldap-password'");
+    assert_sendmail(&directory, "R$+ < @ $+ . >\t\t$: < $(GatehouseAddress $1 $: $) > < "
+                                "$(GatehouseHost $1 $: $) > $1 < @ $2 . >");
+    directory.query = "(mail={d})";
+    assert_sendmail(&directory, "R$+ < @ $+ . >\t\t$: < $(GatehouseAddress $2 $: $) > < "
+                                "$(GatehouseHost $2 $: $) > $1 < @ $2 . >");
+}
+
+static void test_sendmail_password(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct maps maps;
+    struct maps_directory directory = scene_directory;
+    scene_new(&scene);
+    maps_init(&maps);
+    assert_true(sendmail_ldap_build(&directory, &maps));
+    assert_int_equal(maps.count, 0);
+    directory.password = "p $`'\"#";
+    scene.input.directory = &directory;
+    assert_true(sendmail_maps_build(&scene.input, &maps));
+    const struct maps_file *file = &maps.list[maps.count - 1];
+    assert_string_equal(file->name, SENDMAIL_LDAP_PASSWORD);
+    assert_string_equal(strbuf_text(&file->content), "p $`'\"#\n");
+    assert_int_equal(file->mode, MAPS_SECRET_MODE);
+    maps_done(&maps);
+    scene_done(&scene);
+}
+
+static void assert_not_sendmail(const struct maps_directory *directory, const char *key)
+{
+    struct err err = {0};
+    assert_false(sendmail_ldap_check(directory, &err));
+    assert_memory_equal(err.text, key, strlen(key));
+}
+
+static void test_what_sendmail_cannot_have(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"a'b", "a`b", "a\"b", "a$b", "a#b", "a\nb"};
+    static const char *const tls[] = {"ldap://x"};
+    char password[SENDMAIL_LDAP_PASSWORD_MAX + 2];
+    struct maps_directory directory = scene_directory;
+    struct err err = {0};
+    assert_true(sendmail_ldap_check(&directory, &err));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        directory = scene_directory;
+        directory.bind_dn = bad[i];
+        assert_not_sendmail(&directory, "bind_dn: ");
+        directory = scene_directory;
+        directory.base_dn = bad[i];
+        assert_not_sendmail(&directory, "base_dn: ");
+        directory = scene_directory;
+        directory.query = bad[i];
+        assert_not_sendmail(&directory, "routing_query: ");
+        directory = scene_directory;
+        directory.host_attr = bad[i];
+        assert_not_sendmail(&directory, "routing_host_attr: ");
+    }
+    directory = scene_directory;
+    directory.query = "(|(mail={a})(mail={d}))";
+    assert_not_sendmail(&directory, "routing_query: Sendmail has room for one");
+    directory.query = "(|(mail={a})(other={a})(f={f}))";
+    assert_true(sendmail_ldap_check(&directory, &err));
+    memset(password, 'x', sizeof password - 1);
+    password[sizeof password - 1] = '\0';
+    directory.password = password;
+    assert_not_sendmail(&directory, "bind_password: ");
+    directory.password = password + 1;
+    assert_true(sendmail_ldap_check(&directory, &err));
+    directory.uris = tls;
+    directory.start_tls = true;
+    assert_not_sendmail(&directory, "start_tls: ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +400,9 @@ int main(void)
         cmocka_unit_test(test_no_routes),
         cmocka_unit_test(test_what_cannot_be_written),
         cmocka_unit_test(test_lint),
+        cmocka_unit_test(test_sendmail_lines),
+        cmocka_unit_test(test_sendmail_password),
+        cmocka_unit_test(test_what_sendmail_cannot_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

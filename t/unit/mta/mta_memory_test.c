@@ -115,6 +115,12 @@ static int set_up(void **state)
                    "C TCPREFUSE 192.0.2.0/24",
                    "ACCEPTED", "a.example ACCEPT\nb.example REJECT\nALL ACCEPT\n");
     static const struct maps_auth auth = {"x", "user", "secret"};
+    static struct maps_directory directory;
+    directory = scene_directory;
+    directory.bind_dn = "cn=o";
+    directory.password = "secret";
+    directory.address_attr = "other";
+    scene.input.directory = &directory;
     scene.input.auths = &auth;
     scene.input.nauths = 1;
     scene_routes(&scene, "a.example: [h.test], [g.test] tls=encrypt auth=x\n"

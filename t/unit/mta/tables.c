@@ -84,6 +84,27 @@ static const char *write_file(struct scene *scene, const char *lines)
     return path;
 }
 
+static const char *const one_uri[] = {"ldap://d.example"};
+
+const struct maps_directory scene_directory = {
+    .name = "d",
+    .uris = one_uri,
+    .nuris = 1,
+    .bind_dn = "",
+    .password = "",
+    .tls_priority = "",
+    .ca_file = "/ca.pem",
+    .ca_dir = "",
+    .certificate = "",
+    .key = "",
+    .base_dn = "dc=test",
+    .scope = "sub",
+    .timeout = 5000,
+    .query = "(mail={a})",
+    .host_attr = "mailHost",
+    .address_attr = "",
+};
+
 void scene_new(struct scene *scene)
 {
     *scene = (struct scene){.arena = arena_new(0)};

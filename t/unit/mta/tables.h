@@ -23,6 +23,9 @@ struct scene {
     struct maps_input input; /* of all the above */
 };
 
+/* One server, no password, the rest as by default: for input.directory. */
+extern const struct maps_directory scene_directory;
+
 /* No listeners, no routes, transport relay, a unix socket, usual limits. */
 void scene_new(struct scene *scene);
 void scene_done(struct scene *scene);
