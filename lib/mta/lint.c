@@ -472,6 +472,8 @@ void lint_names(const struct maps_input *input, enum maps_mta mta, struct proble
         if (mta == MAPS_SENDMAIL)
             lint_service(&lint, i);
     }
+    if (input->directory != NULL)
+        lint_directory(&lint, input->directory);
 }
 
 void lint_maps(const struct maps_input *input, enum maps_mta mta, bool force,

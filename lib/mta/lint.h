@@ -6,7 +6,8 @@
  * ALL ACCEPT, or all the world relaying at a public listener (an open relay; a warning when
  * forced), a listener name that cannot be part of a file name, an output that the MTA cannot read,
  * auth= without its profile; auth= that no look-up would find; for Sendmail also hosts of one route
- * with different ports, more of them than it takes, and services it cannot tell apart. Warnings:
+ * with different ports, more of them than it takes, and services it cannot tell apart; a
+ * directory that cannot be written. Warnings:
  * equal priorities (no MTA shares load), a name or look-up entry ahead of a relay one or leading to
  * relay itself, RAT entries without a domain, tls= and auth= that contradict themselves or cannot
  * be written, names whose U-label the MTA would confuse, hosts of routes that are our own services,
@@ -27,7 +28,7 @@ void lint_maps(const struct maps_input *input, enum maps_mta mta, bool force,
                struct problems *problems);
 
 /* Of these only what becomes a word of the MTA's files: transport, names of listeners and of
- * services. Errors. */
+ * services, the directory. Errors. */
 void lint_names(const struct maps_input *input, enum maps_mta mta, struct problems *problems);
 
 /* Groups that lead to relay by something else than an address: a warning each, for `check`,

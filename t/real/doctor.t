@@ -23,6 +23,12 @@ type = private
 groups = LAN
 [routes]
 file = routes.txt
+ldap = d
+[ldap d]
+uri = ldap://127.0.0.1:1
+base_dn = dc=test
+routing_query = (mail={a})
+routing_address_attr = other
 [auth smart]
 user = joe
 password_file = password.txt
@@ -41,6 +47,8 @@ POSTFIX = (  # settings, what the doctor says
     ("smtpd_milters = {{ {socket}, command_timeout=25s }}", "is not longer than command_deadline; set 30s"),
     ("milter_command_timeout = 20s\nsmtpd_milters = {socket}", "is not longer than command_deadline"),
     ("transport_maps =", "transport_maps does not use"),
+    ("transport_maps = lmdb:{maps}/transport", "transport_maps does not use {maps}/ldap-routing.cf"),
+    ("virtual_alias_maps =", "virtual_alias_maps does not use {maps}/ldap-aliases.cf"),
     ("relay_domains = $mydestination", "relay_domains does not use"),
     ("relay_domains = static:all", "relay_domains lets every domain through: an open relay"),
     ("smtp_sasl_password_maps =", "smtp_sasl_password_maps does not use"),
@@ -58,6 +66,8 @@ POSTFIX = (  # settings, what the doctor says
     ("relay_domains = Static:OK", "relay_domains lets every domain through: an open relay"),
 )
 SERVICES = (  # services of master.cf, what the doctor says
+    ("rewrite unix - - y - - trivial-rewrite", "rewrite is chrooted"),
+    ("cleanup unix n - y - 0 cleanup", "cleanup is chrooted"),
     ("127.0.0.1:9925 inet n - n - - smtpd\n    -o smtpd_relay_restrictions=permit", "9925: no reject_unauth_dest"),
     ("127.0.0.1:9924 inet n - n - - smtpd\n    -o smtpd_relay_restrictions=permit,reject_unauth_destination",
      "9924: no reject_unauth_destination"),
@@ -79,6 +89,8 @@ SENDMAIL = (  # text in sendmail.cf, what is there instead, what the doctor says
     ("/milter.sock", "/other.sock", "no INPUT_MAIL_FILTER with the socket"),
     ("Kmailertable ", "Kother ", "mailertable is not used"),
     ("Kaccess ", "Kother ", "access is not used"),
+    ("KGatehouseHost ", "Kother ", "that ask [ldap d] are missing"),
+    ("$(GatehouseAddress ", "$(other ", "that ask [ldap d] are missing"),
     ("Kauthinfo ", "Kother ", "authinfo is not used"),
     ("F{GatehouseDomains}", "F{Other}", "relay-domains is not used"),
     ("gatehouserelay", "other", "Local_check_rcpt of mta-config are missing"),
@@ -150,7 +162,7 @@ def postfix(front):
             change(text.format(**names))
             os.utime(path, (0, 0))  # Postfix waits before it believes a file that has just changed
             _, said = ask()
-            tap.ok(wanted in said, f"Postfix with {text.splitlines()[0]}", said)
+            tap.ok(wanted.format(**names) in said, f"Postfix with {text.splitlines()[0]}", said)
             write(path, good)
     tap.eq(doctor(front, "postfix", "--postconf", "/nowhere")[0], 1, "no postconf")
 
