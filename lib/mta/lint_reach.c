@@ -110,8 +110,8 @@ static void check_reach(const struct accepted *accepted, const struct route *rou
                         route->key);
 }
 
-/* Does every route have its use: no RAT at all, an entry that names no domain, or
- * a group that relays? */
+/* Does every route have its use: no RAT at all, an entry that names no domain, a group
+ * that relays, or a directory, whose hosts are looked up in the routes? */
 static bool anything_goes(const struct maps_input *input)
 {
     bool judged = false;
@@ -130,7 +130,7 @@ static bool anything_goes(const struct maps_input *input)
                 return true;
         }
     }
-    return !judged;
+    return !judged || input->directory != NULL;
 }
 
 void lint_reach(struct lint *lint)

@@ -71,9 +71,6 @@ class Postfix(Logged):
     def stop(self):
         self.instance("stop")
 
-    def reload(self):
-        self.instance("reload")
-
     def flush(self):
         """Tries now to deliver what waits."""
         self.run("postqueue", "-f")
