@@ -11,7 +11,8 @@ enum topic {
     TOPIC_RELAY = 4,
     TOPIC_SENDER = 8,
     TOPIC_BLOCK = 16, /* blocking, policy, spam, the client */
-    TOPIC_RECIPIENT_REJECTED = 32
+    TOPIC_RECIPIENT_REJECTED = 32,
+    TOPIC_TROUBLE = 64 /* the server's own */
 };
 
 #define TOPIC_NOT_RECIPIENT (TOPIC_RELAY | TOPIC_SENDER | TOPIC_BLOCK)
@@ -112,6 +113,21 @@ static const struct phrase phrases[] = {
     {TOPIC_BLOCK, " malware"},
     {TOPIC_BLOCK, " phish"},
     {TOPIC_RECIPIENT_REJECTED, " recipient address rejected "},
+    {TOPIC_TROUBLE, " internal error"},
+    {TOPIC_TROUBLE, " internal server error"},
+    {TOPIC_TROUBLE, " system error"},
+    {TOPIC_TROUBLE, " server error"},
+    {TOPIC_TROUBLE, " database error"},
+    {TOPIC_TROUBLE, " configuration error"},
+    {TOPIC_TROUBLE, " lookup fail"},
+    {TOPIC_TROUBLE, " lookup error"},
+    {TOPIC_TROUBLE, " service unavailable"},
+    {TOPIC_TROUBLE, " service not available"},
+    {TOPIC_TROUBLE, " temporar"},
+    {TOPIC_TROUBLE, " timed out"},
+    {TOPIC_TROUBLE, " overloaded"},
+    {TOPIC_TROUBLE, " try again later"},
+    {TOPIC_TROUBLE, " try later"},
 };
 
 /* First match wins. status: a pattern, '*' stands for any number; NO_STATUS:
@@ -149,6 +165,7 @@ static const struct rule at_rcpt[] = {
     {510, 599, ANY_STATUS, TOPIC_NOT_RECIPIENT, CALLAHEAD_POLICY},
     {530, 538, NO_STATUS, 0, CALLAHEAD_POLICY}, /* AUTH or STARTTLS wanted */
     {552, 552, NO_STATUS, 0, CALLAHEAD_MAILBOX_FULL},
+    {500, 599, NO_STATUS, TOPIC_TROUBLE, CALLAHEAD_SERVER_ILL},
     {550, 551, NO_STATUS, 0, CALLAHEAD_USER_UNKNOWN},
     {553, 553, NO_STATUS, 0, CALLAHEAD_USER_UNKNOWN},
 };

@@ -4,16 +4,21 @@
 #include <string.h>
 #include "t/unit/no_memory.h"
 
-static struct callahead_answer ask(struct client *client, const char *address)
+static struct mailaddr address_of(const char *text)
 {
-    const struct mailaddr recipient = {.kind = MAILADDR_DOMAIN,
-                                       .local = "",
-                                       .domain = "example.com",
-                                       .text = address,
-                                       .key = address};
+    return (struct mailaddr){
+        .kind = MAILADDR_DOMAIN, .local = "", .domain = "example.com", .text = text, .key = text};
+}
+
+/* base: it without its extension. */
+static struct callahead_answer ask(struct client *client, const char *address, const char *base)
+{
+    const struct mailaddr recipient = address_of(address), known_as = address_of(base);
+    struct callahead_where where = client->where;
     struct callahead_answer answer;
-    callahead_ask(client->pool, &client->profile, &client->where, &recipient,
-                  mono_now() + MONO_SECONDS(5), NULL, NULL, &answer);
+    where.known_as = &known_as;
+    callahead_ask(client->pool, &client->profile, &where, &recipient, mono_now() + MONO_SECONDS(5),
+                  NULL, NULL, &answer);
     return answer;
 }
 
@@ -39,9 +44,9 @@ static void test_out_of_memory(void **state)
             arena_free(client.arena);
             continue;
         }
-        struct callahead_answer good = ask(&client, "good@example.com");
-        struct callahead_answer bad = ask(&client, "bad@example.com");
-        struct callahead_answer again = ask(&client, "bad@example.com");
+        struct callahead_answer good = ask(&client, "good@example.com", "good@example.com");
+        struct callahead_answer bad = ask(&client, "bad+x@example.com", "bad@example.com");
+        struct callahead_answer again = ask(&client, "bad+x@example.com", "bad@example.com");
         memory_allow(-1);
         assert_true(good.class == CALLAHEAD_VALID || good.class == CALLAHEAD_SERVER_ILL);
         assert_true(bad.class == CALLAHEAD_USER_UNKNOWN || bad.class == CALLAHEAD_SERVER_ILL);
