@@ -54,7 +54,8 @@ NODISCARD bool mapfile_settle(const struct mapfile_folder *folder, const char *n
 NODISCARD bool mapfile_take_after(const struct mapfile_folder *folder, const char *name,
                                   const char *like, struct err *err);
 
-/* Is name a plain file with something in it that does not begin with heading? */
+/* Is name a plain file with something in it that does not begin with heading? No file is
+ * foreign to an empty one. */
 bool mapfile_is_foreign(const struct mapfile_folder *folder, const char *name,
                         struct slice heading);
 

@@ -79,6 +79,16 @@ bool maps_add_compiled(struct maps *maps, const char *name, unsigned mode,
     return ok;
 }
 
+bool maps_add_wanted(struct maps *maps, const char *name, unsigned mode, bool wanted,
+                     const struct maps_input *input,
+                     void (*add)(const struct maps_input *, struct keytable *))
+{
+    if (!maps_add_compiled(maps, name, mode, input, add))
+        return false;
+    maps->list[maps->count - 1].if_there = !wanted;
+    return true;
+}
+
 void maps_add_routes(const struct maps_input *input, struct keytable *table, const char *all,
                      void (*put)(const struct route *, const char *transport, struct strbuf *))
 {

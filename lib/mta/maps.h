@@ -85,6 +85,7 @@ struct maps_file {
     unsigned mode;         /* 0644, or 0600 for secrets */
     bool compile;          /* a "key<TAB>value" table for the MTA's compiler; its lines stand
                               in strcmp() order, no key twice */
+    bool if_there;         /* empty: written only where one was, so that nothing stays in it */
     bool reload;           /* the MTA reads it only when it starts or reloads */
     struct strbuf content; /* owned */
 };
@@ -113,6 +114,10 @@ struct keytable;
 NODISCARD bool maps_add_compiled(struct maps *maps, const char *name, unsigned mode,
                                  const struct maps_input *input,
                                  void (*add)(const struct maps_input *, struct keytable *));
+/* The same for what no route may ask for: wanted says whether one does. */
+NODISCARD bool maps_add_wanted(struct maps *maps, const char *name, unsigned mode, bool wanted,
+                               const struct maps_input *input,
+                               void (*add)(const struct maps_input *, struct keytable *));
 
 /* Add what put writes of each route, if anything, under its domain; all: key of
  * the route ALL. */

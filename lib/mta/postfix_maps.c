@@ -161,11 +161,10 @@ bool postfix_maps_build(const struct maps_input *input, struct maps *maps)
     if (!maps_add_compiled(maps, POSTFIX_TRANSPORT, MAPS_MODE, input, add_routes) ||
         !maps_add_compiled(maps, POSTFIX_RELAY_DOMAINS, MAPS_MODE, input, add_rats))
         return false;
-    if (maps_have_tls(input->routes) &&
-        !maps_add_compiled(maps, POSTFIX_TLS_POLICY, MAPS_MODE, input, add_tls))
-        return false;
-    if (maps_have_auth(input) &&
-        !maps_add_compiled(maps, POSTFIX_SASL_PASSWD, MAPS_SECRET_MODE, input, add_credentials))
+    if (!maps_add_wanted(maps, POSTFIX_TLS_POLICY, MAPS_MODE, maps_have_tls(input->routes), input,
+                         add_tls) ||
+        !maps_add_wanted(maps, POSTFIX_SASL_PASSWD, MAPS_SECRET_MODE, maps_have_auth(input), input,
+                         add_credentials))
         return false;
     if (input->directory != NULL && !ldap_maps_build(input, maps))
         return false;

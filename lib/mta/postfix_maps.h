@@ -5,8 +5,8 @@
  *   relay_domains           compiled   domains some RAT accepts
  *   relay_clients.LISTENER  cidr       HAT: who may relay
  *   refused_clients.LISTENER cidr      HAT: tcprefuse
- *   tls_policy              compiled   tls= of routes; only where there is one
- *   sasl_passwd             compiled   auth= of routes, mode 0600; only where there is one
+ *   tls_policy              compiled   tls= of routes; only where one is or was
+ *   sasl_passwd             compiled   auth= of routes, mode 0600; only where one is or was
  *   ldap-...                           [routes] ldap, see ldap_maps.h; only where there is one
  *
  * Keys of domains are written as A-labels and, where they differ, as U-labels

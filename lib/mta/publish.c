@@ -160,14 +160,19 @@ static bool make(const struct publish *publish, const struct maps_file *file, bo
     return !map || compile_where_it_is(publish, file, err);
 }
 
+/* Its first line; empty when that is no comment. */
+static struct slice heading_of(const struct maps_file *file)
+{
+    const char *text = strbuf_text(&file->content);
+    return (struct slice){text, text[0] == '#' ? strcspn(text, "\n") : 0};
+}
+
 /* An administrator's own file, who named the wrong folder. */
 static bool keep_foreign(const struct publish *publish, const struct maps_file *file,
                          struct err *err)
 {
-    const char *text = strbuf_text(&file->content);
-    struct slice heading = {text, strcspn(text, "\n")};
     bool kept = false;
-    if (text[0] != '#' || !mapfile_is_foreign(&publish->folder, file->name, heading))
+    if (!mapfile_is_foreign(&publish->folder, file->name, heading_of(file)))
         return true;
     if (!mapfile_keep(&publish->folder, file->name, &kept, err))
         return false;
@@ -196,6 +201,15 @@ static bool write_file(struct publish *publish, const struct maps_file *file, st
     publish->result->changed++;
     publish->result->reload = publish->result->reload || file->reload;
     return true;
+}
+
+static bool do_file(struct publish *publish, const struct maps_file *file, struct err *err)
+{
+    if (file->if_there && (!mapfile_exists(&publish->folder, file->name) ||
+                           mapfile_is_foreign(&publish->folder, file->name, heading_of(file))))
+        return true;
+    return publish->options->check ? check_file(publish, file, err)
+                                   : write_file(publish, file, err);
 }
 
 static bool is_listed(const struct maps *maps, const char *name)
@@ -249,8 +263,7 @@ bool publish_maps(const struct maps *maps, const struct publish_options *options
         return false;
     bool ok = true;
     for (size_t i = 0; ok && i < maps->count; i++)
-        ok = options->check ? check_file(&publish, &maps->list[i], err)
-                            : write_file(&publish, &maps->list[i], err);
+        ok = do_file(&publish, &maps->list[i], err);
     if (ok)
         name_leftovers(&publish, maps);
     mapfile_close(&publish.folder);

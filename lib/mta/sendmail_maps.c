@@ -326,6 +326,6 @@ bool sendmail_maps_build(const struct maps_input *input, struct maps *maps)
         return false;
     if (input->directory != NULL && !sendmail_ldap_build(input->directory, maps))
         return false;
-    return !maps_have_auth(input) ||
-           maps_add_compiled(maps, SENDMAIL_AUTHINFO, MAPS_SECRET_MODE, input, add_credentials);
+    return maps_add_wanted(maps, SENDMAIL_AUTHINFO, MAPS_SECRET_MODE, maps_have_auth(input), input,
+                           add_credentials);
 }

@@ -5,7 +5,7 @@
  *   relay-domains   class      domains some RAT accepts, one a line
  *   access          compiled   HAT: who may relay and whom to refuse, by service;
  *                              tls= of routes
- *   authinfo        compiled   auth= of routes, mode 0600; only where there is one
+ *   authinfo        compiled   auth= of routes, mode 0600; only where one is or was
  *   ldap-password              of [routes] ldap, mode 0600; only where there is one
  *
  * A mailertable has neither ports nor a way to throw mail away, so routes with

@@ -103,6 +103,18 @@ def first_run(scene):
     tap.ok("secret" not in said and "c2VjcmV0" not in said, "the password is not told")
 
 
+def without_credentials(scene):
+    """What no route asks for any more is taken out of the maps, and not left there."""
+    scene.house.write("routes", ROUTES.replace(" auth=smart", ""))
+    tap.eq(scene.maps("--check")[0], 1, "--check sees that no route has auth= any more")
+    tap.ok(scene.table("authinfo") and scene.maps()[0] == 0 and scene.table("authinfo") == {},
+           "... and the next run takes the credentials away")
+    tap.ok("c2VjcmV0" not in scene.read("authinfo"), "... from the text, too")
+    tap.eq(scene.maps("--check")[0], 0, "... after which nothing differs")
+    scene.house.write("routes", ROUTES)
+    scene.good("... until there are some again")
+
+
 def unchanged(scene):
     before = scene.stamps()
     tap.ok(scene.maps()[0] == 0 and scene.stamps() == before, "a second run touches nothing")
@@ -204,7 +216,7 @@ def killed(scene):
 
 the_scene = Scene()
 try:
-    for part in (first_run, unchanged, drift, reload, broken_compiler, refused, killed):
+    for part in (first_run, without_credentials, unchanged, drift, reload, broken_compiler, refused, killed):
         tap.note(part.__name__)
         tap.part(lambda part=part: part(the_scene))
 finally:

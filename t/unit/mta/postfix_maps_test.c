@@ -46,7 +46,9 @@ static void test_routes(void **state)
                          "xn--mnchen-3ya.example: 192.0.2.9\n"
                          "ALL: [out.example.net]\n");
     assert_true(postfix_maps_build(&scene.input, &maps));
-    assert_int_equal(maps.count, 2);
+    assert_int_equal(maps.count, 4);
+    assert_true(find(&maps, "tls_policy")->if_there && find(&maps, "sasl_passwd")->if_there);
+    assert_false(find(&maps, "transport")->if_there);
     assert_file(&maps, "transport",
                 "*\trelay:[out.example.net]:25\n"
                 ".below.example\trelay:[one.test]:24, two.test:25, [192.0.2.3]:25\n"
@@ -110,7 +112,7 @@ static void test_tls_policy(void **state)
     assert_file(&maps, "tls_policy",
                 ".d.example\tnone\n[192.0.2.2]:25\tencrypt\n[192.0.2.3]:25\tencrypt\n[h.test]:"
                 "587\tverify\nmx.test:25\tencrypt\n");
-    assert_true(find(&maps, "tls_policy")->compile);
+    assert_true(find(&maps, "tls_policy")->compile && !find(&maps, "tls_policy")->if_there);
     maps_done(&maps);
     scene_done(&scene);
 }
@@ -169,7 +171,7 @@ static void test_two_listeners(void **state)
     scene_listener(&scene, "in2", "", "ACCEPTED", "a.example ACCEPT\nb.example ACCEPT\n");
     scene_listener(&scene, "out", "LAN RELAYED 10.0.0.0/8", "BLOCKED", NULL);
     assert_true(postfix_maps_build(&scene.input, &maps));
-    assert_int_equal(maps.count, 8);
+    assert_int_equal(maps.count, 10);
     assert_file(&maps, "relay_domains", "a.example\tOK\nb.example\tOK\n");
     assert_file(&maps, "relay_clients.in", "");
     assert_file(&maps, "refused_clients.in",

@@ -355,6 +355,27 @@ static void test_foreign_files_are_kept(void **state)
     assert_string_equal(folder_read(&scene->out, "transport.saved"), own);
 }
 
+static void test_only_where_there_is_one(void **state)
+{
+    struct scene *scene = *state;
+    static const char old[] = "# head\nx\ty\n", none[] = "# head\n";
+    add_file(scene, "tls_policy", NULL, 0644, true, none);
+    scene->maps.list[2].if_there = true;
+    assert_string_equal(publish(scene), ALL_NEW);
+    assert_string_equal(publish(scene), ALL_SAME);
+    folder_write(&scene->out, "tls_policy", 0644, old);
+    folder_write(&scene->out, "tls_policy.lmdb", 0644, "x\ty\n");
+    scene->options.check = true;
+    assert_string_equal(publish(scene), ALL_SAME "tls_policy:differs tls_policy:map_differs ");
+    scene->options.check = false;
+    assert_string_equal(publish(scene), ALL_SAME "tls_policy:written tls_policy:renamed "
+                                                 "tls_policy:compiled tls_policy:verified ");
+    assert_string_equal(folder_read(&scene->out, "tls_policy"), none);
+    assert_string_equal(folder_read(&scene->out, "tls_policy.lmdb"), "");
+    folder_write(&scene->out, "tls_policy", 0644, "somebody's own\n");
+    assert_string_equal(publish(scene), ALL_SAME);
+}
+
 static void test_left_over(void **state)
 {
     struct scene *scene = *state;
@@ -442,6 +463,7 @@ int main(void)
         TEST(test_secrets_are_private),
         TEST(test_links_are_not_followed),
         TEST(test_foreign_files_are_kept),
+        TEST(test_only_where_there_is_one),
         TEST(test_left_over),
         TEST(test_a_crash_leaves_whole_maps),
         TEST(test_types),

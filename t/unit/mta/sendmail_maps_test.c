@@ -59,7 +59,8 @@ static void test_routes(void **state)
                          "xn--mnchen-3ya.example: 192.0.2.9\n"
                          "ALL: USEDNS\n");
     assert_true(sendmail_maps_build(&scene.input, &maps));
-    assert_int_equal(maps.count, 3);
+    assert_int_equal(maps.count, 4);
+    assert_true(find("authinfo")->if_there);
     assert_file("mailertable", ".\trelay:%1\n"
                                ".below.example\trelay:[one.test]:two.test:[192.0.2.3]\n"
                                ".dns.example\trelay:%1.dns.example\n"
@@ -179,6 +180,7 @@ static void test_credentials(void **state)
                 "authinfo:h.test\t\"U=am9l\" \"I=am9l\" \"P=cw==\" " MECHANISMS
                 "authinfo:ipv6:2001:db8:0:0:0:0:0:1\t\"U=am9l\" \"I=am9l\" \"P=cw==\" " MECHANISMS);
     assert_int_equal(find("authinfo")->mode, 0600);
+    assert_false(find("authinfo")->if_there);
     assert_file("access", "tls_rcpt:.a.example\tSKIP\n"
                           "tls_rcpt:.b.example\tSKIP\n"
                           "tls_rcpt:a.example\tENCR:112\n"
