@@ -324,8 +324,8 @@ bool sendmail_maps_build(const struct maps_input *input, struct maps *maps)
         !build_relay_domains(input, maps) ||
         !maps_add_compiled(maps, SENDMAIL_ACCESS, MAPS_MODE, input, add_access))
         return false;
-    if (input->directory != NULL && !sendmail_ldap_build(input->directory, maps))
+    if (!maps_add_wanted(maps, SENDMAIL_AUTHINFO, MAPS_SECRET_MODE, maps_have_auth(input), input,
+                         add_credentials))
         return false;
-    return maps_add_wanted(maps, SENDMAIL_AUTHINFO, MAPS_SECRET_MODE, maps_have_auth(input), input,
-                           add_credentials);
+    return input->directory == NULL || sendmail_ldap_build(input->directory, maps);
 }
