@@ -56,6 +56,8 @@ def dialogue():
         told = values(out)
         tap.eq((code, told["verdict"], told["class"], told["status"], told["text"]),
                (NO, "reject", "user_unknown", "5.1.1", "<bad@example.com> no such user"), "one that does not")
+        code, out, _ = it.ctl("callahead", "bad+Tag@example.com")
+        tap.eq((code, values(out)["remembered"]), (NO, "for 900 s, as bad+tag@example.com"), "a no is that very address's")
         for who, verdict, kind in (("grey", "tempfail", "temporary"), ("policy", "tempfail", "policy"),
                                    ("gone", "tempfail", "server_ill")):
             code, out, _ = it.ctl("callahead", who + "@example.com")
