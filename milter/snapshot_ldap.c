@@ -170,6 +170,12 @@ const struct directory_plan *snapshot_ldap_routing(const struct snapshot *snapsh
         conf_warning(problems, section, "ldap_routing", "not used with type = static");
     if (keys->type == CALLAHEAD_DELIVERY_HOST && keys->ldap_routing[0] == '\0')
         return snapshot->routes_directory;
-    return referred(snapshot, section, "ldap_routing", keys->ldap_routing, LDAP_ROUTING_QUERY,
-                    problems);
+    const struct directory_plan *plan = referred(snapshot, section, "ldap_routing",
+                                                 keys->ldap_routing, LDAP_ROUTING_QUERY, problems);
+    if (keys->type == CALLAHEAD_DELIVERY_HOST && plan != NULL && plan != snapshot->routes_directory)
+        conf_warning(problems, section, "ldap_routing",
+                     "only call-ahead asks the hosts it names; mail is delivered there with "
+                     "[routes] ldap = %s",
+                     keys->ldap_routing);
+    return plan;
 }

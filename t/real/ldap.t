@@ -329,6 +329,10 @@ def check_configuration(slapd):
     tap.ok(done.returncode == 0 and "accept_query: without a token" in done.stderr, "warned of", done.stderr)
     done = ctl(slapd, slapd.uri, "check", routing="", more="routing_address_attr = mailRoutingAddress")
     tap.ok(done.returncode == 0 and "routing_address_attr: not used" in done.stderr, "warned of an address that nobody finds", done.stderr)
+    for routes, warned in (("", True), ("[routes]\nldap = d\n", False)):
+        done = ctl(slapd, slapd.uri, "check", sections="[callahead c]\nldap_routing = d\n" + routes)
+        tap.eq((done.returncode, "only call-ahead asks" in done.stderr), (0, warned),
+               "call-ahead asks a directory that delivery %s" % ("does not" if warned else "asks too"))
     done = ctl(slapd, slapd.uri, "check")
     tap.ok(done.returncode == 0 and "[ldap" not in done.stderr, "right, without a warning", done.stderr)
 
