@@ -284,6 +284,7 @@ struct sight {
     struct hat_match match;
     const char *doubt; /* the first entry that is no address; NULL: none */
     const char *huge;  /* the first one of more than a network of one's own; NULL: none */
+    bool everybody;    /* huge is all of IPv4, or of IPv6 */
     bool addresses;
     bool all; /* nothing behind this group can match */
 };
@@ -296,6 +297,16 @@ static bool is_huge(const struct hat_entry *entry)
     if (ip_is_v4(&entry->first) && ip_is_v4(&entry->last))
         return ip_v4(&entry->last) - ip_v4(&entry->first) >= 1U << 24;
     return entry->first.b[0] != entry->last.b[0] || entry->first.b[1] != entry->last.b[1];
+}
+
+static bool is_everybody(const struct hat_entry *entry)
+{
+    static const struct ip none = {.b = {0}};
+    struct ip last;
+    memset(&last, 0xff, sizeof last);
+    if (ip_is_v4(&entry->first) && ip_is_v4(&entry->last))
+        return ip_v4(&entry->first) == 0 && ip_v4(&entry->last) == UINT32_MAX;
+    return ip_equal(&entry->first, &none) && ip_equal(&entry->last, &last);
 }
 
 /* *entry: the first entry of the group, moved to the first of the next one. */
@@ -317,8 +328,10 @@ static void look_at_group(const struct hat *hat, size_t group, size_t *entry,
         sight_out->all = sight_out->all || found.kind == HAT_ENTRY_ALL;
         if (!address && sight_out->doubt == NULL)
             sight_out->doubt = found.text;
-        if (sight_out->huge == NULL && is_huge(&found))
+        if (is_huge(&found) && !sight_out->everybody) {
             sight_out->huge = found.text;
+            sight_out->everybody = is_everybody(&found);
+        }
     }
     if (sight_out->match.policy->keys.access == POLICY_CONTINUE)
         sight_out->all = false;
@@ -342,12 +355,11 @@ static size_t find_last_relay(const struct hat *hat)
     return found;
 }
 
-#define EVERYBODY                                                                                  \
-    "[listener %s] %s%s%s leads to relay: an open relay, it is more than a network of one's own"
+#define HUGE "[listener %s] %s%s%s leads to relay: "
 
-/* strict: at a public listener this is an error. */
-static void lint_everybody(struct problems *problems, const struct maps_listener *listener,
-                           const struct sight *sight, bool strict)
+/* strict: all the world at a public listener is an error. */
+static void lint_huge(struct problems *problems, const struct maps_listener *listener,
+                      const struct sight *sight, bool strict)
 {
     const struct hat_match *match = &sight->match;
     struct place at = match->at.file != NULL ? match->at : listener->at;
@@ -355,11 +367,15 @@ static void lint_everybody(struct problems *problems, const struct maps_listener
     const char *group = match->group != NULL ? match->group : "";
     if (sight->huge == NULL || !relays(sight))
         return;
-    if (strict && !listener->private)
-        problem_error(problems, at, EVERYBODY "; maps are written only with --force",
-                      listener->name, group, colon, sight->huge);
+    if (!sight->everybody)
+        problem_warning(problems, at, HUGE "it is more than a network of one's own", listener->name,
+                        group, colon, sight->huge);
+    else if (!strict || listener->private)
+        problem_warning(problems, at, HUGE "an open relay", listener->name, group, colon,
+                        sight->huge);
     else
-        problem_warning(problems, at, EVERYBODY, listener->name, group, colon, sight->huge);
+        problem_error(problems, at, HUGE "an open relay; maps are written only with --force",
+                      listener->name, group, colon, sight->huge);
 }
 
 static void lint_group(struct problems *problems, const char *mta,
@@ -393,7 +409,7 @@ static void lint_hat(struct problems *problems, const char *mta,
     for (size_t group = 0; !sight.all && group < hat_groups(listener->hat); group++) {
         look_at_group(listener->hat, group, &entry, &sight);
         lint_group(problems, mta, listener, &sight, group + 1 < last_relay);
-        lint_everybody(problems, listener, &sight, strict);
+        lint_huge(problems, listener, &sight, strict);
     }
 }
 

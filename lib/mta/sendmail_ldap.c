@@ -136,7 +136,10 @@ void sendmail_ldap_put_maps(const struct maps_input *input, const char *folder,
                             const unsigned *ports, size_t nports, struct strbuf *out)
 {
     const struct maps_directory *directory = input->directory;
-    strbuf_printf(out, "# Mail hosts of [ldap %s]\n", directory->name);
+    strbuf_printf(out,
+                  "# Mail hosts of [ldap %s]; in place of the feature ldap_routing, to which "
+                  "\"host:port\" is a\n# mailer and a host\n",
+                  directory->name);
     put_map(directory, SENDMAIL_LDAP_HOST, directory->host_attr, folder, out);
     if (directory->address_attr[0] != '\0')
         put_map(directory, SENDMAIL_LDAP_ADDRESS, directory->address_attr, folder, out);
