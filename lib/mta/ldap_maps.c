@@ -12,13 +12,23 @@
 
 /* --- what can be written --------------------------------------------------------- */
 
-bool ldap_maps_attribute_ok(const char *text)
+static bool is_attribute(const char *text)
 {
     size_t n = 0;
     for (; text[n] != '\0'; n++)
         if (!ascii_is_alnum(text[n]) && strchr("-;.", text[n]) == NULL)
             return false;
     return n > 0;
+}
+
+bool ldap_maps_check_attributes(const struct maps_directory *directory, struct err *err)
+{
+    bool good = is_attribute(directory->host_attr);
+    if (good && (directory->address_attr[0] == '\0' || is_attribute(directory->address_attr)))
+        return true;
+    return err_set(err, ERR_SYNTAX, "%s: \"%.80s\" is no attribute",
+                   good ? "routing_address_attr" : "routing_host_attr",
+                   good ? directory->address_attr : directory->host_attr);
 }
 
 /* A line of a cf file keeps everything but what stands at its ends. */
@@ -67,12 +77,8 @@ bool ldap_maps_check(const struct maps_directory *directory, struct err *err)
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         if (!check_value(values[i].key, values[i].value, err))
             return false;
-    if (!ldap_maps_attribute_ok(directory->host_attr))
-        return err_set(err, ERR_SYNTAX, "routing_host_attr: \"%.80s\" is no attribute",
-                       directory->host_attr);
-    if (directory->address_attr[0] != '\0' && !ldap_maps_attribute_ok(directory->address_attr))
-        return err_set(err, ERR_SYNTAX, "routing_address_attr: \"%.80s\" is no attribute",
-                       directory->address_attr);
+    if (!ldap_maps_check_attributes(directory, err))
+        return false;
     if (directory->start_tls && plain > 0 && plain < directory->nuris)
         return err_set(err, ERR_SYNTAX,
                        "start_tls: Postfix starts TLS with all servers of uri or with none; write "

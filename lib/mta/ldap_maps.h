@@ -44,7 +44,8 @@ NODISCARD bool ldap_maps_check(const struct maps_directory *directory, struct er
  * ldap_maps_check(). false: out of memory. */
 NODISCARD bool ldap_maps_build(const struct maps_input *input, struct maps *maps);
 
-/* May text be the name of an LDAP attribute: letters, digits, '-', ';' and '.'? */
-bool ldap_maps_attribute_ok(const char *text);
+/* Are routing_host_attr and routing_address_attr names of attributes: letters, digits,
+ * '-', ';' and '.'? */
+NODISCARD bool ldap_maps_check_attributes(const struct maps_directory *directory, struct err *err);
 
 #endif

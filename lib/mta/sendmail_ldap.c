@@ -61,13 +61,8 @@ bool sendmail_ldap_check(const struct maps_directory *directory, struct err *err
         return err_set(err, ERR_SYNTAX,
                        "routing_query: Sendmail has room for one of {a}, {u} and {d}, not for "
                        "several of them");
-    if (!ldap_maps_attribute_ok(directory->host_attr))
-        return err_set(err, ERR_SYNTAX, "routing_host_attr: \"%.80s\" is no attribute",
-                       directory->host_attr);
-    if (directory->address_attr[0] != '\0' && !ldap_maps_attribute_ok(directory->address_attr))
-        return err_set(err, ERR_SYNTAX, "routing_address_attr: \"%.80s\" is no attribute",
-                       directory->address_attr);
-    return check_value("bind_dn", directory->bind_dn, err) &&
+    return ldap_maps_check_attributes(directory, err) &&
+           check_value("bind_dn", directory->bind_dn, err) &&
            check_value("base_dn", directory->base_dn, err) &&
            check_value("routing_query", directory->query, err) &&
            check_password(directory->password, err) && check_uris(directory, err);

@@ -5,7 +5,6 @@ The front Postfix, mx, has the maps and the settings that gatehousectl writes, o
 smtpd a listener. Clients differ by their loopback address.
 """
 import base64
-import functools
 import os
 import shutil
 import socket
@@ -15,19 +14,10 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from certificates import self_signed
 from front import Front
-from house import free_port, wait_until
-from postfix import Mailboxes, send
+from mailsite import (BLOCKED, CLIENTS, OUTSIDE, REFUSED, RELAY, MailSite, killed, mailhost_down, many_messages,
+                      null_sender, open_relay, recipients, relaying, reload, run, sizes, starts, tap, tcp_refused,
+                      throttled)
 from sasl import sasldb
-from tap import Tap
-
-OUTSIDE = "127.0.0.10"
-THROTTLED = "127.0.0.20"
-RELAY = "127.0.0.30"
-SMALL = "127.0.0.50"
-BLOCKED = "127.0.0.66"
-REFUSED = "127.0.0.70"
-REFUSED_LATER = "127.0.0.71"
-CLIENTS = {name: value for name, value in globals().items() if name.isupper()}
 
 CONF = """
 [dns]
@@ -91,51 +81,13 @@ type = delivery_host
 file = routes.txt
 """
 
-tap = Tap()
 
-
-def configuration(ports, for_mx):
-    """For the maps and settings of mx, and the one the daemon has: there the services are
-    known by {daemon_name} alone, and a client was added after the maps were written."""
-    words = {"refused": REFUSED if for_mx else f"{REFUSED}, {REFUSED_LATER}"}
-    for name, port in ports.items():
-        words[name] = f"daemon_name = {name}"
-        if for_mx:
-            words[name] += f"\nlocal_address = 127.0.0.1\nlocal_port = {port}"
-    return CONF.format(**words, **CLIENTS)
-
-
-class Site(Front):
-    """mx, Gatehouse and mailhost, set up as an administrator would."""
-
-    def __init__(self):
-        self.mailhost_port = free_port()
-        route = f"[127.0.0.1]:{self.mailhost_port}"
-        super().__init__(
-            tap,
-            CONF,
-            {
-                "rat.txt": "example.com ACCEPT\n",
-                "routes.txt": f"example.com: {route}\nelsewhere.example: {route}\n"
-                "nowhere.example: /dev/null\n",
-            },
-        )
-        self.mailhost = Mailboxes(
-            os.path.join(self.folder, "mailhost"),
-            self.mailhost_port,
-            ["alice@example.com", "bob@example.com", "carol@elsewhere.example"],
-        )
-
-    def __enter__(self):
-        self.mailhost.postfix.start()
-        return super().__enter__()
-
-    def __exit__(self, *error):
-        self.mailhost.postfix.stop()
-        super().__exit__(*error)
-
-    def configuration(self, for_mx=False):
-        return configuration(self.ports, for_mx)
+class Site(MailSite, Front):
+    fence = "554 5.7.1"
+    unknown = "550 5.1.1 User unknown"
+    away = "451 4.7.1"
+    refused_log = rf"reject: CONNECT from .*\[{REFUSED}\]: 421 4\.7\.1 .*Access denied"
+    discarded_log = r"to=<x@nowhere\.example>, relay=none,.* status=sent \("
 
     def configure_mx(self):
         super().configure_mx()
@@ -146,58 +98,12 @@ class Site(Front):
         file = self_signed(os.path.join(self.mx.folder, "etc", "certificate.pem"), "/CN=mx.example.com")
         self.mx.settings(f"smtpd_tls_security_level = may\nsmtpd_tls_chain_files = {file}")
 
-    def send(self, source, recipient, listener="main", **more):
-        return send(self.ports[listener], source, recipient, **more)
-
 
 def plain(user, password):
     return base64.b64encode(f"\0{user}\0{password}".encode("utf-8")).decode("ascii")
 
 
-def starts(answer, wanted, what):
-    tap.ok(answer.startswith(wanted), what, f"got    {answer!r}\nwanted {wanted!r}...")
-
-
-# --- the five cases of quickstart -----------------------------------------------------
-
-
-def recipients(site):
-    """Call-ahead decides who exists; the generated transport map delivers."""
-    starts(site.send(OUTSIDE, "alice@example.com", body="first word"), "250 2.0.0", "a known user")
-    line = site.house.wait_log(event="rcpt", to="<alice@example.com>", verdict="accept")
-    tap.eq((line["by"], line["detail"]), ("callahead", "valid"), "... and why, in the log")
-    tap.eq(line["server"], f"127.0.0.1:{site.mailhost_port}", "... says who was asked")
-    tap.ok(site.mailhost.wait_mail("alice@example.com", "first word"), "the mail arrives")
-    eom = site.house.wait_log(event="eom")
-    tap.ok(eom["qid"] in site.mx.log(), "the queue id in the log is that of Postfix")
-
-    starts(site.send(OUTSIDE, "who@example.com"), "550 5.1.1 User unknown", "an unknown user")
-    line = site.house.wait_log(event="rcpt", to="<who@example.com>")
-    tap.eq((line["by"], line["detail"]), ("callahead", "user_unknown"), "... and why, in the log")
-
-    starts(site.send(OUTSIDE, "a@elsewhere.example"), "554 5.7.1", "a domain not in the RAT: fence of mx")
-    starts(site.send(OUTSIDE, "root@[127.0.0.1]"), "550 5.1.0 Address rejected", "... and of Gatehouse")
-    line = site.house.wait_log(event="rcpt", to="<root@[127.0.0.1]>")
-    tap.eq((line["by"], line["detail"]), ("rat", "rat_reject"), "... and why, in the log")
-
-
-def throttled(site):
-    with site.client(THROTTLED) as client:
-        starts(client.mail(), "250", "a throttled client")
-        starts(client.rcpt("alice@example.com"), "250", "its first recipient")
-        starts(client.rcpt("bob@example.com"), "250", "its second")
-        starts(client.rcpt("alice@example.com"), "452 4.5.3 Too many recipients", "one too many")
-        starts(client.data("second word"), "250", "the two others get the mail")
-    tap.ok(site.mailhost.wait_mail("bob@example.com", "second word"), "... at mailhost")
-
-
-def null_sender(site):
-    with site.client(OUTSIDE) as client:
-        starts(client.mail(""), "250", "the null sender")
-        starts(client.rcpt("alice@example.com"), "250", "... to a known user")
-        starts(client.rcpt("who@example.com"), "550 5.1.1", "... to an unknown one")
-    line = site.house.wait_log(event="rcpt", to="<alice@example.com>", from_="<>")
-    tap.eq(line["verdict"], "accept", "... in the log")
+# --- recipients ------------------------------------------------------------------------
 
 
 SPELLINGS = (
@@ -242,16 +148,6 @@ def pipelined(site):
     tap.ok(site.mailhost.wait_mail("bob@example.com", "sixth word"), "... and BDAT's message arrives")
 
 
-def many_messages(site):
-    """max_messages_per_connection is 10."""
-    with site.client(OUTSIDE) as client:
-        for _ in range(10):
-            starts(client.mail(), "250", "one of ten messages")
-            client.command("RSET")
-        starts(client.mail(), "421 4.4.5 Too many messages", "the eleventh is one too many")
-        tap.eq(client.command("NOOP"), "", "... and the connection is closed")
-
-
 # --- refused clients ---------------------------------------------------------------------
 
 
@@ -285,66 +181,7 @@ def rejected_at_rcpt(site):
         tap.eq((line["code"], line["by"], line["detail"]), ("554", "hat", "rejected"), f"... {to} in the log")
 
 
-def tcp_refused(site):
-    """Postfix itself refuses whom its map names; Gatehouse refuses the others."""
-    for source in (REFUSED, REFUSED_LATER):
-        with site.client(source) as client:
-            starts(client.banner, "421 ", f"tcprefuse of {source}: 421 at once")
-            tap.eq(client.command("EHLO x.example"), "", "... and hung up")
-    site.mx.wait_log(rf"reject: CONNECT from .*\[{REFUSED}\]: 421 4\.7\.1 .*Access denied")
-    line = site.house.wait_log(event="connect", ip=REFUSED_LATER)
-    tap.eq((line["code"], line["detail"]), ("421", "tcprefused"), "... in the log of Gatehouse")
-
-
-# --- relaying ---------------------------------------------------------------------------
-
-
-def relaying(site):
-    answer = site.send(RELAY, "carol@elsewhere.example", "inside", body="third word")
-    starts(answer, "250", "a relay client sends to a foreign domain")
-    tap.ok(site.mailhost.wait_mail("carol@elsewhere.example", "third word"), "... where it arrives")
-    starts(site.send(RELAY, "x@nowhere.example", "inside", body="x"), "250", "... and to /dev/null")
-    site.mx.wait_log(r"to=<x@nowhere\.example>, relay=none,.* status=sent \(")
-    line = site.house.wait_log(event="rcpt", to="<x@nowhere.example>")
-    tap.eq(line["detail"], "relay", "... the log says relay")
-    answer = site.send(RELAY, "carol@elsewhere.example")
-    starts(answer, "554 5.7.1", "relay on one listener is not relay on another")
-    answer = site.send(OUTSIDE, "carol@elsewhere.example", "inside")
-    starts(answer, "554", "who is no relay client has no business at the private listener")
-
-
-PROBES = (
-    "u@other.example",
-    "u@x.example.com",
-    "u%other.example@example.com",
-    "@example.com:u@other.example",
-    '"u@other.example"@example.com',
-    "other.example!u@example.com",
-    "u@other.example@example.com",
-    "u@example.com@other.example",
-    "u@[127.0.0.1]",
-    "u@[192.0.2.1]",
-    "u@[IPv6:2001:db8::1]",
-    "u",
-    '"u@other.example"',
-    "u%other.example",
-    "other.example!u",
-    "u@mx.example.com",
-    "u@localhost",
-    "root@localhost.localdomain",
-    "u@example.com.other.example",
-)
-
-
-def open_relay(site):
-    before = len(site.mailhost.postfix.log())
-    for probe in PROBES:
-        for listener in ("main", "inside"):
-            answer = site.send(OUTSIDE, probe, listener, body="relayed")
-            tap.ok(answer[:1] == "5", f"no relay for <{probe}> by {listener}", repr(answer))
-    tap.eq(site.mx.queued(), [], "nothing is in the queue")
-    tap.ok("relayed" not in site.mailhost.postfix.log()[before:], "nothing went on")
-    starts(site.send(OUTSIDE, "postmaster"), "250", "a bare postmaster is taken")
+# --- AUTH, TLS ---------------------------------------------------------------------------
 
 
 def authenticated(site):
@@ -363,21 +200,6 @@ def authenticated(site):
     tap.eq((line["by"], line["detail"]), ("auth", "authenticated"), "... in the log")
 
 
-# --- sizes, TLS ---------------------------------------------------------------------------
-
-
-def sizes(site):
-    with site.client(SMALL) as client:
-        starts(client.mail(parameters="SIZE=2049"), "552 5.3.4", "announced size: over the limit")
-        starts(client.mail(parameters="SIZE=2048"), "250", "... just within")
-        starts(client.rcpt("alice@example.com"), "250", "... a recipient")
-        starts(client.data(("y" * 98 + "\r\n") * 30), "552 5.3.4", "bytes over the limit")
-    line = site.house.wait_log(event="eom", verdict="reject")
-    tap.eq(line["detail"], "size_received", "... in the log")
-    answer = site.send(OUTSIDE, "alice@example.com", body=("y" * 98 + "\r\n") * 300 + "long word")
-    starts(answer, "250", "other clients may send more")
-
-
 def tls(site):
     with site.client(OUTSIDE, "secure") as client:
         starts(client.mail(), "530 5.7.0 Must issue a STARTTLS command first", "tls = required without TLS")
@@ -386,46 +208,7 @@ def tls(site):
         starts(client.rcpt("alice@example.com"), "250", "... a recipient")
 
 
-# --- a daemon that dies, one that reloads ---------------------------------------------------
-
-
-def killed(site):
-    with site.client(OUTSIDE) as client:
-        starts(client.mail(), "250", "a session")
-        site.house.kill()
-        starts(client.rcpt("alice@example.com"), "451 4.7.1", "kill -9 in mid-session: 451 at RCPT")
-        starts(client.command("RSET"), "250", "... RSET")
-        starts(client.mail(), "451 4.7.1", "... and 451 for the rest of the session")
-    starts(site.send(OUTSIDE, "alice@example.com"), "451 4.7.1", "a session without the daemon")
-    for source, listener in ((RELAY, "inside"), (OUTSIDE, "inside"), (OUTSIDE, "main"), (BLOCKED, "main")):
-        for recipient in ("carol@elsewhere.example",) + PROBES[:4]:
-            answer = site.send(source, recipient, listener, body="relayed")
-            tap.ok(answer[:1] in "45", f"daemon dead: no relay from {source} to <{recipient}>", repr(answer))
-    site.house.start()
-    starts(site.send(OUTSIDE, "alice@example.com", body="fourth word"), "250", "after a restart, at once")
-    tap.ok(site.mailhost.wait_mail("alice@example.com", "fourth word"), "... the mail arrives")
-
-
-def reload(site):
-    """A session keeps the listener it began with; new ones see the new configuration."""
-    with site.client(OUTSIDE) as client:
-        site.house.configure(site.house.conf.replace(f"senders = {BLOCKED}", f"senders = {OUTSIDE}"))
-        site.house.reload()
-        starts(client.mail(), "250", "a session that was there before a reload")
-        starts(client.rcpt("alice@example.com"), "250", "... goes on")
-    starts(site.send(OUTSIDE, "alice@example.com"), "554", "a new one is judged by the new configuration")
-    starts(site.send(BLOCKED, "alice@example.com"), "250", "... also who is not refused any more")
-
-
-def mailhost_down(site):
-    """Nobody can tell who exists: for a while, that is, and not for good."""
-    site.mailhost.postfix.stop()
-    starts(site.send(OUTSIDE, "new@example.com"), "451 4.4.3", "mailhost is down: 451")
-    line = site.house.wait_log(event="rcpt", to="<new@example.com>")
-    tap.eq((line["by"], line["detail"]), ("callahead", "failure"), "... in the log")
-    site.mailhost.postfix.start()
-    wait_until(lambda: site.send(OUTSIDE, "new@example.com").startswith("550 5.1.1"), "550 for an unknown user")
-    tap.ok(True, "mailhost is back: 550 for a user it does not know")
+# --- names and services ---------------------------------------------------------------------
 
 
 def names(site):
@@ -498,8 +281,4 @@ PARTS = (
     services,
 )
 
-with Site() as the_site:
-    for part in PARTS:
-        tap.note(part.__name__)
-        tap.part(functools.update_wrapper(functools.partial(part, the_site), part))
-tap.done()
+run(Site(CONF), PARTS)

@@ -4,7 +4,6 @@
 What Sendmail does otherwise than Postfix (postfix.t) is in gatehoused(8), SENDMAIL.
 Clients differ by their loopback address.
 """
-import functools
 import os
 import sys
 
@@ -12,23 +11,15 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from certificates import Authority, self_signed
 from dnsserver import DnsServer
-from house import House, free_port, wait_until
-from postfix import Client, Mailboxes, send
-from sendmail import Sendmail
-from tap import Tap
+from front import SendmailFront
+from mailsite import (BLOCKED, OUTSIDE, REFUSED, MailSite, killed, mailhost_down, many_messages, null_sender,
+                      open_relay, recipients, relaying, reload, run, sizes, starts, tap, tcp_refused, throttled)
 
-OUTSIDE = "127.0.0.10"
-THROTTLED = "127.0.0.20"
-RELAY = "127.0.0.30"
 RATE = "127.0.0.40"
-SMALL = "127.0.0.50"
 SENDER = "127.0.0.60"
 HARVEST = "127.0.0.61"
 CERTIFIED = "127.0.0.62"
-BLOCKED = "127.0.0.66"
-REFUSED = "127.0.0.70"
-REFUSED_LATER = "127.0.0.71"
-CLIENTS = {name: value for name, value in globals().items() if name.isupper()}
+MORE_CLIENTS = {"RATE": RATE, "SENDER": SENDER, "HARVEST": HARVEST, "CERTIFIED": CERTIFIED}
 
 CONF = """
 [dns]
@@ -108,81 +99,20 @@ type = delivery_host
 [routes]
 file = routes.txt
 """
-LISTENERS = ("main", "inside", "at_mail", "at_rcpt")
 ZONE = "good.example MX 10 mail.good.example\nmail.good.example A 192.0.2.1\nslow.example !servfail\n"
 
-tap = Tap()
 
-
-def configuration(site, for_mx):
-    """For the maps and settings of mx, and the one the daemon has: there a client was added
-    after the maps were written."""
-    words = {"refused": REFUSED if for_mx else f"{REFUSED}, {REFUSED_LATER}", "dns": site.dns.port}
-    for name, port in site.ports.items():
-        words[name] = f"daemon_name = {name}"
-        if for_mx:
-            words[name] += f"\nlocal_address = 127.0.0.1\nlocal_port = {port}"
-    return CONF.format(**words, **CLIENTS)
-
-
-class Site:
-    """mx, Gatehouse and mailhost."""
-
-    def __init__(self):
-        self.ports = {name: free_port() for name in LISTENERS}
-        self.mailhost_port = free_port()
-        route = f"[127.0.0.1]:{self.mailhost_port}"
-        self.dns = DnsServer(ZONE)
-        self.house = House(
-            start=False,
-            files={
-                "rat.txt": "example.com ACCEPT\n",
-                "routes.txt": f"example.com: {route}\nelsewhere.example: {route}\n"
-                "nowhere.example: /dev/null\n",
-            },
-        )
-        self.folder = self.house.folder
-        self.mailhost = Mailboxes(
-            os.path.join(self.folder, "mailhost"),
-            self.mailhost_port,
-            ["alice@example.com", "bob@example.com", "carol@elsewhere.example"],
-        )
-        self.mx = Sendmail(os.path.join(self.folder, "mx"), "mx.example.com")
-
-    def __enter__(self):
-        try:
-            self.mailhost.postfix.start()
-            self.configure_mx()
-            self.house.start()
-            self.mx.start()
-        except BaseException:
-            self.__exit__(*sys.exc_info())
-            raise
-        return self
-
-    def __exit__(self, *error):
-        if error[0] is not None or tap.failed:
-            tap.note(self.mx.log()[-4000:])
-        self.mx.stop()
-        self.mailhost.postfix.stop()
-        self.house.__exit__(*error)
-
-    def ctl(self, *arguments):
-        status, out, err = self.house.ctl(*arguments)
-        if not tap.eq(status, 0, f"gatehousectl {' '.join(arguments[:3])}"):
-            tap.note(err)
-        return out
+class Site(MailSite, SendmailFront):
+    fence = "550 5.7.1"
+    unknown = "550 5.1.1 <who@example.com>... User unknown"
+    away = "451 4.3.2"
+    refused_log = rf"ruleset=check_relay, .*arg2={REFUSED}, .*reject=421 4\.7\.1 .*Access denied"
+    discarded_log = r"to=<x@nowhere\.example>,.* mailer=devnull,.* stat=Sent"
 
     def configure_mx(self):
-        maps = os.path.join(self.folder, "maps")
-        common = ("--mta", "sendmail", "--output", maps)
-        self.house.configure(configuration(self, for_mx=True), socket="unix:" + self.house.address)
-        self.ctl("maps", *common, "--compiler", self.mx.makemap)
-        lines = self.ctl("mta-config", *common)
-        tap.ok("dnl Policies ask for TLS: confSERVER_CERT" in lines, "mta-config asks for a certificate", lines)
         self.make_certificates()
-        self.mx.settings(lines)
-        self.house.configure(configuration(self, for_mx=False))
+        super().configure_mx()
+        tap.ok("dnl Policies ask for TLS: confSERVER_CERT" in self.lines, "mta-config asks for a certificate", self.lines)
 
     def make_certificates(self):
         paths = {name: os.path.join(self.mx.folder, "etc", name + ".pem") for name in ("server", "ca", "good", "self")}
@@ -196,49 +126,6 @@ class Site:
         for what, name in (("SERVER_CERT", "server"), ("SERVER_KEY", "server"), ("CACERT", "ca")):
             self.mx.lines(f"define(`conf{what}', `{paths[name]}')dnl")
         self.mx.lines(f"define(`confCACERT_PATH', `{os.path.dirname(paths['ca'])}')dnl")
-
-    def client(self, source, listener="main"):
-        return Client(self.ports[listener], source)
-
-    def send(self, source, recipient, listener="main", **more):
-        return send(self.ports[listener], source, recipient, **more)
-
-
-def starts(answer, wanted, what):
-    tap.ok(answer.startswith(wanted), what, f"got    {answer!r}\nwanted {wanted!r}...")
-
-
-def recipients(site):
-    """Call-ahead decides who exists; the mailertable delivers."""
-    starts(site.send(OUTSIDE, "alice@example.com", body="first word"), "250 2.0.0", "a known user")
-    line = site.house.wait_log(event="rcpt", to="<alice@example.com>", verdict="accept")
-    tap.eq((line["by"], line["detail"]), ("callahead", "valid"), "... and why, in the log")
-    tap.ok(site.mailhost.wait_mail("alice@example.com", "first word"), "the mail arrives")
-    eom = site.house.wait_log(event="eom")
-    tap.ok(eom["qid"] in site.mx.log(), "the queue id in the log is that of Sendmail")
-    answer = site.send(OUTSIDE, "who@example.com")
-    starts(answer, "550 5.1.1 <who@example.com>... User unknown", "an unknown user: 550 with the address ahead")
-    starts(site.send(OUTSIDE, "a@elsewhere.example"), "550 5.7.1", "a domain not in the RAT: fence of mx")
-    starts(site.send(OUTSIDE, "root@[127.0.0.1]"), "550 5.1.0", "... and of Gatehouse")
-    line = site.house.wait_log(event="rcpt", to="<root@[127.0.0.1]>")
-    tap.eq((line["by"], line["detail"]), ("rat", "rat_reject"), "... and why, in the log")
-
-
-def throttled(site):
-    with site.client(THROTTLED) as client:
-        starts(client.mail(), "250", "a throttled client")
-        starts(client.rcpt("alice@example.com"), "250", "its first recipient")
-        starts(client.rcpt("bob@example.com"), "250", "its second")
-        starts(client.rcpt("alice@example.com"), "452 4.5.3 Too many recipients", "one too many")
-        starts(client.data("second word"), "250", "the two others get the mail")
-    tap.ok(site.mailhost.wait_mail("bob@example.com", "second word"), "... at mailhost")
-
-
-def null_sender(site):
-    with site.client(OUTSIDE) as client:
-        starts(client.mail(""), "250", "the null sender")
-        starts(client.rcpt("alice@example.com"), "250", "... to a known user")
-        starts(client.rcpt("who@example.com"), "550 5.1.1", "... to an unknown one")
 
 
 SPELLINGS = (
@@ -274,16 +161,6 @@ def pipelined(site):
     tap.ok(site.mailhost.wait_mail("alice@example.com", "fourth word"), "... arrives")
 
 
-def many_messages(site):
-    """max_messages_per_connection is 10."""
-    with site.client(OUTSIDE) as client:
-        for _ in range(10):
-            starts(client.mail(), "250", "one of ten messages")
-            client.command("RSET")
-        starts(client.mail(), "421 4.4.5 Too many messages", "the eleventh is one too many")
-        tap.eq(client.command("NOOP"), "", "... and the connection is closed")
-
-
 # --- refused clients -----------------------------------------------------------------
 
 
@@ -316,73 +193,7 @@ def greeting(site):
             starts(client.banner, wanted[listener], f"greeting at {listener}")
 
 
-def tcp_refused(site):
-    """Sendmail itself refuses whom its map names; Gatehouse refuses the others."""
-    for source in (REFUSED, REFUSED_LATER):
-        with site.client(source) as client:
-            starts(client.banner, "421 ", f"tcprefuse of {source}: 421 at once")
-            tap.eq(client.command("EHLO x.example"), "", "... and hung up")
-    site.mx.wait_log(rf"ruleset=check_relay, .*arg2={REFUSED}, .*reject=421 4\.7\.1 .*Access denied")
-    line = site.house.wait_log(event="connect", ip=REFUSED_LATER)
-    tap.eq((line["code"], line["detail"]), ("421", "tcprefused"), "... in the log of Gatehouse")
-
-
-# --- relaying ------------------------------------------------------------------------
-
-
-def relaying(site):
-    answer = site.send(RELAY, "carol@elsewhere.example", "inside", body="fifth word")
-    starts(answer, "250", "a relay client sends to a foreign domain")
-    tap.ok(site.mailhost.wait_mail("carol@elsewhere.example", "fifth word"), "... where it arrives")
-    line = site.house.wait_log(event="rcpt", to="<carol@elsewhere.example>")
-    tap.eq(line["detail"], "relay", "... the log says relay")
-    starts(site.send(RELAY, "x@nowhere.example", "inside", body="x"), "250", "... and to /dev/null")
-    site.mx.wait_log(r"to=<x@nowhere\.example>,.* mailer=devnull,.* stat=Sent")
-    starts(site.send(RELAY, "carol@elsewhere.example"), "550 5.7.1", "relay on one listener is not relay on another")
-    starts(site.send(OUTSIDE, "alice@example.com", "inside"), "554",
-           "who is no relay client has no business at the private listener")
-
-
-PROBES = (
-    "u@other.example",
-    "u@x.example.com",
-    "u%other.example@example.com",
-    "@example.com:u@other.example",
-    '"u@other.example"@example.com',
-    "other.example!u@example.com",
-    "u@other.example@example.com",
-    "u@example.com@other.example",
-    "u@[127.0.0.1]",
-    "u@[192.0.2.1]",
-    "u@[IPv6:2001:db8::1]",
-    "u",
-    '"u@other.example"',
-    "u%other.example",
-    "other.example!u",
-    "u@mx.example.com",
-    "u@localhost",
-    "u@example.com.other.example",
-)
-
-
-def open_relay(site):
-    for probe in PROBES:
-        for listener in ("main", "inside"):
-            answer = site.send(OUTSIDE, probe, listener, body="relayed")
-            tap.ok(answer[:1] == "5", f"no relay for <{probe}> by {listener}", repr(answer))
-    tap.eq(site.mx.queued(), [], "nothing is in the queue")
-    starts(site.send(OUTSIDE, "postmaster"), "250", "a bare postmaster is taken")
-
-
-# --- sizes, rates, senders ------------------------------------------------------------
-
-
-def sizes(site):
-    with site.client(SMALL) as client:
-        starts(client.mail(parameters="SIZE=2049"), "552 5.3.4", "announced size: over the limit")
-        starts(client.mail(parameters="SIZE=2048"), "250", "... just within")
-        starts(client.rcpt("alice@example.com"), "250", "... a recipient")
-        starts(client.data(("y" * 98 + "\r\n") * 30), "552 5.3.4", "bytes over the limit")
+# --- certificates, rates, senders ---------------------------------------------------------
 
 
 def certificates(site):
@@ -433,45 +244,6 @@ def harvest(site):
         starts(client.mail(), "421 4.7.1 Too many invalid recipients", "... and is hung up on")
 
 
-# --- a daemon that dies, one that reloads ----------------------------------------------
-
-
-def killed(site):
-    with site.client(OUTSIDE) as client:
-        starts(client.mail(), "250", "a session")
-        site.house.kill()
-        starts(client.rcpt("alice@example.com"), "451 4.3.2", "kill -9 in mid-session: 451 at RCPT")
-        client.command("RSET")
-        starts(client.mail(), "451 4.3.2", "... and 451 for the rest of the session")
-    starts(site.send(OUTSIDE, "alice@example.com"), "451 4.3.2", "a session without the daemon")
-    for source, listener in ((RELAY, "inside"), (OUTSIDE, "inside"), (OUTSIDE, "main"), (BLOCKED, "main")):
-        for recipient in ("carol@elsewhere.example",) + PROBES[:4]:
-            answer = site.send(source, recipient, listener, body="relayed")
-            tap.ok(answer[:1] in "45", f"daemon dead: no relay from {source} to <{recipient}>", repr(answer))
-    site.house.start()
-    starts(site.send(OUTSIDE, "alice@example.com", body="sixth word"), "250", "after a restart, at once")
-    tap.ok(site.mailhost.wait_mail("alice@example.com", "sixth word"), "... the mail arrives")
-
-
-def reload(site):
-    """A session keeps the listener it began with; new ones see the new configuration."""
-    with site.client(OUTSIDE) as client:
-        site.house.configure(site.house.conf.replace(f"senders = {BLOCKED}", f"senders = {OUTSIDE}"))
-        site.house.reload()
-        starts(client.mail(), "250", "a session that was there before a reload")
-        starts(client.rcpt("alice@example.com"), "250", "... goes on")
-    starts(site.send(OUTSIDE, "alice@example.com"), "554", "a new one is judged by the new configuration")
-    starts(site.send(BLOCKED, "alice@example.com"), "250", "... also who is not refused any more")
-
-
-def mailhost_down(site):
-    site.mailhost.postfix.stop()
-    starts(site.send(OUTSIDE, "new@example.com"), "451 4.4.3", "mailhost is down: 451")
-    site.mailhost.postfix.start()
-    wait_until(lambda: site.send(OUTSIDE, "new@example.com").startswith("550 5.1.1"), "550 for an unknown user")
-    tap.ok(True, "mailhost is back: 550 for a user it does not know")
-
-
 PARTS = (
     recipients,
     throttled,
@@ -494,8 +266,5 @@ PARTS = (
     reload,
 )
 
-with Site() as the_site:
-    for part in PARTS:
-        tap.note(part.__name__)
-        tap.part(functools.update_wrapper(functools.partial(part, the_site), part))
-tap.done()
+with DnsServer(ZONE) as names:
+    run(Site(CONF, dns=names.port, **MORE_CLIENTS), PARTS)
