@@ -543,7 +543,7 @@ static enum ldaplink_event read_end(LDAP *ld, LDAPMessage *message, struct err *
     if (code == LDAP_SUCCESS)
         return LDAPLINK_END;
     failed(err, "searching", code);
-    return LDAPLINK_REFUSED;
+    return code == LDAP_BUSY || code == LDAP_UNAVAILABLE ? LDAPLINK_UNABLE : LDAPLINK_REFUSED;
 }
 
 static enum ldaplink_event read_message(LDAP *ld, LDAPMessage *message,

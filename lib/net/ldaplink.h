@@ -42,6 +42,7 @@ enum ldaplink_event {
     LDAPLINK_SKIPPED,   /* of no meaning, another message may follow */
     LDAPLINK_END,       /* that were all */
     LDAPLINK_REFUSED,   /* the server did not do all of this search; err says why */
+    LDAPLINK_UNABLE,    /* ... for a reason that has nothing to do with this search */
     LDAPLINK_BROKEN     /* of no more use; err says why */
 };
 

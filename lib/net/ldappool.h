@@ -4,12 +4,12 @@
  *
  * ldappool_ask() answers from the cache, or joins the same question already under
  * way, or puts a new one into the queue of its directory, and waits for it up to
- * the deadline. A connection is a thread
- * with several searches outstanding; it is opened when the others have enough, to
- * the first server of `uri` that is not in a pause, and ends when idle. A server
- * that fails pauses (1 s, doubling to 60 s); a question left unanswered goes to
- * the next server while it has time. Questions are counted: when its session
- * gives up, the connection still finishes it and fills the cache.
+ * the deadline. A connection is a thread with several searches outstanding; it is
+ * opened when the others have enough, to the first server of `uri` that is not in a
+ * pause, and ends when idle. A server that fails, or can do nothing while there are
+ * others, pauses (1 s, doubling to 60 s); a question left unanswered goes to the next
+ * server while it has time. Questions are counted: when its session gives up, the
+ * connection still finishes it and fills the cache.
  *
  * Only match and no match are cached. "No match" is said only when the server
  * went through the whole search: a refusal, a referral elsewhere or a broken

@@ -231,6 +231,10 @@ static bool on_message(struct conn *conn, enum ldaplink_event event,
 
     if (slot == NULL || event == LDAPLINK_BROKEN)
         return false;
+    if (event == LDAPLINK_UNABLE && conn->directory->nservers > 1) {
+        conn->proven = false; /* others may be able: it gets a pause, they what it was asked */
+        return false;
+    }
     conn->heard = mono_now();
     if (!conn->proven)
         server_works(conn);
@@ -247,6 +251,7 @@ static bool on_message(struct conn *conn, enum ldaplink_event event,
         on_end(conn, slot);
         break;
     case LDAPLINK_REFUSED:
+    case LDAPLINK_UNABLE:
         on_refusal(conn, slot, conn->err.text);
         break;
     case LDAPLINK_NOTHING:

@@ -15,6 +15,7 @@ What it does with a connection is its mood:
     bind            binds, never answers a search
     close_at_search, rst_at_search, half_at_search, cut_at_search (closes in the middle of the
     answer), drip_at_search, garbage_at_search, notice (says that it hangs up)
+    unavailable     refuses every search (52)
     babble          answers to searches nobody asked for, without end
 
 and with a search, by what the value in its filter, the first one, begins with:
@@ -206,6 +207,8 @@ class Connection:
         elif self.mood == "notice":
             self.send(message(0, EXTENDED, tlv(10, b"\x34"), tlv(4), tlv(4),
                               tlv(0x8A, b"1.3.6.1.4.1.1466.20036")))
+        elif self.mood == "unavailable":
+            self.send(result(number, END, 52))
         elif self.mood == "babble":
             while True:
                 self.send(entry(number + 1000) * 100)

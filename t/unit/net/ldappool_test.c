@@ -338,6 +338,31 @@ static void test_failover(void **state)
     end(&world);
 }
 
+/* One that can do nothing is left for the next one; the only one is asked on. */
+static void test_unavailable(void **state)
+{
+    struct world world;
+    (void)state;
+    begin(&world, true);
+    world.client.keys.cache_ttl = 0;
+    ldapclient_expect(&world.client, "joe", DIRECTORY_MATCH);
+    ldapserver_mood(&world.server, "unavailable");
+    for (unsigned i = 0; i < 3; i++)
+        assert_string_equal(ldapclient_expect(&world.client, "joe", DIRECTORY_MATCH).said.server,
+                            world.client.uris[1]);
+    end(&world);
+
+    begin(&world, false);
+    ldapserver_mood(&world.server, "unavailable");
+    for (unsigned i = 1; i <= 3; i++) {
+        struct ldap_answer answer = ldapclient_expect(&world.client, "joe", DIRECTORY_ERROR);
+        assert_non_null(strstr(answer.said.text, "unavailable"));
+        assert_int_equal(ldapserver_count(&world.server, "searches"), i);
+    }
+    assert_int_equal(ldapserver_count(&world.server, "connections"), 1);
+    end(&world);
+}
+
 /* While it pauses nobody waits for it; afterwards it is asked again. */
 static void test_pause(void **state)
 {
@@ -550,6 +575,7 @@ int main(void)
         cmocka_unit_test(test_search_times_out),
         cmocka_unit_test(test_answer_after_deadline),
         cmocka_unit_test(test_failover),
+        cmocka_unit_test(test_unavailable),
         cmocka_unit_test(test_pause),
         cmocka_unit_test(test_one_pause_for_all),
         cmocka_unit_test(test_hostile),
