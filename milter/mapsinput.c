@@ -2,13 +2,13 @@
 
 #include <string.h>
 
+#include "lib/base/authorities.h"
 #include "lib/base/secret.h"
 #include "lib/net/ownip.h"
 #include "lib/tables/auth.h"
 #include "milter/plan.h"
 
 #define PASSWORD_MAX 512 /* bytes */
-#define SYSTEM_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 
 static int64_t larger(int64_t a, int64_t b)
 {
@@ -104,7 +104,6 @@ static const char *or_else(const char *text, const char *otherwise)
 static bool make_directory(const struct ldap_profile *profile, struct arena *arena,
                            struct maps_input *input)
 {
-    static const char *const scopes[] = {"base", "one", "sub"}; /* as in ldap.def */
     const struct ldap_keys *keys = profile->keys;
     const struct tls_keys *tls = profile->tls;
     struct maps_directory *directory = arena_alloc(arena, sizeof *directory);
@@ -121,12 +120,12 @@ static bool make_directory(const struct ldap_profile *profile, struct arena *are
         .password = profile->password,
         .start_tls = keys->start_tls,
         .tls_priority = keys->tls_priority,
-        .ca_file = tls->ca_dir[0] != '\0' ? tls->ca_file : or_else(tls->ca_file, SYSTEM_CA_FILE),
+        .ca_file = tls->ca_dir[0] != '\0' ? tls->ca_file : or_else(tls->ca_file, AUTHORITIES_FILE),
         .ca_dir = tls->ca_dir,
         .certificate = tls->certificate,
         .key = or_else(tls->key, tls->certificate),
         .base_dn = keys->base_dn,
-        .scope = scopes[keys->scope],
+        .scope = ldap_scope_words[keys->scope],
         .timeout = keys->timeout,
         .query = keys->routing_query,
         .host_attr = keys->routing_host_attr,

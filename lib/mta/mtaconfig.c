@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lib/base/authorities.h"
 #include "lib/mta/ldap_maps.h"
 #include "lib/mta/offers.h"
 #include "lib/mta/postfix_maps.h"
@@ -160,7 +161,7 @@ static void put_maps(const struct maps_input *input, const struct mtaconfig_opti
                       options->folder);
     if (maps_have_verify(input->routes))
         strbuf_puts(out, "# tls=verify: who has signed the certificates of mailbox hosts.\n"
-                         "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt\n");
+                         "smtp_tls_CAfile = " AUTHORITIES_FILE "\n");
     if (maps_have_auth(input))
         strbuf_printf(
             out,

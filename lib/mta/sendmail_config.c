@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "lib/base/authorities.h"
 #include "lib/mta/mtaconfig.h"
 #include "lib/mta/offers.h"
 #include "lib/mta/sendmail_ldap.h"
@@ -94,8 +95,8 @@ static void put_features(const struct maps_input *input, const struct mtaconfig_
             "FEATURE(`authinfo', `%s %s/" SENDMAIL_AUTHINFO "')dnl\n",
             options->type, options->folder);
     if (maps_have_verify(input->routes))
-        strbuf_puts(out, "define(`confCACERT_PATH', `/etc/ssl/certs')dnl\n"
-                         "define(`confCACERT', `/etc/ssl/certs/ca-certificates.crt')dnl\n");
+        strbuf_puts(out, "define(`confCACERT_PATH', `" AUTHORITIES_DIR "')dnl\n"
+                         "define(`confCACERT', `" AUTHORITIES_FILE "')dnl\n");
     strbuf_puts(out, "dnl Envelope senders are for Gatehouse to judge.\n"
                      "FEATURE(`accept_unresolvable_domains')dnl\n"
                      "FEATURE(`accept_unqualified_senders')dnl\n");

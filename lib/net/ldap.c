@@ -6,7 +6,7 @@
 #include <string.h>
 #include "lib/base/secret.h"
 
-static const char *const ldap_scope_words[] = {"base", "one", "sub", NULL};
+const char *const ldap_scope_words[] = {"base", "one", "sub", NULL};
 static const char *const ldap_error_words[] = {"tempfail", "accept", NULL};
 
 #define KEY_STRUCT struct ldap_keys

@@ -16,6 +16,7 @@ struct ldap_keys {
 
 extern const struct key_row ldap_rows[];
 extern const size_t ldap_nrows;
+extern const char *const ldap_scope_words[]; /* by the value of scope; base, one, sub */
 
 enum ldap_error_action { LDAP_ERROR_TEMPFAIL, LDAP_ERROR_ACCEPT };
 

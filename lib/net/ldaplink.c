@@ -16,13 +16,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "lib/base/authorities.h"
 #include "lib/base/escape.h"
 #include "lib/net/sock.h"
 
 #define MESSAGE_MAX (1024 * 1024)
 #define ADDRESSES_MAX 16
 #define SKIPPED_MAX 64 /* messages to nobody, in a row */
-#define SYSTEM_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 /* One more than anybody needs: enough for match or no match, and the first
  * entry names the hosts. */
 #define ENTRIES_MAX 2
@@ -193,7 +193,7 @@ static bool set_files(LDAP *ld, const struct ldaplink_settings *settings)
 {
     const char *ca_file = settings->ca_file;
     if (ca_file[0] == '\0' && settings->ca_dir[0] == '\0')
-        ca_file = SYSTEM_CA_FILE;
+        ca_file = AUTHORITIES_FILE;
     return set_text(ld, LDAP_OPT_X_TLS_CACERTFILE, ca_file) &&
            set_text(ld, LDAP_OPT_X_TLS_CACERTDIR, settings->ca_dir) &&
            set_text(ld, LDAP_OPT_X_TLS_CERTFILE, settings->certificate) &&

@@ -102,6 +102,18 @@ class Front:
         return Client(self.ports[listener], source, **more)
 
 
+class BeforeMailhost:
+    """A Front with self.mailhost, Mailboxes: they run while it does."""
+
+    def __enter__(self):
+        self.mailhost.postfix.start()
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        self.mailhost.postfix.stop()
+        super().__exit__(*error)
+
+
 class SendmailFront(Front):
     def make_mx(self, folder, name):
         return Sendmail(folder, name)

@@ -12,6 +12,7 @@ loopback address. {refused} is who is tcprefused.
 import functools
 import os
 
+from front import BeforeMailhost
 from house import free_port, wait_until
 from postfix import Mailboxes, send
 from tap import Tap
@@ -32,7 +33,7 @@ def starts(answer, wanted, what):
     tap.ok(answer.startswith(wanted), what, f"got    {answer!r}\nwanted {wanted!r}...")
 
 
-class MailSite:
+class MailSite(BeforeMailhost):
     """mx, Gatehouse and mailhost, set up as an administrator would."""
 
     fence = None  # how mx answers for a foreign domain
@@ -51,14 +52,6 @@ class MailSite:
         })
         self.mailhost = Mailboxes(os.path.join(self.folder, "mailhost"), self.mailhost_port,
                                   ["alice@example.com", "bob@example.com", "carol@elsewhere.example"])
-
-    def __enter__(self):
-        self.mailhost.postfix.start()
-        return super().__enter__()
-
-    def __exit__(self, *error):
-        self.mailhost.postfix.stop()
-        super().__exit__(*error)
 
     def configuration(self, for_mx=False):
         """For the maps and settings of mx, and the one the daemon has: there the services are known by

@@ -6,10 +6,9 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from front import Front
-from house import House, free_port
-from postfix import Client, Mailboxes
-from sendmail import Sendmail
+from front import BeforeMailhost, Front, SendmailFront
+from house import free_port
+from postfix import Mailboxes
 from tap import Tap
 
 PLAIN, HALF = "127.0.10.1", "127.0.10.2"
@@ -47,20 +46,13 @@ def files(port):
     return {"rat.txt": "example.com ACCEPT\n", "routes.txt": f"example.com: [127.0.0.1]:{port}\n"}
 
 
-class Mailhost:
+class Mailhost(BeforeMailhost):
     """What is behind both of them."""
 
-    def begin(self, port):
+    def __init__(self, port):
+        super().__init__(tap, CONF, files(port))
         self.house.settings["header"] = "X-Gatehouse"
         self.mailhost = Mailboxes(os.path.join(self.folder, "mailhost"), port, ["alice@example.com"])
-
-    def __enter__(self):
-        self.mailhost.postfix.start()
-        return super().__enter__()
-
-    def __exit__(self, *error):
-        self.mailhost.postfix.stop()
-        super().__exit__(*error)
 
     def send(self, text, source=PLAIN):
         """The reply to a message."""
@@ -80,45 +72,11 @@ class Mailhost:
 
 
 class BehindPostfix(Mailhost, Front):
-    def __init__(self, port):
-        super().__init__(tap, CONF, files(port))
-        self.begin(port)
-
-
-class SendmailFront:
-    """As Front, with Sendmail."""
-
-    def __init__(self, port):
-        self.port = free_port()
-        self.house = House(start=False, files=files(port))
-        self.folder = self.house.folder
-        self.mx = Sendmail(os.path.join(self.folder, "mx"), "mx.example.com")
-
-    def __enter__(self):
-        keys = f"daemon_name = main\nlocal_address = 127.0.0.1\nlocal_port = {self.port}\n"
-        common = ("--mta", "sendmail", "--output", os.path.join(self.folder, "maps"))
-        self.house.configure(CONF.replace("[listener main]\n", "[listener main]\n" + keys),
-                             socket="unix:" + self.house.address)
-        tap.eq(self.house.ctl("maps", *common, "--compiler", self.mx.makemap)[0], 0, "gatehousectl maps")
-        self.mx.settings(self.house.ctl("mta-config", *common)[1])
-        self.house.start()
-        self.mx.start()
-        return self
-
-    def __exit__(self, *error):
-        if tap.failed:
-            tap.note(self.mx.log()[-4000:])
-        self.mx.stop()
-        self.house.__exit__(*error)
-
-    def client(self, source):
-        return Client(self.port, source)
+    pass
 
 
 class BehindSendmail(Mailhost, SendmailFront):
-    def __init__(self, port):
-        super().__init__(port)
-        self.begin(port)
+    pass
 
 
 def marks_in(header):
