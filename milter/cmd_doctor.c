@@ -97,15 +97,14 @@ static void add_class(const char *class, const char *definition, struct strbuf *
 
 static void add_classes(struct strbuf *cf)
 {
-    static const char *const classes[] = {"Cw", "C{VirtHost}", "C{LDAPRoute}"};
     struct strbuf added;
 
     strbuf_init(&added);
     for (const char *line = strbuf_text(cf); *line != '\0';) {
         size_t end = strcspn(line, "\n");
-        for (size_t i = 0; line[0] == 'F' && i < ARRAY_LEN(classes); i++)
-            if (strncmp(line + 1, classes[i] + 1, strlen(classes[i]) - 1) == 0)
-                add_class(classes[i], line + strlen(classes[i]), &added);
+        for (size_t i = 0; line[0] == 'F' && i < DOCTOR_CLASSES; i++)
+            if (strncmp(line + 1, doctor_classes[i] + 1, strlen(doctor_classes[i]) - 1) == 0)
+                add_class(doctor_classes[i], line + strlen(doctor_classes[i]), &added);
         line += end + (line[end] == '\n');
     }
     if (added.failed)

@@ -25,8 +25,12 @@ struct doctor_postfix {
 void doctor_postfix(const struct maps_input *input, const char *folder,
                     const struct doctor_postfix *found, struct problems *problems);
 
+/* Classes with domains whose mail Sendmail would keep, as their lines in sendmail.cf begin. */
+#define DOCTOR_CLASSES 3
+extern const char *const doctor_classes[DOCTOR_CLASSES];
+
 /* cf: sendmail.cf, and behind it the words of the files that its classes are
- * read from, as lines "C{VirtHost}example.com". */
+ * read from (those of doctor_classes), as lines "C{VirtHost}example.com". */
 void doctor_sendmail(const struct maps_input *input, const char *folder, const char *cf,
                      struct problems *problems);
 

@@ -417,8 +417,7 @@ static void check_ways(const struct exam *exam)
                         "smtp_fallback_relay = %.*s: mail for hosts that are down leaves its route",
                         (int)fallback.n, fallback.p);
     struct slice relayhost = value_of(exam->found->main, "relayhost");
-    const struct route *all = routes_lookup(exam->input->routes, "*");
-    if (relayhost.n > 0 && (all == NULL || all->kind == ROUTE_NONE))
+    if (relayhost.n > 0 && !maps_have_default(exam->input->routes))
         problem_warning(exam->problems, main_cf,
                         "relayhost = %.*s: mail without an SMTP route goes there, and not where MX "
                         "records point",

@@ -11,6 +11,8 @@
 #define TEXT_MAX 700
 #define DEFAULT_SECONDS 10 /* R: of T= */
 
+const char *const doctor_classes[DOCTOR_CLASSES] = {"Cw", "C{VirtHost}", "C{LDAPRoute}"};
+
 struct exam {
     const struct maps_input *input;
     const char *folder;
@@ -224,8 +226,7 @@ static void check_ways(const struct exam *exam)
                             "%s: mail for hosts that are down leaves its route", fallbacks[i] + 2);
     const char *at = exam->cf;
     struct slice host;
-    const struct route *all = routes_lookup(exam->input->routes, "*");
-    if ((all == NULL || all->kind == ROUTE_NONE) && next_line(&at, "DS", &host) && host.n > 0)
+    if (!maps_have_default(exam->input->routes) && next_line(&at, "DS", &host) && host.n > 0)
         problem_warning(exam->problems, sendmail_cf,
                         "SMART_HOST: mail without an SMTP route goes to %.*s, and not where MX "
                         "records point",
@@ -352,10 +353,9 @@ static void check_class(const struct exam *exam, const char *class, const char *
 
 static void check_domain(void *arg, const char *domain, struct place at)
 {
-    static const char *const classes[] = {"Cw", "C{VirtHost}", "C{LDAPRoute}"};
     (void)at;
-    for (size_t i = 0; i < ARRAY_LEN(classes); i++)
-        check_class(arg, classes[i], domain);
+    for (size_t i = 0; i < DOCTOR_CLASSES; i++)
+        check_class(arg, doctor_classes[i], domain);
 }
 
 void doctor_sendmail(const struct maps_input *input, const char *folder, const char *cf,

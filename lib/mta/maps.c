@@ -140,6 +140,12 @@ bool maps_have_tls(const struct routes *routes)
     return false;
 }
 
+bool maps_have_default(const struct routes *routes)
+{
+    const struct route *all = routes_lookup(routes, "*"); /* no domain: no other key fits */
+    return all != NULL && all->kind != ROUTE_NONE;
+}
+
 bool maps_have_verify(const struct routes *routes)
 {
     for (size_t i = 0; i < routes_count(routes); i++)

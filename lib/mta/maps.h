@@ -135,6 +135,8 @@ enum route_tls maps_tls_of(const struct route *route);
 bool maps_have_auth(const struct maps_input *input);
 bool maps_have_tls(const struct routes *routes);
 bool maps_have_verify(const struct routes *routes); /* tls=verify */
+/* Does ALL say where the mail of domains without a route goes? */
+bool maps_have_default(const struct routes *routes);
 
 /* May a listener of this name have files of its own? Letters, digits, '-',
  * '_' and '.', not first a '.' or '-', at most 64 bytes: it becomes part of file names

@@ -233,6 +233,7 @@ static void put_mailer(const char *name, unsigned port, struct strbuf *out)
 
 /* Ports of routes that need a mailer. */
 struct ports {
+    bool used[PORTS_MAX];
     unsigned v[PORTS_MAX];
     size_t n;
 };
@@ -241,17 +242,13 @@ struct ports {
 static struct ports *new_ports(const struct routes *routes)
 {
     struct ports *ports = calloc(1, sizeof *ports);
-    bool *used = calloc(PORTS_MAX, sizeof *used);
-    for (size_t i = 0; ports != NULL && used != NULL && i < routes_count(routes); i++)
-        used[sendmail_port(routes_get(routes, i))] = true;
-    for (unsigned port = 1; ports != NULL && used != NULL && port < PORTS_MAX; port++)
-        if (used[port] && port != ROUTES_PORT)
+    if (ports == NULL)
+        return NULL;
+    for (size_t i = 0; i < routes_count(routes); i++)
+        ports->used[sendmail_port(routes_get(routes, i))] = true;
+    for (unsigned port = 1; port < PORTS_MAX; port++)
+        if (ports->used[port] && port != ROUTES_PORT)
             ports->v[ports->n++] = port;
-    if (used == NULL) {
-        free(ports);
-        ports = NULL;
-    }
-    free(used);
     return ports;
 }
 
