@@ -504,17 +504,22 @@ static void wait_until_zero(struct callahead *pool, const unsigned *counter)
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void stop(struct callahead *pool)
+static const struct callahead_answer ending = {
+    .class = CALLAHEAD_SERVER_ILL, .stage = CALLAHEAD_AT_CONNECT, .text = "call-ahead is ending"};
+
+void callahead_stop(struct callahead *pool)
 {
-    struct callahead_answer ending = {.class = CALLAHEAD_SERVER_ILL,
-                                      .stage = CALLAHEAD_AT_CONNECT,
-                                      .text = "call-ahead is ending"};
     uint64_t one = 1;
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
     pthread_mutex_unlock(&pool->lock);
     CHECK(write(pool->stop_fd, &one, sizeof one) == sizeof one);
     server_stop_all(pool, &ending);
+}
+
+static void finish(struct callahead *pool)
+{
+    callahead_stop(pool);
     wait_until_zero(pool, &pool->threads);
     server_stop_all(pool, &ending); /* what threads put back as they ended */
     keeper_stop(pool);
@@ -525,7 +530,7 @@ void callahead_free(struct callahead *pool)
 {
     if (!pool)
         return;
-    stop(pool);
+    finish(pool);
     server_free_all(pool);
     memory_free_all(pool);
     (void)close(pool->stop_fd);

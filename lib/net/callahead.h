@@ -54,9 +54,12 @@ struct tls_client;
 /* dns: for MX and addresses of servers; must outlive the pool. hostname: our
  * name in EHLO. Names of servers are looked for in the thread that asks. */
 struct callahead *callahead_new(struct dns *dns, const char *hostname, struct err *err);
-/* Ends all threads (waking them), answers those who wait with server_ill, and
- * waits until they have left; a caller still in DNS leaves at its deadline. No
- * callahead_ask() may begin any more. */
+/* From now on nobody waits: who does, or asks later for what is not remembered, is
+ * answered with server_ill; threads of connections begin to end. A caller still in DNS
+ * leaves when that is over (dns_stop()). Any thread; does not block. */
+void callahead_stop(struct callahead *pool);
+/* Stops it, and waits until all threads and callers have left; what is remembered is
+ * written down. No callahead_ask() may begin any more. */
 void callahead_free(struct callahead *pool);
 
 /* One [callahead] section of one configuration, as the pool needs it. keys,

@@ -415,6 +415,11 @@ struct dns *dns_new(const struct dns_keys *keys, struct err *err)
     return dns;
 }
 
+void dns_stop(struct dns *dns)
+{
+    dns_engine_stop(dns->engine);
+}
+
 void dns_free(struct dns *dns)
 {
     if (dns == NULL)

@@ -79,6 +79,9 @@ void dns_check(const struct dns_keys *keys, struct problems *problems);
 /* servers come from keys->servers; empty: the system's. Starts the thread.
  * keys is not needed afterwards. */
 struct dns *dns_new(const struct dns_keys *keys, struct err *err);
+/* From now on nobody waits: every query not yet answered, or begun later, ends with
+ * DNS_TIMEOUT unless the cache has its answer. Any thread; does not block. */
+void dns_stop(struct dns *dns);
 /* Ends the thread; queries under way end with DNS_TIMEOUT. No dns_ask() may
  * run or follow; dns_wait()/dns_drop() on old queries still work. Takes NULL. */
 void dns_free(struct dns *dns);

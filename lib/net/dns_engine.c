@@ -294,14 +294,16 @@ static void serve_sockets(struct dns_engine *engine, const struct poll_set *set)
         ares_process_fd(engine->channels[i]->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
+/* The result of what the end of the engine cut off. */
+static const struct dns_result ended = {.without = DNS_TIMEOUT, .outdated = true};
+
 static void end_everything(struct dns_engine *engine, struct taken *taken)
 {
-    const struct dns_result result = {.without = DNS_TIMEOUT, .outdated = true};
     channel_free(taken->fresh);
     while (taken->jobs != NULL) {
         struct dns_job *job = taken->jobs;
         taken->jobs = job->next;
-        end_job(engine, job, &result);
+        end_job(engine, job, &ended);
     }
     for (size_t i = 0; i < CHANNELS_MAX; i++)
         channel_free(engine->channels[i]);
@@ -393,14 +395,19 @@ out:
     return NULL;
 }
 
-void dns_engine_free(struct dns_engine *engine)
+void dns_engine_stop(struct dns_engine *engine)
 {
-    if (engine == NULL)
-        return;
     pthread_mutex_lock(&engine->lock);
     engine->stopping = true;
     pthread_mutex_unlock(&engine->lock);
     wake(engine);
+}
+
+void dns_engine_free(struct dns_engine *engine)
+{
+    if (engine == NULL)
+        return;
+    dns_engine_stop(engine);
     CHECK(pthread_join(engine->thread, NULL) == 0);
     free_parts(engine);
 }
@@ -423,10 +430,14 @@ void dns_engine_submit(struct dns_engine *engine, struct dns_job *job)
 {
     job->next = NULL;
     pthread_mutex_lock(&engine->lock);
-    bool was_empty = engine->first == NULL;
-    *(was_empty ? &engine->first : &engine->last->next) = job;
-    engine->last = job;
+    bool stopping = engine->stopping, was_empty = engine->first == NULL;
+    if (!stopping) {
+        *(was_empty ? &engine->first : &engine->last->next) = job;
+        engine->last = job;
+    }
     pthread_mutex_unlock(&engine->lock);
-    if (was_empty)
+    if (stopping)
+        end_job(engine, job, &ended);
+    else if (was_empty)
         wake(engine);
 }

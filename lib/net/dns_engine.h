@@ -34,12 +34,16 @@ struct dns_result {
     bool outdated;            /* asked with settings replaced meanwhile, or cut off at the end */
 };
 
-/* Called once for each job, on the engine's thread; must not block. */
+/* Called once for each job, on the engine's thread, or after dns_engine_stop() in that
+ * of dns_engine_submit(); must not block. */
 typedef void dns_done(struct dns_job *job, const struct dns_result *result, void *arg);
 
 struct dns_engine *dns_engine_new(const struct dns_keys *keys, dns_done *done, void *arg,
                                   struct err *err);
-/* Ends the thread; all jobs end as DNS_TIMEOUT before it returns. Takes NULL. */
+/* From now on all jobs end as DNS_TIMEOUT, those under way as well. Any thread; does
+ * not block. */
+void dns_engine_stop(struct dns_engine *engine);
+/* Stops it and ends the thread; nobody may submit any more. Takes NULL. */
 void dns_engine_free(struct dns_engine *engine);
 NODISCARD bool dns_engine_reconfigure(struct dns_engine *engine, const struct dns_keys *keys,
                                       struct err *err);

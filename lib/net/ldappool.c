@@ -360,13 +360,20 @@ struct ldappool *ldappool_new(struct err *err)
     return pool;
 }
 
+void ldappool_stop(struct ldappool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    eventfd_write(pool->stop_fd, 1);
+    pthread_mutex_unlock(&pool->lock);
+}
+
 void ldappool_free(struct ldappool *pool)
 {
     if (pool == NULL)
         return;
+    ldappool_stop(pool);
     pthread_mutex_lock(&pool->lock);
-    pool->stopping = true;
-    eventfd_write(pool->stop_fd, 1);
     while (pool->threads > 0 || pool->askers > 0)
         (void)mono_cond_wait(&pool->ended, &pool->lock, MONO_NEVER);
     pthread_mutex_unlock(&pool->lock);

@@ -67,7 +67,10 @@ void ldappool_setup(void);
 
 struct ldappool;
 struct ldappool *ldappool_new(struct err *err);
-/* Ends all threads, waking them, and answers those who wait; only one that is
+/* From now on nobody waits: who does, or asks later for what is not remembered, is
+ * answered with DIRECTORY_ERROR. Any thread; does not block. */
+void ldappool_stop(struct ldappool *pool);
+/* Stops it and ends all threads, waking them, and answers those who wait; only one that is
  * looking for the address of its server stays until the system's resolver is done.
  * No ldappool_ask() may begin any more. Takes NULL. */
 void ldappool_free(struct ldappool *pool);
