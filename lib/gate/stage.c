@@ -22,6 +22,24 @@ bool stage_refused_at_connect(const struct conn_facts *conn)
     return conn->refused && (conn->auth == NULL || stage_reject_at(conn) == REJECT_AT_CONNECT);
 }
 
+/* Whatever was decided, if by what could not be found out because of ourselves. */
+static bool is_cut_short(const struct stage *stage)
+{
+    const struct gate *gate = stage->gate;
+
+    switch (gate->peace != NULL ? gate->peace(gate->peace_arg) : GATE_UNDISTURBED) {
+    case GATE_UNDISTURBED:
+        return false;
+    case GATE_STOPPING:
+        verdict_set(stage->verdict, REASON_STOPPING);
+        return true;
+    case GATE_HURRIED:
+        verdict_set(stage->verdict, REASON_INTERNAL);
+        return true;
+    }
+    return false;
+}
+
 void stage_run(struct stage *stage, stage_step *const *steps, size_t n, enum reason otherwise)
 {
     mono_us began = mono_now();
@@ -31,6 +49,7 @@ void stage_run(struct stage *stage, stage_step *const *steps, size_t n, enum rea
         i++;
     if (i == n)
         verdict_set(stage->verdict, otherwise);
+    stage->cut_short = is_cut_short(stage);
     stage->verdict->ms = (uint32_t)((mono_now() - began) / 1000);
 }
 

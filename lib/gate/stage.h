@@ -14,6 +14,13 @@
 #include "lib/gate/facts.h"
 #include "lib/gate/services.h"
 
+/* Could what was asked for during this callback be asked for in peace? */
+enum gate_peace {
+    GATE_UNDISTURBED,
+    GATE_STOPPING, /* the daemon stops, and nobody waited any more */
+    GATE_HURRIED   /* threads are short, and nobody might wait */
+};
+
 struct gate {
     const struct services *services;
     struct arena *arena; /* texts of the verdict; lives as long as they are used */
@@ -25,6 +32,10 @@ struct gate {
     /* Entries made at run time, which come before all groups, by listener_type;
      * NULL: none. At connect only; conn->match borrows from them. */
     const struct hat *const *blocks;
+    /* NULL: undisturbed. Asked once a stage, at its end: what we kept from being found out is
+     * no ground for any verdict but a tempfail. */
+    enum gate_peace (*peace)(void *arg);
+    void *peace_arg;
 };
 
 /* Chooses the listener, finds the host name, classifies. With reject_at later

@@ -233,6 +233,10 @@ void gate_connect(const struct gate *gate, const struct listeners *listeners,
     conn->host = (struct host_answer){.class = HOST_UNKNOWN};
     conn->policy = NULL;
     stage_run(&stage, steps, ARRAY_LEN(steps), REASON_ACCEPTED);
+    if (stage.cut_short) { /* a class not found out may not serve for later commands either */
+        conn->refused = conn->turned_away = true;
+        conn->refusal = *verdict_out;
+    }
     if (verdict_out->reason != REASON_ACCEPTED)
         return;
     verdict_out->rule = conn->match.at;

@@ -18,6 +18,7 @@ struct stage {
     struct rcpt_facts *rcpt;
     const struct rat_entry *rat_entry; /* set by the RAT step */
     bool directory_decided;            /* the LDAP step accepted; call-ahead may still object */
+    bool cut_short;                    /* the verdict is no more than a tempfail for that */
     struct verdict *verdict;
 };
 

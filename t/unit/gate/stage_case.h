@@ -41,6 +41,7 @@
  *     wait SECONDS                   rate_period is 3600
  *     queue-id ID                    from now on
  *     reload NAME                    another configuration comes into force
+ *     cut-short stopping|hurried     what the next command asks for, if anything
  *     out-of-memory                  for the next command
  *     sender-lost                    the caller could not keep the words of the next MAIL
  *

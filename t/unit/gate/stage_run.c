@@ -54,6 +54,7 @@ struct run {
     char asked[400];
 
     bool next_without_memory, next_without_sender;
+    enum gate_peace next_peace;
     bool has_size;
     uint64_t size;
 
@@ -281,7 +282,21 @@ static void step_sender_lost(struct run *run, char *rest)
     run->next_without_sender = true;
 }
 
+static void step_cut_short(struct run *run, char *rest)
+{
+    const char *word = need_word(run, &rest, "stopping or hurried");
+    if (strcmp(word, "stopping") != 0 && strcmp(word, "hurried") != 0)
+        wrong(run, "neither stopping nor hurried: %s", word);
+    run->next_peace = word[0] == 's' ? GATE_STOPPING : GATE_HURRIED;
+}
+
 /* --- steps that ask the gate ------------------------------------------------------------ */
+
+static enum gate_peace give_peace(void *arg)
+{
+    const struct run *run = arg;
+    return run->until != 0 ? run->next_peace : GATE_UNDISTURBED;
+}
 
 /* A gate whose arena is the usual one, or one that cannot grow any more. */
 static struct gate begin_command(struct run *run, struct arena *arena)
@@ -302,7 +317,9 @@ static struct gate begin_command(struct run *run, struct arena *arena)
                          .arena = arena,
                          .deadline = run->deadline,
                          .rate_period = RATE_PERIOD,
-                         .rules = run->rules};
+                         .rules = run->rules,
+                         .peace = give_peace,
+                         .peace_arg = run};
 }
 
 /* What holds for every verdict, whatever the case says. */
@@ -310,6 +327,7 @@ static void end_command(struct run *run)
 {
     stage_memory_return();
     run->next_without_memory = false;
+    run->next_peace = GATE_UNDISTURBED;
     if (run->until != 0)
         assert_int_equal(run->until, run->deadline);
     stage_verdict_check(&run->verdict);
@@ -465,6 +483,7 @@ static const struct {
     {"size", step_size},
     {"wait", step_wait},
     {"another", step_another},
+    {"cut-short", step_cut_short},
     {"leave", step_leave},
     {"mail", step_mail},
     {"callahead", step_callahead},
