@@ -196,7 +196,7 @@ static int answer(const struct lookup_question *from, struct form *form, struct 
     if (!choose(from, &listener, err) || !parse(from, listener, &rcpt, err))
         return COMMAND_USAGE;
     if (asker->engine == NULL) {
-        asker->engine = engine_new(from->snapshot, NULL, NULL, err);
+        asker->engine = engine_new(from->snapshot, err);
         if (asker->engine == NULL)
             return COMMAND_USAGE;
         callahead_watch(engine_callahead(asker->engine), show, asker);
@@ -206,7 +206,8 @@ static int answer(const struct lookup_question *from, struct form *form, struct 
                                               .literal_named = is_literal_named(listener, &rcpt)};
     mono_us deadline = mono_now() + MONO_MS(from->snapshot->settings.keys->command_deadline);
     set_shown(asker, !from->json);
-    engine_ask_callahead(asker->engine, &wanted, deadline, from->arena, &to, &said);
+    engine_ask_callahead(&(struct engine_view){.engine = asker->engine}, &wanted, deadline,
+                         from->arena, &to, &said);
     set_shown(asker, false);
     const struct mailaddr *known_as = said.class == CALLAHEAD_VALID ? &to.base : &to.to;
     return put(from, listener, &rcpt, known_as->key, &said, form);

@@ -13,7 +13,7 @@ struct asker {
 };
 
 struct question {
-    const struct engine *engine;
+    struct engine *engine;
     const struct directory_plan *plan;
     struct mailaddr address;
     mono_us deadline;
@@ -36,7 +36,7 @@ static bool prepare(const struct lookup_question *from, struct question *questio
                         &question->address, err))
         return false;
     if (asker->engine == NULL)
-        asker->engine = engine_new(from->snapshot, NULL, NULL, err);
+        asker->engine = engine_new(from->snapshot, err);
     question->engine = asker->engine;
     return question->engine != NULL;
 }
@@ -75,8 +75,8 @@ static bool ask(const struct question *question, enum ldap_query query, const ch
         return false;
     strbuf_init(&filled);
     ldapfilter_fill(filter, &question->address, NULL, &filled);
-    engine_ask_directory(question->engine, question->plan, query, &question->address, NULL,
-                         question->deadline, &answer);
+    engine_ask_directory(&(struct engine_view){.engine = question->engine}, question->plan, query,
+                         &question->address, NULL, question->deadline, &answer);
     form_text(form, keys->answer, ldap_class_name(answer.said.class));
     form_text(form, keys->filter, strbuf_text(&filled));
     form_text(form, keys->server, answer.said.server[0] != '\0' ? answer.said.server : NULL);

@@ -317,7 +317,7 @@ static int run(const struct command *command, const struct trace_options *option
     if (snapshot == NULL)
         return COMMAND_NO;
     struct blocks_table *blocks = command_blocks(command, snapshot);
-    if (!options->offline && (engine = engine_new(snapshot, NULL, NULL, &err)) == NULL) {
+    if (!options->offline && (engine = engine_new(snapshot, &err)) == NULL) {
         fprintf(stderr, "gatehousectl trace: %s\n", err.text);
     } else {
         struct trace_setting setting = {snapshot, blocks, engine};

@@ -16,6 +16,9 @@
 #define BACKLOG 64
 /* accept() without descriptors left: the backlog would make poll() spin. */
 #define OUT_OF_DESCRIPTORS_PAUSE MONO_MS(200)
+/* Descriptors held back for clients, so that one can ask what is wrong when there are no
+ * others. */
+#define RESERVES 4
 
 enum step {
     STEP_FREE,
@@ -52,8 +55,9 @@ struct control {
     pthread_mutex_t lock; /* a leaf: steps and stopping */
     bool stopping;
     uint64_t turn;
-    mono_us accept_again; /* no accept() before */
-    mono_us complained;   /* when a stranger was last logged */
+    mono_us accept_again;   /* no accept() before */
+    mono_us complained;     /* when a stranger was last logged */
+    int reserves[RESERVES]; /* -1: given up for a client; the thread's own */
     struct client clients[CONTROL_CLIENTS_MAX];
 };
 
@@ -78,9 +82,42 @@ static void wake(const struct control *control)
     (void)!write(control->wake_fd, &one, sizeof one);
 }
 
+/* --- descriptors held back ----------------------------------------------------------- */
+
+static void fill_reserves(struct control *control)
+{
+    for (size_t i = 0; i < RESERVES; i++)
+        if (control->reserves[i] < 0)
+            control->reserves[i] = fcntl(control->wake_fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* false: there is none left. */
+static bool give_up_reserve(struct control *control)
+{
+    for (size_t i = 0; i < RESERVES; i++) {
+        if (control->reserves[i] < 0)
+            continue;
+        close(control->reserves[i]);
+        control->reserves[i] = -1;
+        return true;
+    }
+    return false;
+}
+
+static int accept_client(struct control *control)
+{
+    int fd = accept4(control->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && give_up_reserve(control))
+        fd = accept4(control->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    return fd;
+}
+
+/* --- clients come to an end ---------------------------------------------------------- */
+
 static void hang_up(struct control *control, struct client *client)
 {
     close(client->fd);
+    fill_reserves(control);
     strbuf_done(&client->text);
     set_step(control, client, STEP_FREE);
 }
@@ -238,7 +275,7 @@ static void begin_client(struct control *control, struct client *client, int fd)
 static void accept_one(struct control *control, struct client *client)
 {
     struct err err;
-    int fd = accept4(control->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept_client(control);
 
     if (fd < 0) {
         if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
@@ -435,11 +472,15 @@ struct control *control_open(const struct control_setup *setup, struct err *err)
     }
     control->setup = *setup;
     control->listen_fd = control->wake_fd = -1;
+    for (size_t i = 0; i < RESERVES; i++)
+        control->reserves[i] = -1;
     CHECK(pthread_mutex_init(&control->lock, NULL) == 0);
-    if (bind_and_listen(control, err))
-        return control;
-    control_close(control);
-    return NULL;
+    if (!bind_and_listen(control, err)) {
+        control_close(control);
+        return NULL;
+    }
+    fill_reserves(control);
+    return control;
 }
 
 bool control_start(struct control *control, struct err *err)
@@ -470,6 +511,8 @@ void control_close(struct control *control)
         close(control->listen_fd);
     if (control->wake_fd >= 0)
         close(control->wake_fd);
+    while (give_up_reserve(control))
+        ;
     pthread_mutex_destroy(&control->lock);
     free(control);
 }

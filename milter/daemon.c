@@ -12,18 +12,22 @@
 #include "lib/state/statefile.h"
 #include "milter/daemonize.h"
 #include "milter/filter.h"
+#include "milter/interpose.h"
 #include "milter/notify.h"
 #include "milter/privilege.h"
 #include "milter/registry.h"
+#include "milter/shortage.h"
 #include "milter/signals.h"
 #include "milter/socketfile.h"
 #include "milter/tally.h"
+#include "milter/turnaway.h"
 #include "milter/verbs.h"
 #include "milter/wake.h"
+#include "milter/workers.h"
 
 #define TICK_MS 250 /* closed sessions are reaped this often: no wake-up for each */
-/* Beyond the deadline that every callback has. */
-#define STOP_PATIENCE MONO_SECONDS(3)
+/* For callbacks under way, which need not wait for anybody any more. */
+#define STOP_PATIENCE MONO_SECONDS(2)
 /* Enough for the deepest callback, and for the 0.6 MiB that ThreadSanitizer
  * keeps there; libmilter's default of 8 MiB would reserve gigabytes under load. */
 #define THREAD_STACK (1024 * 1024)
@@ -246,6 +250,8 @@ static bool start_threads(struct daemon *daemon)
     (void)pthread_setattr_default_np(&attributes);
     pthread_attr_destroy(&attributes);
 
+    if (!interpose_check(&err) || !workers_start(&err) || !turnaway_start(&err))
+        return complain(daemon, NULL, &err);
     if (!wake_listener(daemon->wake, &err))
         return complain(daemon, "socket", &err);
     if (!log_start_thread(&err))
@@ -255,12 +261,12 @@ static bool start_threads(struct daemon *daemon)
         err_set(&err, ERR_MEMORY, "there is no memory for so many counters");
         return complain(daemon, "max_counters", &err);
     }
-    daemon->house.engine =
-        engine_new(daemon->house.snapshots.current, wake_before_wait, daemon->wake, &err);
+    daemon->house.engine = engine_new(daemon->house.snapshots.current, &err);
     if (daemon->house.engine == NULL)
         return complain(daemon, NULL, &err);
     if (daemon->state_dir != NULL)
         engine_keep(daemon->house.engine, daemon->state_dir);
+    daemon->house.wake = daemon->wake;
     daemon->house.tally = tally_new();
     daemon->house.guard = guard_new(daemon->state_dir);
     daemon->world = (struct verbs_world){.house = &daemon->house, .running = &daemon->running};
@@ -283,13 +289,14 @@ static void close_control(struct daemon *daemon)
     daemon->control = NULL;
 }
 
-/* Running callbacks get their time; whatever begins now is tempfailed. */
+/* Nobody waits any more: what is asked for is answered from memory or not at all, and
+ * tempfailed then; so is whatever begins now. */
 static bool wait_for_quiet(struct daemon *daemon)
 {
-    mono_us patience = MONO_MS(daemon->settings.keys->command_deadline) + STOP_PATIENCE;
-    mono_us deadline = mono_now() + patience;
+    mono_us deadline = mono_now() + STOP_PATIENCE;
 
     atomic_store(&daemon->house.stopping, true);
+    engine_stop(daemon->house.engine);
     while (atomic_load(&daemon->house.busy) > 0) {
         if (mono_now() > deadline)
             return false;
@@ -366,6 +373,8 @@ static _Noreturn void serve_until_stopped(struct daemon *daemon)
         blocks_tick(&daemon->house.blocks);
         if (daemon->house.guard != NULL)
             guard_tick(daemon->house.guard);
+        workers_tick();
+        shortage_tick();
         if (signals_reopen())
             running_reopen_log();
         if (signals_reload())

@@ -17,8 +17,6 @@ struct engine {
     struct dnslists *dnslists;
     struct callahead *callahead;
     struct ldappool *ldap;
-    void (*about_to_wait)(void *arg);
-    void *arg;
 };
 
 /* The DNS lists of all listeners are watched. */
@@ -44,8 +42,7 @@ void engine_setup(void)
     ldappool_setup();
 }
 
-struct engine *engine_new(const struct snapshot *snapshot, void (*about_to_wait)(void *arg),
-                          void *arg, struct err *err)
+struct engine *engine_new(const struct snapshot *snapshot, struct err *err)
 {
     struct engine *engine = calloc(1, sizeof *engine);
 
@@ -53,8 +50,6 @@ struct engine *engine_new(const struct snapshot *snapshot, void (*about_to_wait)
         err_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
-    engine->about_to_wait = about_to_wait;
-    engine->arg = arg;
     engine->dns = dns_new(snapshot->dns, err);
     if (engine->dns != NULL && (engine->dnslists = dnslists_new(engine->dns)) == NULL)
         err_set(err, ERR_MEMORY, "out of memory");
@@ -67,6 +62,13 @@ struct engine *engine_new(const struct snapshot *snapshot, void (*about_to_wait)
         return NULL;
     }
     return engine;
+}
+
+void engine_stop(struct engine *engine)
+{
+    ldappool_stop(engine->ldap);
+    callahead_stop(engine->callahead);
+    dns_stop(engine->dns);
 }
 
 void engine_free(struct engine *engine)
@@ -148,7 +150,7 @@ static void find_host(void *ctx, const struct conn_facts *conn, mono_us deadline
 
     switch ((enum dns_host_lookup)view->snapshot->dns->host_lookup) {
     case DNS_HOST_OWN:
-        host_lookup(engine->dns, &conn->client, deadline, engine->about_to_wait, engine->arg,
+        host_lookup(engine->dns, &conn->client, deadline, view->about_to_wait, view->arg,
                     answer_out);
         return;
     case DNS_HOST_MTA:
@@ -170,8 +172,8 @@ static void find_lookups(void *ctx, const struct conn_facts *conn, const struct 
     struct lookups lookups = {.dns = engine->dns,
                               .lists = engine->dnslists,
                               .reputation = &view->snapshot->reputation,
-                              .about_to_wait = engine->about_to_wait,
-                              .arg = engine->arg};
+                              .about_to_wait = view->about_to_wait,
+                              .arg = view->arg};
     struct lookups_wanted wanted = {.score = wants->score,
                                     .owner = wants->owner,
                                     .country = wants->country,
@@ -187,37 +189,34 @@ static void find_sender(void *ctx, const char *domain, bool accept_a, mono_us de
                         enum sender_class *answer_out)
 {
     const struct engine_view *view = ctx;
-    const struct engine *engine = view->engine;
     struct sender_question question = {.domain = domain,
                                        .accept_a = accept_a,
                                        .deadline = deadline,
-                                       .about_to_wait = engine->about_to_wait,
-                                       .arg = engine->arg};
+                                       .about_to_wait = view->about_to_wait,
+                                       .arg = view->arg};
 
-    *answer_out = sender_lookup(engine->dns, &question);
+    *answer_out = sender_lookup(view->engine->dns, &question);
 }
 
 /* --- directories ----------------------------------------------------------------- */
 
-void engine_ask_directory(const struct engine *engine, const struct directory_plan *plan,
+void engine_ask_directory(const struct engine_view *view, const struct directory_plan *plan,
                           enum ldap_query query, const struct mailaddr *recipient,
                           const struct mailaddr *sender, mono_us deadline,
                           struct ldap_answer *answer_out)
 {
-    ldappool_ask(engine->ldap, &plan->profile, query, recipient,
+    ldappool_ask(view->engine->ldap, &plan->profile, query, recipient,
                  sender != NULL && sender->text != NULL ? sender : NULL, deadline,
-                 engine->about_to_wait, engine->arg, answer_out);
+                 view->about_to_wait, view->arg, answer_out);
 }
 
 static void ask_directory(void *ctx, const struct directory_plan *plan,
                           const struct mailaddr *recipient, const struct mailaddr *sender,
                           mono_us deadline, struct directory_answer *answer_out)
 {
-    const struct engine_view *view = ctx;
     struct ldap_answer answer;
 
-    engine_ask_directory(view->engine, plan, LDAP_ACCEPT_QUERY, recipient, sender, deadline,
-                         &answer);
+    engine_ask_directory(ctx, plan, LDAP_ACCEPT_QUERY, recipient, sender, deadline, &answer);
     *answer_out = answer.said;
 }
 
@@ -231,7 +230,7 @@ static void answer_without_asking(enum callahead_class class, const char *text,
 }
 
 struct routing {
-    const struct engine *engine;
+    const struct engine_view *view;
     const struct directory_plan *plan;
     mono_us deadline;
 };
@@ -240,22 +239,22 @@ static void ask_routing(void *ctx, const struct mailaddr *recipient, struct ldap
 {
     const struct routing *routing = ctx;
 
-    engine_ask_directory(routing->engine, routing->plan, LDAP_ROUTING_QUERY, recipient, NULL,
+    engine_ask_directory(routing->view, routing->plan, LDAP_ROUTING_QUERY, recipient, NULL,
                          routing->deadline, answer_out);
 }
 
-void engine_ask_callahead(const struct engine *engine, const struct destination_wanted *wanted,
+void engine_ask_callahead(const struct engine_view *view, const struct destination_wanted *wanted,
                           mono_us deadline, struct arena *arena, struct destination *to_out,
                           struct callahead_answer *answer_out)
 {
     const struct callahead_plan *plan = wanted->plan;
-    struct routing routing = {engine, plan->routing, deadline};
+    struct routing routing = {view, plan->routing, deadline};
 
     destination_find(wanted, ask_routing, &routing, arena, to_out);
     switch (to_out->kind) {
     case PLAN_ASK:
-        callahead_ask(engine->callahead, &plan->profile, &to_out->where, &to_out->to, deadline,
-                      engine->about_to_wait, engine->arg, answer_out);
+        callahead_ask(view->engine->callahead, &plan->profile, &to_out->where, &to_out->to,
+                      deadline, view->about_to_wait, view->arg, answer_out);
         break;
     case PLAN_DISCARD:
         answer_without_asking(CALLAHEAD_VALID, "the route is /dev/null", answer_out);
@@ -273,7 +272,6 @@ static void ask_callahead(void *ctx, const struct callahead_plan *plan,
                           const struct rcpt_facts *rcpt, bool literal_named, mono_us deadline,
                           struct callahead_answer *answer_out)
 {
-    const struct engine_view *view = ctx;
     const struct destination_wanted wanted = {plan, rcpt, literal_named};
     bool by_directory = destination_is_in_directory(plan, &rcpt->to);
     struct arena *arena = by_directory ? arena_new(0) : NULL;
@@ -282,7 +280,7 @@ static void ask_callahead(void *ctx, const struct callahead_plan *plan,
     if (by_directory && arena == NULL)
         answer_without_asking(CALLAHEAD_SERVER_ILL, "out of memory", answer_out);
     else
-        engine_ask_callahead(view->engine, &wanted, deadline, arena, &to, answer_out);
+        engine_ask_callahead(ctx, &wanted, deadline, arena, &to, answer_out);
     arena_free(arena);
 }
 

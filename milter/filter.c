@@ -55,13 +55,28 @@ static char eom_macros[] = "i";
 
 /* --- callbacks ---------------------------------------------------------------------- */
 
+/* Between these two a callback may use what the daemon frees as it stops; all have
+ * them. The order matters: counted first, then looked. */
+static bool enter(void)
+{
+    atomic_fetch_add(&house->busy, 1);
+    return !atomic_load(&house->stopping);
+}
+
+static sfsistat leave(sfsistat status)
+{
+    atomic_fetch_sub(&house->busy, 1);
+    return status;
+}
+
+/* Where it stops, any agreement will do: the session gets no further than connect. */
 static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
                              unsigned long unused2, unsigned long unused3,
                              unsigned long *actions_out, unsigned long *steps_out,
                              unsigned long *out2, unsigned long *out3)
 {
     const unsigned long not_needed = SMFIP_NOHELO | SMFIP_NOEOH | SMFIP_NODATA | SMFIP_NOUNKNOWN;
-    bool headers = session_reads_headers(house);
+    bool headers = enter() && session_reads_headers(house);
     (void)unused2;
     (void)unused3;
     *actions_out = actions & (SMFIF_SETSYMLIST | (headers ? SMFIF_ADDHDRS | SMFIF_CHGHDRS : 0UL));
@@ -74,7 +89,7 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
         (void)smfi_setsymlist(ctx, SMFIM_ENVRCPT, rcpt_macros);
         (void)smfi_setsymlist(ctx, SMFIM_EOM, eom_macros);
     }
-    return SMFIS_CONTINUE;
+    return leave(SMFIS_CONTINUE);
 }
 
 static sfsistat serve_connect(SMFICTX *ctx, const struct sockaddr *address)
@@ -156,27 +171,12 @@ static sfsistat serve_eom(SMFICTX *ctx, struct session *session)
     struct session_mark mark;
 
     session_eom(session, macro(ctx, macro_queue_id), &mark, &verdict);
-    if (mark.name != NULL && !put_mark(ctx, &mark))
-        verdict_set(&verdict, REASON_INTERNAL);
+    session_eom_done(session, mark.name == NULL || put_mark(ctx, &mark), &verdict);
     return speak(ctx, session, &verdict);
 }
 
 /* libmilter's own shapes. A session without private data is one whose connect
  * ran out of memory, or a peer that leaves the protocol's order: tempfail. */
-
-/* Between these two a callback may use what the daemon frees as it stops. The
- * order matters: counted first, then looked. */
-static bool enter(void)
-{
-    atomic_fetch_add(&house->busy, 1);
-    return !atomic_load(&house->stopping);
-}
-
-static sfsistat leave(sfsistat status)
-{
-    atomic_fetch_sub(&house->busy, 1);
-    return status;
-}
 
 static sfsistat on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *address)
 {
@@ -207,18 +207,18 @@ static sfsistat on_header(SMFICTX *ctx, char *name, char *value)
 {
     struct session *session = smfi_getpriv(ctx);
     (void)value;
-    if (session != NULL)
+    if (enter() && session != NULL)
         session_header(session, name);
-    return SMFIS_NOREPLY;
+    return leave(SMFIS_NOREPLY);
 }
 
 static sfsistat on_body(SMFICTX *ctx, unsigned char *bytes, size_t size)
 {
     struct session *session = smfi_getpriv(ctx);
     (void)bytes;
-    if (session != NULL)
+    if (enter() && session != NULL)
         session_body(session, size);
-    return SMFIS_NOREPLY;
+    return leave(SMFIS_NOREPLY);
 }
 
 static sfsistat on_eom(SMFICTX *ctx)
@@ -229,15 +229,17 @@ static sfsistat on_eom(SMFICTX *ctx)
     return leave(serve_eom(ctx, session));
 }
 
-/* May run under libmilter's pool lock, and without private data (self-connect). */
+/* May run under libmilter's pool lock, and without private data (self-connect). What it
+ * uses is there until the last session is reaped, so it may run while the daemon stops. */
 static sfsistat on_close(SMFICTX *ctx)
 {
     struct session *session = smfi_getpriv(ctx);
+    (void)enter();
     if (session != NULL) {
         smfi_setpriv(ctx, NULL);
         session_close(session);
     }
-    return SMFIS_CONTINUE;
+    return leave(SMFIS_CONTINUE);
 }
 
 /* --- life of the listener -------------------------------------------------------------- */

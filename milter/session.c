@@ -7,7 +7,11 @@
 #include "lib/gate/mark.h"
 #include "lib/gate/stage.h"
 #include "milter/tally.h"
+#include "milter/wake.h"
+#include "milter/workers.h"
 
+/* While threads are short: what is at hand, and no more. */
+#define HURRY MONO_MS(5)
 #define CONNECTION_ARENA 1024
 #define MESSAGE_ARENA 2048
 
@@ -38,23 +42,54 @@ static const char *keep(struct arena *arena, const char *text)
     return or_empty(arena_dup(arena, or_empty(text)));
 }
 
-/* What the stages may ask, by the rules of a snapshot that view borrows. */
-static struct services services_of(const struct session *session, struct engine_view *view)
+/* What one callback may ask, and whether it had to wait for it. */
+struct asking {
+    struct house *house;
+    struct engine_view view;
+    struct services services;
+    bool hurried, waited;
+};
+
+static void about_to_wait(void *arg)
 {
-    struct services services = engine_services(view);
-    services.counting = limits_counting(session->house->limits);
-    return services;
+    struct asking *asking = arg;
+
+    asking->waited = true;
+    wake_before_wait(asking->house->wake);
 }
 
-static struct gate gate_of(const struct session *session, const struct services *services,
-                           struct arena *arena)
+static enum gate_peace peace(void *arg)
+{
+    const struct asking *asking = arg;
+
+    if (!asking->waited)
+        return GATE_UNDISTURBED;
+    if (atomic_load(&asking->house->stopping))
+        return GATE_STOPPING;
+    return asking->hurried ? GATE_HURRIED : GATE_UNDISTURBED;
+}
+
+/* By the rules of a snapshot, borrowed. The gate borrows from asking. */
+static struct gate gate_of(const struct session *session, const struct snapshot *rules,
+                           struct arena *arena, struct asking *asking)
 {
     const struct settings_keys *settings = session->snapshot->settings.keys;
+    struct house *house = session->house;
+
+    *asking = (struct asking){
+        .house = house,
+        .view = {house->engine, rules, about_to_wait, asking},
+        .hurried = workers_are_short(),
+    };
+    asking->services = engine_services(&asking->view);
+    asking->services.counting = limits_counting(house->limits);
     return (struct gate){
-        .services = services,
+        .services = &asking->services,
         .arena = arena,
-        .deadline = mono_now() + MONO_MS(settings->command_deadline),
+        .deadline = mono_now() + (asking->hurried ? HURRY : MONO_MS(settings->command_deadline)),
         .rate_period = MONO_MS(settings->rate_period),
+        .peace = peace,
+        .peace_arg = asking,
     };
 }
 
@@ -133,9 +168,8 @@ struct session *session_open(struct house *house, const struct session_told *tol
     if (session == NULL)
         return NULL;
 
-    struct engine_view view = {house->engine, session->snapshot};
-    struct services services = services_of(session, &view);
-    struct gate gate = gate_of(session, &services, session->arena);
+    struct asking asking;
+    struct gate gate = gate_of(session, session->snapshot, session->arena, &asking);
     note_connection(session, told);
     if (session->blocks != NULL)
         gate.blocks = (const struct hat *const *)session->blocks->by_type;
@@ -216,9 +250,8 @@ void session_mail(struct session *session, const struct session_mail_told *told,
     note_client(session, told);
     begin_message(session, told);
 
-    struct engine_view view = {session->house->engine, session->rules};
-    struct services services = services_of(session, &view);
-    struct gate gate = gate_of(session, &services, session->message_arena);
+    struct asking asking;
+    struct gate gate = gate_of(session, session->rules, session->message_arena, &asking);
     gate.rules = message_listener(session);
     gate_mail(&gate, &session->conn, &session->mail, verdict_out);
     session->in_message = verdict_out->action == VERDICT_CONTINUE || session->conn.monitor;
@@ -238,9 +271,8 @@ static void note_queue_id(struct session *session, const char *queue_id)
 static void judge_recipient(struct session *session, struct rcpt_facts *rcpt,
                             struct verdict *verdict_out)
 {
-    struct engine_view view = {session->house->engine, session->rules};
-    struct services services = services_of(session, &view);
-    struct gate gate = gate_of(session, &services, session->message_arena);
+    struct asking asking;
+    struct gate gate = gate_of(session, session->rules, session->message_arena, &asking);
 
     gate.rules = message_listener(session);
     gate_rcpt(&gate, &session->conn, &session->mail, rcpt, verdict_out);
@@ -327,8 +359,16 @@ void session_eom(struct session *session, const char *queue_id, struct session_m
     note_queue_id(session, queue_id);
     gate_eom(&gate, &session->conn, &session->mail, verdict_out);
     mark(session, mark_out, verdict_out);
-    journal_eom(&session->conn, &session->mail, verdict_out);
-    count(session, TALLY_EOM, verdict_out);
+}
+
+void session_eom_done(struct session *session, bool done, struct verdict *verdict)
+{
+    if (!session->in_message)
+        return;
+    if (!done)
+        verdict_set(verdict, REASON_INTERNAL);
+    journal_eom(&session->conn, &session->mail, verdict);
+    count(session, TALLY_EOM, verdict);
     session->in_message = false;
 }
 

@@ -6,6 +6,10 @@
  * a time, so a session needs no lock. Each call judges, writes the decision
  * line and returns the verdict; texts in it live until the next call.
  *
+ * A verdict for which somebody had to be asked becomes a tempfail when the daemon
+ * stops meanwhile, or when threads are so short that nobody may wait (workers.h): what
+ * was not found out for such a reason is no ground for any other.
+ *
  * session_close() only gives its leases back and puts the session on a lock-free
  * stack (libmilter may hold its pool lock); session_reap(), in the main thread from time to time,
  * writes the close lines and frees.
@@ -27,6 +31,7 @@ struct session;
 struct house {
     struct snapshot_store snapshots;
     struct engine *engine;
+    struct wake *wake; /* called before a callback waits */
     struct limits *limits;
     struct blocks blocks;
     struct guard *guard;  /* of reloads; NULL: none */
@@ -36,7 +41,7 @@ struct house {
     _Atomic(struct session *) closing; /* stack */
     atomic_uint open;                  /* sessions not yet reaped */
     atomic_uint busy;                  /* callbacks under way */
-    atomic_bool stopping;              /* callbacks that begin now only tempfail */
+    atomic_bool stopping; /* callbacks that begin now only tempfail; those under way, too */
 };
 
 /* What the MTA says at connect. Strings borrowed for the call; NULL: not told. */
@@ -73,8 +78,13 @@ struct session_mark {
     const char *value; /* of ours */
     uint64_t forged;   /* how many fields of that name to take out, the last ones */
 };
+/* Judges; what is to be done to the header is then up to the caller. Nothing is written
+ * down before session_eom_done(), since it may fail. */
 void session_eom(struct session *session, const char *queue_id, struct session_mark *mark_out,
                  struct verdict *verdict_out);
+/* Ends the message with that verdict, and writes the line. done: the header is as mark
+ * wants it; else the verdict becomes a tempfail. */
+void session_eom_done(struct session *session, bool done, struct verdict *verdict);
 void session_close(struct session *session);
 
 /* mode = monitor: verdicts are logged, but none is to be spoken. */

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -37,7 +37,8 @@ static void on_reopen(int number)
 static void on_stop(int number)
 {
     (void)number;
-    atomic_store(&stop_wanted, true);
+    if (!atomic_exchange(&stop_wanted, true))
+        (void)alarm(SIGNALS_STOP_SECONDS);
     signals_poke();
 }
 
@@ -51,14 +52,11 @@ void signals_block_all(void)
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
-/* In the place of the C library's, for libmilter; see signals.h. The thread it
- * runs in has all signals blocked. */
-int sigwait(const sigset_t *set, int *number_out)
+/* Whatever still hangs then: nothing that matters waits for it. */
+static void on_alarm(int number)
 {
-    (void)set;
-    (void)number_out;
-    for (;;)
-        (void)pause();
+    (void)number;
+    _exit(EXIT_SUCCESS);
 }
 
 bool signals_listen(struct err *err)
@@ -68,6 +66,7 @@ bool signals_listen(struct err *err)
     struct sigaction reload = {.sa_handler = on_reload, .sa_flags = SA_RESTART | SA_NODEFER};
     struct sigaction reopen = {.sa_handler = on_reopen, .sa_flags = SA_RESTART | SA_NODEFER};
     struct sigaction stop = {.sa_handler = on_stop, .sa_flags = SA_RESTART | SA_NODEFER};
+    struct sigaction late = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
     sigset_t ours;
 
     event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -78,12 +77,14 @@ bool signals_listen(struct err *err)
     sigaction(SIGUSR2, &reopen, NULL);
     sigaction(SIGTERM, &stop, NULL);
     sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGALRM, &late, NULL);
     sigemptyset(&ours);
     sigaddset(&ours, SIGHUP);
     sigaddset(&ours, SIGUSR1);
     sigaddset(&ours, SIGUSR2);
     sigaddset(&ours, SIGTERM);
     sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGALRM);
     pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
     return true;
 }

@@ -6,20 +6,24 @@
  * thread, libmilter's included, is created with all signals blocked. That
  * leaves libmilter's signal thread, which is in sigwait(): Linux offers a
  * signal to a willing main thread first, but not while another one is pending
- * there and it is not running. So the program has a sigwait() of its own, which
- * never returns; nobody but libmilter calls it.
+ * there and it is not running. So the program has a sigwait() of its own
+ * (interpose.h), which never returns; nobody but libmilter calls it.
  */
 #ifndef MILTER_SIGNALS_H
 #define MILTER_SIGNALS_H
 
 #include "lib/base/err.h"
 
+/* The program ends by itself, with status 0, so many seconds after the first TERM or INT,
+ * whatever it is doing. */
+#define SIGNALS_STOP_SECONDS 4
+
 /* Block everything in the calling thread; threads it makes from now on inherit
  * it. SIGPIPE is ignored. For the main thread before signals_listen(), and for
  * a thread made after it. */
 void signals_block_all(void);
 
-/* Install handlers and unblock HUP, USR1, USR2, TERM and INT in this thread. */
+/* Install handlers and unblock HUP, USR1, USR2, TERM, INT and ALRM in this thread. */
 NODISCARD bool signals_listen(struct err *err);
 
 int signals_fd(void);      /* readable when something happened */

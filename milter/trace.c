@@ -273,7 +273,8 @@ static void run(const struct trace *trace, const struct listener *named)
 bool trace_run(const struct trace_query *query, const struct trace_setting *setting,
                struct arena *arena, struct trace_result *result_out, struct err *err)
 {
-    struct trace_world world = {.query = query, .view = {setting->engine, setting->snapshot}};
+    struct trace_world world = {.query = query,
+                                .view = {.engine = setting->engine, .snapshot = setting->snapshot}};
     struct trace trace = {
         .query = query,
         .snapshot = setting->snapshot,

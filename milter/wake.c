@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -12,6 +13,8 @@
 struct wake {
     struct sockaddr_storage address;
     socklen_t length;
+    pthread_mutex_t lock; /* a leaf; guards reserve */
+    int reserve;          /* a descriptor to give up where there is no other; -1: given up */
 };
 
 static bool set_unix(struct wake *wake, const char *path, struct err *err)
@@ -64,6 +67,11 @@ static bool set_address(struct wake *wake, const char *socket, struct err *err)
                    socket);
 }
 
+static int new_socket(const struct wake *wake)
+{
+    return socket(wake->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
 struct wake *wake_new(const char *socket, struct err *err)
 {
     struct wake *wake = calloc(1, sizeof *wake);
@@ -76,27 +84,63 @@ struct wake *wake_new(const char *socket, struct err *err)
         free(wake);
         return NULL;
     }
+    CHECK(pthread_mutex_init(&wake->lock, NULL) == 0);
+    wake->reserve = new_socket(wake);
     return wake;
 }
 
 void wake_free(struct wake *wake)
 {
+    if (wake == NULL)
+        return;
+    if (wake->reserve >= 0)
+        close(wake->reserve);
+    pthread_mutex_destroy(&wake->lock);
     free(wake);
 }
 
-bool wake_listener(const struct wake *wake, struct err *err)
+/* The reserve itself, where no other descriptor is to be had. -1: it is in use, too. */
+static int take_reserve(struct wake *wake)
 {
-    int fd = socket(wake->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    pthread_mutex_lock(&wake->lock);
+    int fd = wake->reserve;
+    wake->reserve = -1;
+    pthread_mutex_unlock(&wake->lock);
+    return fd;
+}
+
+/* The next one takes the place of a reserve that was used. */
+static void renew_reserve(struct wake *wake)
+{
+    int fd = new_socket(wake);
+
+    pthread_mutex_lock(&wake->lock);
+    bool kept = fd >= 0 && wake->reserve < 0;
+    if (kept)
+        wake->reserve = fd;
+    pthread_mutex_unlock(&wake->lock);
+    if (fd >= 0 && !kept)
+        close(fd);
+}
+
+bool wake_listener(struct wake *wake, struct err *err)
+{
+    int fd = new_socket(wake), sys = errno;
+    bool reserved = fd < 0;
     bool reached = false;
 
+    if (reserved)
+        fd = take_reserve(wake);
     if (fd < 0)
-        return err_system(err, errno, "self-connect");
+        return err_system(err, sys, "self-connect");
     /* A full backlog (EAGAIN) or a handshake under way wakes it just as well. */
     reached = connect(fd, (const struct sockaddr *)&wake->address, wake->length) == 0 ||
               errno == EINPROGRESS || errno == EAGAIN;
     if (!reached)
         err_system(err, errno, "self-connect");
     close(fd);
+    if (reserved)
+        renew_reserve(wake);
     return reached;
 }
 

@@ -2,7 +2,7 @@
  * wake.h - the self-connect that keeps libmilter's worker pool moving.
  *
  * Debian's libmilter hands a ready session to a worker it believes to be
- * idle; when callbacks block, sessions queue behind them (DESIGN 4). A
+ * idle; when callbacks block, sessions queue behind them. A
  * callback that is about to wait therefore opens and closes a connection to
  * our own listener: the pool then starts one more worker, which drains the
  * queue. It shows up as a close without private data.
@@ -19,8 +19,9 @@ struct wake;
 struct wake *wake_new(const char *socket, struct err *err);
 void wake_free(struct wake *wake);
 
-/* Open and close one connection. Any thread; does not block. */
-bool wake_listener(const struct wake *wake, struct err *err);
+/* Open and close one connection; one descriptor is held back for it. Any thread; does not
+ * block. */
+bool wake_listener(struct wake *wake, struct err *err);
 /* The same in the shape of an about_to_wait hook; arg is the wake. */
 void wake_before_wait(void *arg);
 
