@@ -190,8 +190,7 @@ static const char *damage(struct slice text, const char *first)
     return NULL;
 }
 
-/* Cuts the text down to the content. NULL, or how it is damaged. */
-static const char *take(const char *kind, struct strbuf *text)
+const char *statefile_unwrap(const char *kind, struct strbuf *text)
 {
     char first[LAST_LINE_MAX];
     int first_n = snprintf(first, sizeof first, FIRST_LINE "%s\n", kind);
@@ -225,7 +224,7 @@ enum statefile_answer statefile_peek(const char *folder, const char *name, const
         err_system(err, sys, "cannot read %s", path);
         return STATEFILE_FAILED;
     }
-    const char *how = take(kind, content_out);
+    const char *how = statefile_unwrap(kind, content_out);
     if (how == NULL)
         return STATEFILE_READ;
     err_set(err, ERR_SYNTAX, "%s is damaged (%s)", path, how);

@@ -37,6 +37,9 @@ NODISCARD bool statefile_write(const char *folder, const char *name, const char 
 NODISCARD enum statefile_answer statefile_read(const char *folder, const char *name,
                                                const char *kind, struct strbuf *content_out,
                                                struct err *err);
+/* Cuts text, all bytes of such a file, down to its content. NULL, or how it is damaged; then
+ * text is as it was. */
+NODISCARD const char *statefile_unwrap(const char *kind, struct strbuf *text);
 /* For others than its owner: one that is damaged stays where it is. */
 NODISCARD enum statefile_answer statefile_peek(const char *folder, const char *name,
                                                const char *kind, struct strbuf *content_out,
