@@ -172,7 +172,8 @@ static bool open_log(struct daemon *daemon)
     struct err err = {0};
 
     if (!log_open(target, settings->log_path, settings->log_facility, settings->log_level,
-                  "gatehoused", &err))
+                  "gatehoused", &err) ||
+        !log_start_thread(&err))
         return complain(daemon, "log", &err);
     if (daemon->control == NULL)
         log_note(LOG_AT_WARNING, "control", "there is no control socket: %s",
@@ -254,8 +255,6 @@ static bool start_threads(struct daemon *daemon)
         return complain(daemon, NULL, &err);
     if (!wake_listener(daemon->wake, &err))
         return complain(daemon, "socket", &err);
-    if (!log_start_thread(&err))
-        return complain(daemon, "log", &err);
     daemon->house.limits = limits_new((size_t)daemon->settings.keys->max_counters);
     if (daemon->house.limits == NULL) {
         err_set(&err, ERR_MEMORY, "there is no memory for so many counters");

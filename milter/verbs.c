@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/log.h"
 #include "milter/form.h"
 #include "milter/tally.h"
 
@@ -152,6 +153,7 @@ static enum wire_status status(void *ctx, const char *const *arguments, size_t n
     put_listeners(&form, snapshot);
     form_number(&form, "sessions", atomic_load(&world->house->open));
     form_number(&form, "blocks", atomic_load(&world->house->blocks.count));
+    form_number(&form, "log_dropped", log_dropped());
     put_callahead(&form, world->house);
     put_domains(&form, world->house);
     put_dnslists(&form, world->house);
@@ -191,6 +193,8 @@ static void put_samples(const struct verbs_world *world, struct strbuf *out)
                state.refused != 0);
     put_sample(out, "sessions_open", "gauge", "Milter sessions open now.",
                atomic_load(&world->house->open));
+    put_sample(out, "log_dropped_total", "counter",
+               "Log lines dropped because their reader did not keep up.", log_dropped());
     put_sample(out, "callahead_asked_total", "counter", "Recipients asked for.", stats.asked);
     put_sample(out, "callahead_cached_total", "counter", "Of these, answered from the cache.",
                stats.cached);

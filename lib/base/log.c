@@ -2,112 +2,51 @@
 
 #include "lib/base/log.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
-#include <syslog.h>
-#include <unistd.h>
 #include "lib/base/escape.h"
 #include "lib/base/logqueue.h"
+#include "lib/base/logtarget.h"
 #include "lib/base/mono.h"
 
 #define CUT_MARK " cut=yes"
-#define PREFIX_MAX (MONO_WALL_TEXT_MAX + 16)
-#define OUTPUT_MAX (PREFIX_MAX + LOG_LINE_MAX) /* one line with all around it */
-#define GATHERED_MAX (64 * 1024)
+/* How long a line may wait for its place without the log's thread, which is at
+ * the start; once one has waited in vain the next do not. */
+#define PATIENCE MONO_SECONDS(1)
+/* Beyond it the log's thread may still be in a system call. */
+#define STOP_PATIENCE MONO_MS(500)
 
-/* Written by log_open() before threads start; then only the level and the
- * sink change. */
 static struct {
-    enum log_target target;
-    int fd;
-    const char *path;                          /* owned; LOG_TO_FILE */
     int level;                                 /* enum log_level; atomic */
+    uint64_t dropped;                          /* lines, since the start; atomic */
     void (*sink)(const char *line, void *arg); /* atomic */
     void *sink_arg;
-} state = {.target = LOG_TO_STDERR, .fd = STDERR_FILENO, .level = LOG_AT_INFO};
+} state = {.level = LOG_AT_INFO};
 
-static const char *level_word(enum log_level level)
-{
-    switch (level) {
-    case LOG_AT_ERROR:
-        return "error";
-    case LOG_AT_WARNING:
-        return "warning";
-    case LOG_AT_INFO:
-        return "info";
-    case LOG_AT_DEBUG:
-        return "debug";
-    }
-    return "info";
-}
+/* Without the log's thread: one writer at a time. */
+static struct {
+    pthread_mutex_t mutex; /* guards the rest and the target; held while writing */
+    bool stuck;            /* the last line could not be written */
+    uint64_t unsaid;       /* lines dropped and not yet told of */
+} direct = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static int syslog_priority(enum log_level level)
-{
-    switch (level) {
-    case LOG_AT_ERROR:
-        return LOG_ERR;
-    case LOG_AT_WARNING:
-        return LOG_WARNING;
-    case LOG_AT_INFO:
-        return LOG_INFO;
-    case LOG_AT_DEBUG:
-        return LOG_DEBUG;
-    }
-    return LOG_INFO;
-}
-
-static int open_file(const char *path, struct err *err)
-{
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-    if (fd < 0)
-        err_system(err, errno, "cannot open log file %s", path);
-    return fd;
-}
+static uint64_t unsaid; /* the same; belongs to the log's thread */
 
 bool log_open(enum log_target target, const char *path, int facility, enum log_level level,
               const char *program, struct err *err)
 {
-    char *copy = NULL;
-    int fd = STDERR_FILENO;
-    if (target == LOG_TO_FILE) {
-        copy = malloc(strlen(path) + 1);
-        if (!copy)
-            return err_set(err, ERR_MEMORY, "out of memory");
-        memcpy(copy, path, strlen(path) + 1);
-        fd = open_file(path, err);
-        if (fd < 0) {
-            free(copy);
-            return false;
-        }
-    }
-    if (target == LOG_TO_SYSLOG)
-        openlog(program, LOG_PID | LOG_NDELAY, facility);
-    if (state.fd != STDERR_FILENO)
-        close(state.fd);
-    free((void *)(uintptr_t)state.path);
-    state.target = target;
-    state.fd = fd;
-    state.path = copy;
+    if (!logtarget_open(target, path, facility, program, err))
+        return false;
+    direct.stuck = false;
+    direct.unsaid = unsaid = 0; /* they were not for this one */
     log_set_level(level);
     return true;
 }
 
 bool log_reopen(struct err *err)
 {
-    if (state.target != LOG_TO_FILE)
-        return true;
-    int fd = open_file(state.path, err);
-    if (fd < 0)
-        return false;
-    /* Other threads may be writing: the number stays, the file behind it is
-     * replaced in one step. */
-    bool ok = dup3(fd, state.fd, O_CLOEXEC) >= 0;
-    if (!ok)
-        err_system(err, errno, "cannot replace log file %s", state.path);
-    close(fd);
-    return ok;
+    return logtarget_reopen(err);
 }
 
 void log_set_level(enum log_level level)
@@ -200,91 +139,89 @@ void log_uint(struct logline *line, const char *key, uint64_t value)
     pair(line, key, (struct slice){text + at, sizeof text - at}, false);
 }
 
-static void write_all(const char *text, size_t n)
+static uint64_t count_dropped(size_t lines)
 {
-    for (size_t done = 0; done < n;) {
-        ssize_t wrote = write(state.fd, text + done, n - done);
-        if (wrote > 0)
-            done += (size_t)wrote;
-        else if (wrote == 0 || errno != EINTR)
-            break; /* a full disk must not stop mail */
-    }
+    if (lines > 0)
+        __atomic_add_fetch(&state.dropped, lines, __ATOMIC_RELAXED);
+    return lines;
 }
 
-/* "2026-01-02T03:04:05.678Z info "; the second is kept from line to line. */
-struct prefix {
-    int64_t second;
-    char at[MONO_WALL_TEXT_MAX];
-};
-
-static size_t put_prefix(struct prefix *prefix, int64_t when, enum log_level level,
-                         char text[PREFIX_MAX])
+uint64_t log_dropped(void)
 {
-    int64_t second = when / MONO_SECONDS(1);
-    int ms = (int)(when % MONO_SECONDS(1) / MONO_MS(1));
-    if (second != prefix->second || prefix->at[0] == '\0')
-        mono_wall_at(second, prefix->at);
-    prefix->second = second;
-    int n = snprintf(text, PREFIX_MAX, "%.19s.%03dZ %s ", prefix->at, ms, level_word(level));
-    return n < PREFIX_MAX ? (size_t)n : PREFIX_MAX - 1;
+    return __atomic_load_n(&state.dropped, __ATOMIC_RELAXED);
 }
 
-/* Time, level, line and newline, so that a line leaves with one system call. */
-static size_t put_line(struct prefix *prefix, const struct logqueue_line *line,
-                       char text[OUTPUT_MAX])
+/* The line that says how many are missing. It is about the log itself and goes
+ * out at every log_level. false: not now. */
+static bool tell_dropped(uint64_t lines, mono_us deadline)
 {
-    size_t n = put_prefix(prefix, line->when, (enum log_level)line->level, text);
-    memcpy(text + n, line->text.p, line->text.n);
-    n += line->text.n;
-    text[n++] = '\n';
-    return n;
+    char text[64];
+    int n = snprintf(text, sizeof text, "event=log dropped=%llu", (unsigned long long)lines);
+    struct logqueue_line line = {
+        .level = LOG_AT_WARNING, .when = mono_wall_us(), .text = {text, (size_t)n}};
+
+    return logtarget_put(&line, false, deadline) == 0;
 }
 
-/* The queue's thread: lines that came together leave together. */
 static void write_queued(const struct logqueue_line *line, bool more)
 {
-    static struct prefix prefix;
-    static char gathered[GATHERED_MAX];
-    static size_t n;
-    if (state.target == LOG_TO_SYSLOG) {
-        syslog(syslog_priority((enum log_level)line->level), "%.*s", (int)line->text.n,
-               line->text.p);
-        return;
-    }
-    n += put_line(&prefix, line, gathered + n);
-    if (!more || n > sizeof gathered - OUTPUT_MAX) {
-        write_all(gathered, n);
-        n = 0;
-    }
+    unsaid += count_dropped(logtarget_put(line, more, MONO_NEVER));
+}
+
+/* Those dropped are counted already: when they were. */
+static void tell_written(uint64_t dropped)
+{
+    unsaid += dropped;
+    if (unsaid > 0 && tell_dropped(unsaid, MONO_NEVER))
+        unsaid = 0;
 }
 
 static void write_now(const struct logqueue_line *line)
 {
-    struct prefix prefix = {0};
-    char text[OUTPUT_MAX];
-    write_all(text, put_line(&prefix, line, text));
+    size_t lost = 1;
+
+    pthread_mutex_lock(&direct.mutex);
+    mono_us deadline = mono_now() + (direct.stuck ? 0 : PATIENCE);
+    if (direct.unsaid == 0 || tell_dropped(direct.unsaid, deadline)) {
+        direct.unsaid = 0;
+        lost = logtarget_put(line, false, deadline);
+    }
+    direct.unsaid += count_dropped(lost);
+    direct.stuck = lost > 0;
+    pthread_mutex_unlock(&direct.mutex);
 }
 
 static void output(const struct logline *line)
 {
     struct logqueue_line queued = {
         .level = (int)line->level, .when = mono_wall_us(), .text = {line->text, line->n}};
-    if (logqueue_put(&queued))
-        return;
-    if (state.target == LOG_TO_SYSLOG)
-        syslog(syslog_priority(line->level), "%s", line->text);
-    else
+
+    switch (logqueue_put(&queued)) {
+    case LOGQUEUE_TAKEN:
+        break;
+    case LOGQUEUE_DROPPED:
+        count_dropped(1);
+        break;
+    case LOGQUEUE_NOT_RUNNING:
         write_now(&queued);
+        break;
+    }
 }
 
 bool log_start_thread(struct err *err)
 {
-    return logqueue_start(write_queued, err);
+    static const struct logqueue_writer writer = {.write = write_queued, .written = tell_written};
+
+    return logtarget_listen(err) && logqueue_start(&writer, err);
 }
 
 void log_stop_thread(void)
 {
-    logqueue_stop();
+    mono_us deadline = mono_now() + PATIENCE;
+
+    logtarget_hurry(deadline);
+    if (logqueue_stop(deadline + STOP_PATIENCE))
+        logtarget_hurry(MONO_NEVER);
 }
 
 void log_end(struct logline *line)

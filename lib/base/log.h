@@ -2,11 +2,16 @@
  * log.h - logfmt lines to syslog, stderr or a file.
  *
  * One line an event: `key=value` pairs in a fixed order, foreign values
- * escaped and cut at LOG_VALUE_MAX bytes (SPEC 13). Opened once before
- * threads start (log_reopen() later, for rotation); every other function may
- * be called from any thread; a line goes out whole, by one system call or, once
- * log_start_thread() was called, by the log's own thread. Before
- * log_open() lines go to stderr. Never called with a lock held.
+ * escaped and cut at LOG_VALUE_MAX bytes. Opened once before threads start
+ * (log_reopen() later, for rotation); every other function may be called from
+ * any thread; a line goes out whole. Before log_open() lines go to stderr.
+ * Never called with a lock held.
+ *
+ * Nobody waits for the reader of the log. Once log_start_thread() was called,
+ * lines go out by a thread of the log's own, and those it has no room for are
+ * dropped; without the thread, a line waits a second at most, and none after one
+ * that waited in vain. Dropped lines are counted, log_dropped(), and once it
+ * flows again a line `event=log dropped=N` says how many were.
  *
  *     struct logline l;
  *     log_begin(&l, LOG_AT_INFO);
@@ -31,17 +36,23 @@ enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
  * and all after it are left out, and the line ends in cut=yes. */
 #define LOG_LINE_MAX 2048
 
-/* path: for LOG_TO_FILE, created 0640, appended. facility: a <syslog.h>
- * LOG_xxx value. program: name shown by syslog, borrowed for ever. */
+/* path: for LOG_TO_FILE, created 0640, appended; for LOG_TO_SYSLOG the socket of
+ * syslogd, NULL: the system's. facility: a <syslog.h> LOG_xxx value. program:
+ * name shown by syslog, borrowed for ever. A syslogd that does not run, or a
+ * FIFO without a reader, is no error. */
 NODISCARD bool log_open(enum log_target target, const char *path, int facility,
                         enum log_level level, const char *program, struct err *err);
 NODISCARD bool log_reopen(struct err *err); /* LOG_TO_FILE only; keeps the old one on error */
 
 /* From now on, until log_stop_thread() has written the rest, lines go out by a
- * thread of their own (logqueue.h): whoever logs does not wait. Main thread,
- * after log_open() and any fork. */
+ * thread of their own (logqueue.h). Main thread, after log_open() and any fork.
+ * Stopping takes 1.5 seconds at the very most; what could not be written by then
+ * is lost. */
 NODISCARD bool log_start_thread(struct err *err);
 void log_stop_thread(void);
+
+/* How many lines were dropped since the start. */
+uint64_t log_dropped(void);
 
 void log_set_level(enum log_level level);
 bool log_wants(enum log_level level);

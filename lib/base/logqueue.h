@@ -5,9 +5,9 @@
  * each of the six lines of a session costs a fifth of its time. So lines are
  * copied into a bounded buffer and one thread writes what has gathered, at the
  * latest LOGQUEUE_DELAY after the first. When the buffer is full (the place is
- * slower than the mail), the caller writes its line itself: mail slows down,
- * no line is lost, memory stays bounded. A killed process loses what has
- * gathered; one that stops writes it.
+ * slower than the mail, or takes nothing), further lines are dropped and
+ * counted: nobody waits, memory stays bounded. A killed process loses what has
+ * gathered; one that stops writes it, as far as the place takes it.
  *
  * The lock is a leaf, held for a copy. Starting and stopping: main thread.
  */
@@ -19,7 +19,9 @@
 #include "lib/base/str.h"
 
 #define LOGQUEUE_DELAY MONO_MS(10)
-#define LOGQUEUE_ROOM (1024U * 1024U) /* bytes that can wait */
+/* Bytes that can wait: some seconds of the busiest host. Twice as many while
+ * the thread is at the first half. */
+#define LOGQUEUE_ROOM (4 * 1024U * 1024U)
 
 struct logqueue_line {
     int level;         /* 0...255, the caller's */
@@ -27,14 +29,22 @@ struct logqueue_line {
     struct slice text; /* at most UINT16_MAX bytes */
 };
 
-/* write gets one line at a time, in order, from the queue's thread; more says
- * whether another follows at once. */
-NODISCARD bool logqueue_start(void (*write)(const struct logqueue_line *line, bool more),
-                              struct err *err);
-/* Writes what is there and ends the thread; nothing if it does not run. */
-void logqueue_stop(void);
+/* What the queue's thread calls. */
+struct logqueue_writer {
+    /* One line at a time, in order; more says whether another follows at once. */
+    void (*write)(const struct logqueue_line *line, bool more);
+    /* After lines that came together: how many behind them found no room. */
+    void (*written)(uint64_t dropped);
+};
 
-/* false: not running, or full; the caller must write the line itself. */
-NODISCARD bool logqueue_put(const struct logqueue_line *line);
+NODISCARD bool logqueue_start(const struct logqueue_writer *writer, struct err *err);
+/* Writes what is there and ends the thread; nothing if it does not run. false:
+ * the writer was still at it at the deadline. The thread is left to itself then,
+ * nothing can be put any more, and the process should end soon. */
+NODISCARD bool logqueue_stop(mono_us deadline);
+
+enum logqueue_result { LOGQUEUE_TAKEN, LOGQUEUE_DROPPED, LOGQUEUE_NOT_RUNNING };
+/* Never waits for the writer. */
+NODISCARD enum logqueue_result logqueue_put(const struct logqueue_line *line);
 
 #endif
