@@ -47,3 +47,17 @@ def enter(folder, **files):
         with open(path, "w", encoding="ascii") as file:
             file.write(text)
         subprocess.run(["mount", "--bind", path, "/etc/" + name], check=True)
+
+
+def enter_dev(folder):
+    """A /dev of the calling thread's own, with little in it, where a test may put a log socket."""
+    dev = os.path.join(folder, "dev")
+    unshare(CLONE_NEWNS)
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    os.mkdir(dev)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", dev], check=True)
+    for name in ("null", "zero", "full", "random", "urandom"):
+        with open(os.path.join(dev, name), "wb"):
+            pass
+        subprocess.run(["mount", "--bind", "/dev/" + name, os.path.join(dev, name)], check=True)
+    subprocess.run(["mount", "--move", dev, "/dev"], check=True)
