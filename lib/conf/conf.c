@@ -4,7 +4,7 @@
 #include <string.h>
 #include "lib/conf/conf_inner.h"
 
-#define SHOWN_MAX 80 /* bytes of a foreign name that an error repeats */
+#define SHOWN_MAX 80 /* bytes of an unknown key that an error repeats */
 
 void conf_free(struct conf *conf)
 {
@@ -121,8 +121,8 @@ void conf_put_title(const char *type, struct slice name, struct strbuf *out)
 {
     strbuf_printf(out, "[%s", type);
     if (name.n > 0)
-        strbuf_printf(out, " %.*s%s", (int)(name.n < SHOWN_MAX ? name.n : SHOWN_MAX), name.p,
-                      name.n > SHOWN_MAX ? "..." : "");
+        strbuf_printf(out, " %.*s%s", (int)(name.n < CONF_NAME_MAX ? name.n : CONF_NAME_MAX),
+                      name.p, name.n > CONF_NAME_MAX ? "..." : "");
     strbuf_puts(out, "]");
 }
 

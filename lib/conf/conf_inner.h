@@ -32,7 +32,8 @@ struct conf_shelf *conf_shelf(const struct conf *conf, struct slice type); /* NU
 struct conf_section *conf_add(struct conf *conf, struct conf_shelf *shelf, struct slice name,
                               struct place at);
 
-/* "[policy THROTTLED]"; name "" for an unnamed section. */
+/* "[policy THROTTLED]"; name "" for an unnamed section. Every name that may be one
+ * is whole. */
 void conf_put_title(const char *type, struct slice name, struct strbuf *out);
 
 /* As conf_error() and conf_warning(), for a key line, known or not, of a

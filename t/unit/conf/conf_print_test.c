@@ -4,6 +4,9 @@
 #include <string.h>
 #include <cmocka.h>
 #include "t/unit/conf/sample.h"
+#include "t/unit/dice.h"
+
+#define ROUNDS 300
 
 /* Every key of every type, with values that are hard to print. */
 static const char everything[] = "[named other]\n"
@@ -61,6 +64,151 @@ static void shows_what_reads_again(void **state)
     }
 }
 
+/* --- any configuration ------------------------------------------------------------- */
+
+static void put_bytes(struct dice *dice, const char *from, uint32_t most, struct strbuf *out)
+{
+    for (uint32_t n = dice_below(dice, most + 1); n > 0; n--)
+        strbuf_putc(out, from[dice_below(dice, (uint32_t)strlen(from))]);
+}
+
+/* 1...255 bytes, about every second one longer than fits a line. */
+static void put_name(struct dice *dice, unsigned number, struct strbuf *out)
+{
+    strbuf_printf(out, "%u", number);
+    put_bytes(dice, "abcXYZ019_.-", dice_below(dice, 2) ? 10 : CONF_NAME_MAX - 2, out);
+}
+
+static void put_words(struct dice *dice, const char *const *words, bool several, struct strbuf *out)
+{
+    uint32_t n = 0;
+    while (words[n])
+        n++;
+    strbuf_puts(out, words[dice_below(dice, n)]);
+    while (several && dice_below(dice, 2))
+        strbuf_printf(out, ",\n\t%s", words[dice_below(dice, n)]);
+}
+
+static void put_value(struct dice *dice, const struct key_row *row, struct strbuf *out)
+{
+    static const char *const numbers[] = {"1", "2", "10"};
+    static const char *const units[] = {"s", "ms", "m", "h"};
+    static const char odd[] = "#;=[]\"\\'$% \t,.:a\xc3\xbc/<>!";
+    uint32_t any = dice_below(dice, 3);
+
+    switch (row->type) {
+    case KEY_BOOL:
+        strbuf_puts(out, any ? "on" : "FALSE");
+        break;
+    case KEY_COUNT:
+        strbuf_puts(out, any || !(row->flags & KEY_UNLIMITED) ? numbers[any] : "-1");
+        break;
+    case KEY_DURATION:
+        strbuf_printf(out, any ? "%u%s" : "1%03u%s", 1 + dice_below(dice, 60), units[any ? 0 : 1]);
+        break;
+    case KEY_SIZE:
+        strbuf_printf(out, "%u%s", 1024 + dice_below(dice, 4000), any ? "K" : "");
+        break;
+    case KEY_CODE:
+        strbuf_printf(out, "%u", 400 + dice_below(dice, 200));
+        break;
+    case KEY_STRING:
+        put_bytes(dice, odd, any ? 20 : 5000, out);
+        break;
+    case KEY_TEXT:
+        put_bytes(dice, "#;=[]\"\\'$% ,.:a/<>!n", any ? 20 : 900, out);
+        break;
+    case KEY_PATH:
+        put_bytes(dice, any ? "../ a#;" : "/", any ? 500 : 1, out);
+        break;
+    case KEY_LIST:
+        put_bytes(dice, odd, any ? 20 : 5000, out);
+        while (dice_below(dice, 4)) {
+            strbuf_puts(out, "\n  .");
+            put_bytes(dice, "#;[]\"\\ab,@<>", 30, out);
+        }
+        break;
+    case KEY_WORD:
+    case KEY_SET:
+        put_words(dice, row->words, row->type == KEY_SET, out);
+        break;
+    case KEY_REF:
+        break; /* needs a section: by who writes the keys */
+    }
+}
+
+static void put_keys(struct dice *dice, const struct conf_type *type, const char *partner,
+                     struct strbuf *out)
+{
+    for (size_t i = 0; i < *type->nrows; i++) {
+        const struct key_row *row = &type->rows[i];
+        if (row->flags & KEY_SECRET || dice_below(dice, 3) == 0)
+            continue;
+        strbuf_printf(out, "%s = ", row->name);
+        if (row->type == KEY_REF)
+            strbuf_puts(out, partner);
+        else
+            put_value(dice, row, out);
+        strbuf_putc(out, '\n');
+    }
+}
+
+/* Without the comments, in which places differ. */
+static void settings(const char *shown, struct strbuf *out)
+{
+    for (const char *line = shown; *line; line += strcspn(line, "\n") + 1) {
+        if (line[0] != '#')
+            strbuf_add(out, line, strcspn(line, "\n") + 1);
+    }
+}
+
+static void assert_reads_again(const char *text, bool defaults)
+{
+    struct strbuf shown, once, twice;
+    struct conf *first = sample_read_good(text);
+
+    strbuf_init(&shown);
+    strbuf_init(&once);
+    strbuf_init(&twice);
+    conf_show(first, defaults, &shown);
+    settings(strbuf_text(&shown), &once);
+    struct conf *second = sample_read_good(strbuf_text(&shown));
+    for (size_t i = 0; i < sample_ntypes; i++)
+        assert_same_sections(first, second, sample_types[i]);
+    strbuf_reset(&shown);
+    conf_show(second, defaults, &shown);
+    settings(strbuf_text(&shown), &twice);
+    assert_string_equal(strbuf_text(&once), strbuf_text(&twice));
+    conf_free(first);
+    conf_free(second);
+    strbuf_done(&shown);
+    strbuf_done(&once);
+    strbuf_done(&twice);
+}
+
+static void any_configuration_reads_again(void **state)
+{
+    struct dice dice = dice_start(0);
+    struct strbuf name, text;
+    (void)state;
+    strbuf_init(&name);
+    strbuf_init(&text);
+    for (int round = 0; round < ROUNDS; round++) {
+        strbuf_reset(&text);
+        strbuf_puts(&text, "[must]\nneeded = y\n[plain]\n");
+        put_keys(&dice, sample_types[0], "", &text);
+        for (unsigned i = 0; i < 3; i++) {
+            strbuf_reset(&name);
+            put_name(&dice, i, &name);
+            strbuf_printf(&text, "[named %s]\n", strbuf_text(&name));
+            put_keys(&dice, sample_types[1], strbuf_text(&name), &text);
+        }
+        assert_reads_again(strbuf_text(&text), round % 2);
+    }
+    strbuf_done(&name);
+    strbuf_done(&text);
+}
+
 /* want: without the folder of the file. */
 static void assert_shown(const char *file, bool defaults, const char *want)
 {
@@ -79,6 +227,19 @@ static void assert_shown(const char *file, bool defaults, const char *want)
     conf_free(conf);
     strbuf_done(&out);
     strbuf_done(&short_out);
+}
+
+static void shows_the_longest_name(void **state)
+{
+    char name[CONF_NAME_MAX + 1], text[1000], wanted[1000];
+    (void)state;
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    snprintf(text, sizeof text, "[plain]\npartner = %s\n[named %s]\n", name, name);
+    snprintf(wanted, sizeof wanted,
+             "[plain]\n# conf:2\npartner = %s\n\n[named %s]\n# used by [plain] partner, conf:2\n",
+             name, name);
+    assert_shown(text, false, wanted);
 }
 
 static void shows_origins_and_hides_secrets(void **state)
@@ -228,6 +389,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shows_what_reads_again),
+        cmocka_unit_test(any_configuration_reads_again),
+        cmocka_unit_test(shows_the_longest_name),
         cmocka_unit_test(shows_origins_and_hides_secrets),
         cmocka_unit_test(shows_where_a_section_is_used),
         cmocka_unit_test(shows_only_what_is_written_of_heirs),
