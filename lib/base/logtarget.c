@@ -27,18 +27,18 @@
 /* Belongs to whoever may call logtarget_put(), but for the last three. */
 static struct {
     enum log_target kind;
-    int fd;               /* -1: not connected to syslogd */
-    char *path;           /* owned; the file, or the socket of syslogd */
-    const char *program;  /* borrowed */
+    int fd;              /* -1: not connected to syslogd */
+    char *path;          /* owned; the file, or the socket of syslogd */
+    const char *program; /* borrowed */
     int facility;
     long pid;
-    bool stream;          /* of syslogd's socket */
-    bool restart;         /* what is under way begins again: nobody has its first part */
-    bool mid_line;        /* what went out last is the first part of a lost line */
+    bool stream;   /* of syslogd's socket */
+    bool restart;  /* what is under way begins again: nobody has its first part */
+    bool mid_line; /* what went out last is the first part of a lost line */
     char gathered[GATHERED_MAX];
     size_t n;
-    atomic_int next_fd;   /* the file to go on with; -1: none */
-    atomic_int wake_fd;   /* -1: none */
+    atomic_int next_fd; /* the file to go on with; -1: none */
+    atomic_int wake_fd; /* -1: none */
     _Atomic mono_us until;
 } target = {.fd = STDERR_FILENO, .next_fd = -1, .wake_fd = -1, .until = MONO_NEVER};
 
@@ -284,8 +284,7 @@ static size_t write_out(const char *text, size_t n, mono_us deadline)
         if (wrote > 0) {
             done += (size_t)wrote;
             full = false;
-        } else if (why != EINTR &&
-                   (why == EMSGSIZE || !wait_for_room(why, &full, deadline))) {
+        } else if (why != EINTR && (why == EMSGSIZE || !wait_for_room(why, &full, deadline))) {
             break;
         }
     }

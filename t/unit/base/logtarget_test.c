@@ -96,8 +96,8 @@ static void see_line(struct seen *seen, const char *line)
     unsigned number;
     unsigned long long dropped;
 
-    if (at && sscanf(at, "event=line detail=\"%u 0", &number) == 1 && line[strlen(line) - 1] == '"' &&
-        strlen(at) > FILLER && !strstr(at + 1, "event=")) {
+    if (at && sscanf(at, "event=line detail=\"%u 0", &number) == 1 &&
+        line[strlen(line) - 1] == '"' && strlen(at) > FILLER && !strstr(at + 1, "event=")) {
         seen->torn += number != seen->next;
         seen->next = number + 1;
         seen->lines++;
@@ -181,7 +181,8 @@ static void assert_message(const char *text, size_t n)
     unsigned day, hour, minute, second;
     char month[4];
 
-    assert_int_equal(sscanf(text, "<22>%3s %2u %2u:%2u:%2u", month, &day, &hour, &minute, &second), 5);
+    assert_int_equal(sscanf(text, "<22>%3s %2u %2u:%2u:%2u", month, &day, &hour, &minute, &second),
+                     5);
     snprintf(time, sizeof time, "%s %2u %02u:%02u:%02u", month, day, hour, minute, second);
     assert_memory_equal(text + 4, time, 15);
     snprintf(wanted, sizeof wanted, " test[%ld]: event=x detail=\"y\"", (long)getpid());
