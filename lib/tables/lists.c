@@ -18,14 +18,19 @@ const struct key_row lists_rows[] = {
 
 const size_t lists_nrows = ARRAY_LEN(lists_rows);
 
+struct entry {
+    struct place at;  /* the file belongs to the arena or the configuration */
+    const char *text; /* arena; as written */
+};
+
 struct list {
-    struct strmap *keys;  /* owned: addrkey.h -> index in places */
-    struct place *places; /* owned; files belong to the arena or the configuration */
+    struct strmap *keys;   /* owned: addrkey.h -> index in entries */
+    struct entry *entries; /* owned */
     size_t n, room;
 };
 
 struct lists {
-    struct arena *arena;  /* names of files */
+    struct arena *arena;  /* names of files, texts of entries */
     struct strmap *names; /* owned: name -> index in v */
     struct list *v;       /* owned */
     size_t n, room;
@@ -51,7 +56,7 @@ void lists_free(struct lists *lists)
         return;
     for (size_t i = 0; i < lists->n; i++) {
         strmap_free(lists->v[i].keys);
-        free(lists->v[i].places);
+        free(lists->v[i].entries);
     }
     strmap_free(lists->names);
     arena_free(lists->arena);
@@ -64,6 +69,7 @@ void lists_free(struct lists *lists)
 /* What is being read: one section. */
 struct adding {
     struct list *list;
+    struct arena *texts; /* that of the lists */
     const struct lists_written *written;
     struct arena *scratch;
     struct problems *problems;
@@ -100,22 +106,24 @@ static const char *allowed(enum lists_kind kind)
     return "";
 }
 
-static bool append(struct list *list, const char *key, struct place at)
+static bool append(struct adding *adding, const char *key, struct slice text, struct place at)
 {
-    bool there = false;
+    struct list *list = adding->list;
+    if (strmap_get(list->keys, slice_of(key)) != STRMAP_NONE)
+        return true;
     if (list->n == list->room) {
         size_t room = list->room + list->room / 2 + 16;
-        struct place *places =
-            room < UINT32_MAX ? realloc(list->places, room * sizeof *places) : NULL;
-        if (places == NULL)
+        struct entry *entries =
+            room < UINT32_MAX ? realloc(list->entries, room * sizeof *entries) : NULL;
+        if (entries == NULL)
             return false;
-        list->places = places;
+        list->entries = entries;
         list->room = room;
     }
-    if (!strmap_add(list->keys, slice_of(key), (uint32_t)list->n, &there))
+    struct entry entry = {at, arena_dup_slice(adding->texts, text)};
+    if (entry.text == NULL || !strmap_add(list->keys, slice_of(key), (uint32_t)list->n, NULL))
         return false;
-    if (!there)
-        list->places[list->n++] = at;
+    list->entries[list->n++] = entry;
     return true;
 }
 
@@ -138,7 +146,7 @@ static void add_entry(struct adding *adding, struct slice word, struct place at)
         problem_error(adding->problems, at,
                       "\"%s\" does not belong into a list of kind = %s; allowed: %s",
                       reader_shown(word, copy), lists_kind_words[kind], allowed(kind));
-    else if (!append(adding->list, key, at))
+    else if (!append(adding, key, utf8, at))
         problem_error(adding->problems, at, "out of memory");
 }
 
@@ -207,6 +215,7 @@ void lists_add(struct lists *lists, const struct lists_written *written, struct 
 {
     struct arena *scratch = arena_new(0);
     struct adding adding = {.list = scratch != NULL ? obtain(lists, written->name) : NULL,
+                            .texts = lists->arena,
                             .written = written,
                             .scratch = scratch,
                             .problems = problems};
@@ -228,14 +237,27 @@ static const struct list *find(const struct lists *lists, const char *name)
     return found != STRMAP_NONE ? &lists->v[found] : NULL;
 }
 
-bool lists_match(const struct lists *lists, const char *name, const struct mailaddr *addr,
-                 struct place *at_out)
+static const struct entry *match(const struct lists *lists, const char *name,
+                                 const struct mailaddr *addr)
 {
     const struct list *list = lists != NULL ? find(lists, name) : NULL;
     uint32_t found = list != NULL ? addrkey_lowest(list->keys, addr) : STRMAP_NONE;
-    if (found != STRMAP_NONE && at_out != NULL)
-        *at_out = list->places[found];
-    return found != STRMAP_NONE;
+    return found != STRMAP_NONE ? &list->entries[found] : NULL;
+}
+
+bool lists_match(const struct lists *lists, const char *name, const struct mailaddr *addr,
+                 struct place *at_out)
+{
+    const struct entry *entry = match(lists, name, addr);
+    if (entry != NULL && at_out != NULL)
+        *at_out = entry->at;
+    return entry != NULL;
+}
+
+const char *lists_lookup(const struct lists *lists, const char *name, const struct mailaddr *addr)
+{
+    const struct entry *entry = match(lists, name, addr);
+    return entry != NULL ? entry->text : NULL;
 }
 
 size_t lists_entries(const struct lists *lists, const char *name)

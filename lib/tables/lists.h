@@ -46,6 +46,9 @@ void lists_add(struct lists *lists, const struct lists_written *written, struct 
 NODISCARD bool lists_match(const struct lists *lists, const char *name, const struct mailaddr *addr,
                            struct place *at_out);
 
+/* The same; the first entry that matches, as written, or NULL. */
+const char *lists_lookup(const struct lists *lists, const char *name, const struct mailaddr *addr);
+
 size_t lists_entries(const struct lists *lists, const char *name); /* 0: empty, or no such list */
 
 #endif

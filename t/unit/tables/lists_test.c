@@ -174,6 +174,12 @@ static const struct {
     {"<>", 0},
 };
 
+static const char *const entries[] = {
+    "joe@first.example",      "abuse@",           "@whole.example",
+    "@.whole.example",        "@[192.0.2.1]",     "@[IPv6:2001:db8::1]",
+    "@m\xc3\xbcller.example", "@in.file.example",
+};
+
 static void test_matches(void **state)
 {
     (void)state;
@@ -193,9 +199,14 @@ static void test_matches(void **state)
         assert_int_equal(at.line, matches[i].line == 8 ? 1 : matches[i].line);
         if (matches[i].line > 0)
             assert_string_equal(at.file, matches[i].line == 8 ? section.file.path : "conf");
+        const char *entry = lists_lookup(section.lists, "k", &addr);
+        assert_int_equal(entry != NULL, matches[i].line > 0);
+        if (entry != NULL)
+            assert_string_equal(entry, entries[matches[i].line - 1]);
         assert_false(lists_match(section.lists, "", &addr, NULL));
         assert_false(lists_match(section.lists, "none", &addr, NULL));
         assert_false(lists_match(NULL, "k", &addr, NULL));
+        assert_null(lists_lookup(section.lists, "none", &addr));
     }
     done(&section);
     arena_free(arena);
