@@ -6,14 +6,14 @@
 
 #include "milter/registry.h"
 
-static int print(struct strbuf *text)
+static int print(const struct command *command, struct strbuf *text)
 {
-    bool failed = text->failed || fputs(strbuf_text(text), stdout) == EOF;
+    int status = command_print(command, text);
     strbuf_done(text);
-    return failed ? COMMAND_NO : COMMAND_YES;
+    return status;
 }
 
-static int show(const char *conf, bool defaults)
+static int show(const struct command *command, const char *conf, bool defaults)
 {
     struct snapshot *snapshot = command_snapshot(conf, true);
     struct strbuf text;
@@ -23,15 +23,15 @@ static int show(const char *conf, bool defaults)
     strbuf_init(&text);
     conf_show(snapshot->conf, defaults, &text);
     snapshot_drop(snapshot);
-    return print(&text);
+    return print(command, &text);
 }
 
-static int example(void)
+static int example(const struct command *command)
 {
     struct strbuf text;
     strbuf_init(&text);
     conf_example(registry, registry_count, &text);
-    return print(&text);
+    return print(command, &text);
 }
 
 int command_config(const struct command *command, const char *conf, int argc, char **argv)
@@ -39,10 +39,10 @@ int command_config(const struct command *command, const char *conf, int argc, ch
     const char *what = argc > 1 ? argv[1] : "";
 
     if (argc == 2 && strcmp(what, "example") == 0)
-        return example();
+        return example(command);
     if (argc == 2 && strcmp(what, "show") == 0)
-        return show(conf, false);
+        return show(command, conf, false);
     if (argc == 3 && strcmp(what, "show") == 0 && strcmp(argv[2], "--defaults") == 0)
-        return show(conf, true);
+        return show(command, conf, true);
     return command_usage(command, NULL);
 }

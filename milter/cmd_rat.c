@@ -10,20 +10,6 @@
 
 /* --- lookup -------------------------------------------------------------------------- */
 
-static void put_reply(const struct verdict *verdict, struct form *form)
-{
-    form_number(form, "code", (uint64_t)verdict->code);
-    form_text(form, "status", verdict->status);
-    form_text(form, "text", verdict->text);
-}
-
-static void put_no_reply(struct form *form)
-{
-    form_text(form, "code", NULL);
-    form_text(form, "status", NULL);
-    form_text(form, "text", NULL);
-}
-
 static void put_flags(unsigned flags, struct form *form)
 {
     struct strbuf lines;
@@ -45,7 +31,7 @@ static void put_kept_reply(const struct rat_entry *entry, struct form *form)
     const char *text;
 
     if (entry->code == 0) {
-        put_no_reply(form);
+        lookup_put_reply(NULL, form);
         return;
     }
     replytext_split(entry->text, status, &text);
@@ -66,7 +52,7 @@ static int put_entry(const struct rat_entry *entry, struct form *form)
         return COMMAND_YES;
     }
     verdict_reply(&verdict, REASON_RAT_REJECTED, entry->code, entry->text);
-    put_reply(&verdict, form);
+    lookup_put_reply(&verdict, form);
     return COMMAND_NO;
 }
 
@@ -79,7 +65,7 @@ static int put_syntax_error(struct form *form)
     form_text(form, "entry", NULL);
     form_text(form, "action", "reject");
     put_flags(0, form);
-    put_reply(&verdict, form);
+    lookup_put_reply(&verdict, form);
     return COMMAND_NO;
 }
 

@@ -5,14 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/base/lines.h"
 #include "lib/net/smtp_class.h"
+#include "milter/lookup.h"
 #include "milter/reply.h"
 #include "milter/trace.h"
 
 struct trace_options {
     struct trace_query query;
     bool has_ip, offline, json, batch;
+    bool has_facts; /* any of them */
 };
 
 /* --- options ---------------------------------------------------------------------- */
@@ -166,12 +167,14 @@ static bool parse_options(struct trace_options *options, int argc, char **argv, 
 
     options->query = (struct trace_query){.helo = ""};
     while ((option = getopt_long(argc, argv, "", known_options, NULL)) != -1) {
+        options->has_facts = options->has_facts || (option != 'O' && option != 'j');
         if (option == '?' || !take_option(options, option, optarg, arena, err))
             return false;
     }
     options->batch = argc - optind == 1 && strcmp(argv[optind], "-") == 0;
     if (options->batch)
-        return true;
+        return !options->has_facts ||
+               err_set(err, ERR_SYNTAX, "with - the facts are in the lines; allowed: --offline");
     if (optind != argc || !options->has_ip || options->query.from == NULL ||
         options->query.nto == 0)
         return err_set(err, ERR_SYNTAX, "--ip, --from and --to are needed");
@@ -265,43 +268,50 @@ static int run_one(const struct trace_options *options, const struct trace_setti
     return result.overall == VERDICT_CONTINUE ? COMMAND_YES : COMMAND_NO;
 }
 
-static bool run_line(struct slice line, const struct trace_setting *setting, struct arena *arena,
-                     struct err *err)
+/* One line of JSON, whatever comes: a line that is no question has its error. */
+static void answer_line(struct slice line, const struct trace_setting *setting, struct arena *arena,
+                        struct strbuf *out)
 {
     struct trace_query query;
     struct trace_result result;
-    const char *text = arena_dup_slice(arena, line);
+    struct err err = {0};
 
-    if (text == NULL)
-        return err_set(err, ERR_MEMORY, "out of memory");
-    return trace_from_json(text, arena, &query, err) &&
-           trace_run(&query, setting, arena, &result, err) &&
-           (print_json(&result) || err_set(err, ERR_SYSTEM, "cannot print"));
+    if (!trace_from_json(line, arena, &query, &err) ||
+        !trace_run(&query, setting, arena, &result, &err)) {
+        lookup_explain(line, &err, out);
+        return;
+    }
+    char *text = trace_to_json(&result);
+    strbuf_reset(out);
+    strbuf_puts(out, text != NULL ? text : "");
+    strbuf_putc(out, '\n');
+    out->failed = out->failed || text == NULL;
+    free(text);
 }
 
-static int run_batch(const struct trace_setting *setting, struct arena *arena)
+static int run_batch(const struct command *command, const struct trace_setting *setting,
+                     struct arena *arena)
 {
     struct problems problems;
+    struct strbuf out;
     struct slice line;
     int status = COMMAND_YES;
 
     problems_init(&problems);
-    struct lines *lines = lines_open("/dev/stdin", (struct place){0}, &problems);
-    while (lines != NULL && lines_next(lines, &line)) {
-        struct err err = {0};
+    strbuf_init(&out);
+    struct lines *lines = lookup_open_batch(&problems);
+    while (status == COMMAND_YES && lines != NULL && lines_next_any(lines, &line)) {
         arena_reset(arena);
-        if (!run_line(line, setting, arena, &err)) {
-            fprintf(stderr, "gatehousectl trace: line %u: %s\n", lines_place(lines, 0).line,
-                    err.text);
-            status = COMMAND_USAGE;
-            break;
-        }
-        fflush(stdout);
+        if (slice_trim(line).n == 0)
+            continue;
+        answer_line(line, setting, arena, &out);
+        status = command_print(command, &out);
     }
     problems_print(&problems, stderr);
-    if (problems.errors != 0)
-        status = COMMAND_USAGE;
+    if (problems_errors(&problems) > 0)
+        status = COMMAND_NO;
     problems_done(&problems);
+    strbuf_done(&out);
     lines_close(lines);
     return status;
 }
@@ -321,7 +331,8 @@ static int run(const struct command *command, const struct trace_options *option
         fprintf(stderr, "gatehousectl trace: %s\n", err.text);
     } else {
         struct trace_setting setting = {snapshot, blocks, engine};
-        status = options->batch ? run_batch(&setting, arena) : run_one(options, &setting, arena);
+        status = options->batch ? run_batch(command, &setting, arena)
+                                : run_one(options, &setting, arena);
     }
     engine_free(engine);
     blocks_drop(blocks);

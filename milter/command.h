@@ -43,6 +43,10 @@ int command_hat_blocks(const struct command *command, const char *conf, int argc
 int command_doctor(const struct command *command, const char *conf, int argc, char **argv);
 int command_mta_config(const struct command *command, const char *conf, int argc, char **argv);
 
+int command_addresslist_lookup(const struct command *command, const char *conf, int argc,
+                               char **argv);
+int command_exceptions_lookup(const struct command *command, const char *conf, int argc,
+                              char **argv);
 int command_hat_match(const struct command *command, const char *conf, int argc, char **argv);
 int command_hat_find(const struct command *command, const char *conf, int argc, char **argv);
 int command_hat_export(const struct command *command, const char *conf, int argc, char **argv);

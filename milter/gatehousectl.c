@@ -40,6 +40,8 @@ static const struct command commands[] = {
     {"hat block", "ENTRY [--for TIME] [--policy P]", command_hat_block},
     {"hat unblock", "ENTRY", command_hat_unblock},
     {"hat blocks", "[--json]", command_hat_blocks},
+    {"exceptions lookup", "[--json] ADDRESS | -", command_exceptions_lookup},
+    {"addresslist lookup", "[--json] NAME ADDRESS | [NAME] -", command_addresslist_lookup},
     {"rat lookup", "[--json] LISTENER ADDRESS | [LISTENER] -", command_rat_lookup},
     {"rat export", "[LISTENER]", command_rat_export},
     {"rat import", "LISTENER FILE|-", command_rat_import},
@@ -54,22 +56,18 @@ static const struct command commands[] = {
     {"counter", "show [--json] KEY | reset KEY", command_counter},
 };
 
+static void print_usage(FILE *out, const char *before, const struct command *command)
+{
+    fprintf(out, "%s gatehousectl [-c FILE] %s%s%s\n", before, command->name,
+            command->usage[0] != '\0' ? " " : "", command->usage);
+}
+
 int command_usage(const struct command *command, const char *wrong)
 {
     if (wrong != NULL)
         fprintf(stderr, "gatehousectl %s: %s\n", command->name, wrong);
-    fprintf(stderr, "usage: gatehousectl [-c FILE] %s %s\n", command->name, command->usage);
+    print_usage(stderr, "usage:", command);
     return COMMAND_USAGE;
-}
-
-static int usage(FILE *out, int status)
-{
-    fprintf(out, "usage: gatehousectl [-c FILE] COMMAND ...\n"
-                 "  -c FILE  configuration (default " DEFAULT_FILE ")\n"
-                 "  -V       print the version\ncommands:\n");
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        fprintf(out, "  %s %s\n", commands[i].name, commands[i].usage);
-    return status;
 }
 
 struct blocks_table *command_blocks(const struct command *command, struct snapshot *snapshot)
@@ -118,54 +116,124 @@ static int named_words(const struct command *command, int argc, char **argv)
     return argc > 1 && slice_is(first, argv[0]) && strcmp(blank + 1, argv[1]) == 0 ? 2 : 0;
 }
 
-static int no_command(const char *name)
+/* Is it "hat" of "hat match"? */
+static bool is_half(const struct command *command, const char *name)
 {
     size_t n = strlen(name);
-    bool half = false;
+    return strncmp(command->name, name, n) == 0 && command->name[n] == ' ';
+}
 
+static int no_command(const char *name)
+{
+    const char *before = "; there are: ";
+
+    fprintf(stderr, "gatehousectl: there is no command \"%s\"", name);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        const struct command *command = &commands[i];
-        if (strncmp(command->name, name, n) != 0 || command->name[n] != ' ')
+        if (!is_half(&commands[i], name))
             continue;
-        fprintf(stderr, "%s gatehousectl [-c FILE] %s %s\n",
-                half ? "      " : "usage:", command->name, command->usage);
-        half = true;
+        fprintf(stderr, "%s%s", before, commands[i].name);
+        before = ", ";
     }
-    if (half)
-        return COMMAND_USAGE;
-    fprintf(stderr, "gatehousectl: there is no command \"%s\"\n", name);
-    return usage(stderr, COMMAND_USAGE);
+    fprintf(stderr, "; see gatehousectl --help\n");
+    return COMMAND_USAGE;
+}
+
+static int print_all(void)
+{
+    printf("usage: gatehousectl [-c FILE] COMMAND ...\n"
+           "  -c FILE            configuration (default " DEFAULT_FILE ")\n"
+           "  -h, --help         print this\n"
+           "  -V                 print the version\n"
+           "  help [COMMAND]     the same, or how a command is used\n"
+           "commands:\n");
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+        printf("  %s%s%s\n", commands[i].name, commands[i].usage[0] != '\0' ? " " : "",
+               commands[i].usage);
+    return COMMAND_YES;
+}
+
+static const struct command *find_command(int argc, char **argv, int *words_out)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        *words_out = named_words(&commands[i], argc, argv);
+        if (*words_out > 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+/* argv: what stands behind "help". */
+static int help(int argc, char **argv)
+{
+    const char *before = "usage:";
+    int words = 0;
+
+    if (argc == 0)
+        return print_all();
+    const struct command *command = find_command(argc, argv, &words);
+    if (command != NULL && argc == words) {
+        print_usage(stdout, before, command);
+        return COMMAND_YES;
+    }
+    for (size_t i = 0; argc == 1 && i < ARRAY_LEN(commands); i++) {
+        if (!is_half(&commands[i], argv[0]))
+            continue;
+        print_usage(stdout, before, &commands[i]);
+        before = "      ";
+    }
+    return strcmp(before, "usage:") != 0 ? COMMAND_YES : no_command(argv[0]);
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
 static int run_command(const char *conf, int argc, char **argv)
 {
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        int words = named_words(&commands[i], argc, argv);
-        if (words > 0) {
-            optind = 0; /* the command has options of its own */
-            return commands[i].run(&commands[i], conf, argc - words + 1, argv + words - 1);
-        }
-    }
-    return no_command(argv[0]);
+    int words = 0;
+
+    if (strcmp(argv[0], "help") == 0)
+        return help(argc - 1, argv + 1);
+    const struct command *command = find_command(argc, argv, &words);
+    if (command == NULL)
+        return no_command(argv[0]);
+    if (argc > words && is_help(argv[words]))
+        return help(words, argv);
+    optind = 0; /* the command has options of its own */
+    return command->run(command, conf, argc - words + 1, argv + words - 1);
+}
+
+/* What stdio still holds: a full disk is no answer. */
+static int finish(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "gatehousectl: cannot print\n");
+    return status == COMMAND_YES ? COMMAND_NO : status;
 }
 
 int main(int argc, char **argv)
 {
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
     const char *file = DEFAULT_FILE;
     int option;
 
     log_set_level(LOG_AT_ERROR); /* the tool prints, it does not log */
-    while ((option = getopt(argc, argv, "+c:hV")) != -1) {
+    while ((option = getopt_long(argc, argv, "+c:hV", options, NULL)) != -1) {
         if (option == 'c')
             file = optarg;
         else if (option == 'V')
-            return printf("gatehousectl %s\n", PACKAGE_VERSION) < 0;
+            return finish(printf("gatehousectl %s\n", PACKAGE_VERSION) < 0);
+        else if (option == 'h')
+            return finish(print_all());
         else
-            return usage(option == 'h' ? stdout : stderr,
-                         option == 'h' ? COMMAND_YES : COMMAND_USAGE);
+            return COMMAND_USAGE; /* getopt has said it */
     }
-    if (optind == argc)
-        return usage(stderr, COMMAND_USAGE);
+    if (optind == argc) {
+        fprintf(stderr, "gatehousectl: a command is missing; see gatehousectl --help\n");
+        return COMMAND_USAGE;
+    }
     engine_setup();
-    return run_command(file, argc - optind, argv + optind);
+    return finish(run_command(file, argc - optind, argv + optind));
 }

@@ -10,14 +10,22 @@
 
 #define DEFAULT_FILE HOUSE_SYSCONFDIR "/gatehouse/gatehouse.conf"
 
-static int usage(FILE *out, int status)
+#define USAGE "usage: gatehoused [-c FILE] [-D|-f]\n"
+
+static int help(void)
 {
-    fprintf(out, "usage: gatehoused [-c FILE] [-D|-f]\n"
-                 "  -c FILE  configuration (default " DEFAULT_FILE ")\n"
-                 "  -D       stay in the foreground, for a service manager\n"
-                 "  -f       stay in the foreground and log to stderr\n"
-                 "  -V       print the version\n");
-    return status;
+    return printf(USAGE "  -c FILE     configuration (default " DEFAULT_FILE ")\n"
+                        "  -D          stay in the foreground, for a service manager\n"
+                        "  -f          stay in the foreground and log to stderr\n"
+                        "  -h, --help  print this\n"
+                        "  -V          print the version\n") < 0 ||
+           fflush(stdout) != 0;
+}
+
+static int wrong(void)
+{
+    fputs(USAGE, stderr);
+    return 2;
 }
 
 /* The daemon leaves its folder, and reads the file again at every reload. Links
@@ -34,12 +42,13 @@ static const char *absolute(const char *file, char room[PATH_MAX])
 
 int main(int argc, char **argv)
 {
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
     const char *file = DEFAULT_FILE;
     char room[PATH_MAX];
     enum daemon_place place = DAEMON_BACKGROUND;
     int option;
 
-    while ((option = getopt(argc, argv, "c:DfhV")) != -1) {
+    while ((option = getopt_long(argc, argv, "c:DfhV", options, NULL)) != -1) {
         if (option == 'c')
             file = optarg;
         else if (option == 'D')
@@ -49,10 +58,10 @@ int main(int argc, char **argv)
         else if (option == 'V')
             return printf("gatehoused %s\n", PACKAGE_VERSION) < 0;
         else
-            return usage(option == 'h' ? stdout : stderr, option == 'h' ? 0 : 2);
+            return option == 'h' ? help() : wrong();
     }
     if (optind != argc)
-        return usage(stderr, 2);
+        return wrong();
     engine_setup();
     return daemon_main(absolute(file, room), place);
 }

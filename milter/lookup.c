@@ -1,9 +1,9 @@
 #include "milter/lookup.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <string.h>
-
-#include "lib/base/lines.h"
+#include <unistd.h>
 
 struct run {
     const struct lookup *lookup;
@@ -20,6 +20,16 @@ bool lookup_listener(const struct lookup_question *question, const struct listen
 
     *listener_out = listener_named(&question->snapshot->listeners, name);
     return *listener_out != NULL || err_set(err, ERR_RANGE, "there is no [listener %.100s]", name);
+}
+
+void lookup_put_reply(const struct verdict *verdict, struct form *form)
+{
+    if (verdict != NULL)
+        form_number(form, "code", (uint64_t)verdict->code);
+    else
+        form_text(form, "code", NULL);
+    form_text(form, "status", verdict != NULL ? verdict->status : NULL);
+    form_text(form, "text", verdict != NULL ? verdict->text : NULL);
 }
 
 static int ask(struct run *run, struct err *err)
@@ -65,13 +75,17 @@ static bool split(struct run *run, size_t fixed, struct slice line)
     return true;
 }
 
-/* What cannot be answered has its line all the same. */
-static void explain(struct run *run, struct slice line, const struct err *err)
+struct lines *lookup_open_batch(struct problems *problems)
+{
+    return lines_open_fd(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0), "stdin", problems);
+}
+
+void lookup_explain(struct slice line, const struct err *err, struct strbuf *out)
 {
     struct form form;
 
-    strbuf_reset(&run->out);
-    form_begin(&form, true, &run->out);
+    strbuf_reset(out);
+    form_begin(&form, true, out);
     form_slice(&form, "query", line);
     form_text(&form, "error", err->text);
     form_end(&form);
@@ -86,7 +100,7 @@ static bool ask_line(struct run *run, size_t fixed, struct slice line)
     if (good && run->question.words[least - 1] == NULL)
         good = err_set(&err, ERR_SYNTAX, "too few words");
     if (!good || ask(run, &err) == COMMAND_USAGE)
-        explain(run, line, &err);
+        lookup_explain(line, &err, &run->out);
     return command_print(run->command, &run->out) == COMMAND_YES;
 }
 
@@ -97,7 +111,7 @@ static int ask_lines(struct run *run, size_t fixed)
     bool good = true;
 
     problems_init(&problems);
-    struct lines *lines = lines_open("/dev/stdin", (struct place){0}, &problems);
+    struct lines *lines = lookup_open_batch(&problems);
     while (good && lines != NULL && lines_next_any(lines, &line)) {
         arena_reset(run->question.arena);
         if (slice_trim(line).n > 0)

@@ -11,6 +11,8 @@
 #define MILTER_LOOKUP_H
 
 #include "lib/base/err.h"
+#include "lib/base/lines.h"
+#include "lib/gate/verdict.h"
 #include "milter/command.h"
 #include "milter/form.h"
 
@@ -37,6 +39,15 @@ struct lookup {
 /* The listener that the first word names. false: there is none, in err. */
 NODISCARD bool lookup_listener(const struct lookup_question *question,
                                const struct listener **listener_out, struct err *err);
+
+/* code, status and text of a reply; NULL: all three null. */
+void lookup_put_reply(const struct verdict *verdict, struct form *form);
+
+/* Standard input, one question a line; NULL: it cannot be read, a problem. */
+struct lines *lookup_open_batch(struct problems *problems);
+/* What cannot be answered has its line all the same: the query and an error, in
+ * JSON, into out. */
+void lookup_explain(struct slice line, const struct err *err, struct strbuf *out);
 
 /* argv[0]: the last word of the command's name; then options and words. */
 int lookup_run(const struct lookup *lookup, const struct command *command, const char *conf,

@@ -81,8 +81,8 @@ NODISCARD bool trace_parse_ldap(const char *text, struct trace_query *query, str
 /* --- trace_json.c ------------------------------------------------------------ */
 
 /* One JSON object of facts. Strings go into arena. */
-NODISCARD bool trace_from_json(const char *line, struct arena *arena, struct trace_query *query_out,
-                               struct err *err);
+NODISCARD bool trace_from_json(struct slice line, struct arena *arena,
+                               struct trace_query *query_out, struct err *err);
 /* One line, without newline; NULL when out of memory. free() it. */
 char *trace_to_json(const struct trace_result *result);
 

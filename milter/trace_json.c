@@ -282,11 +282,11 @@ static bool read_object(const struct reading *r, json_t *object)
     return true;
 }
 
-bool trace_from_json(const char *line, struct arena *arena, struct trace_query *query_out,
+bool trace_from_json(struct slice line, struct arena *arena, struct trace_query *query_out,
                      struct err *err)
 {
     json_error_t wrong;
-    json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, &wrong);
+    json_t *object = json_loadb(line.p, line.n, JSON_REJECT_DUPLICATES, &wrong);
     struct reading reading = {.arena = arena, .query = query_out, .err = err};
 
     *query_out = (struct trace_query){.helo = ""};

@@ -21,11 +21,10 @@ struct lines {
     size_t from, to, room;
 };
 
-struct lines *lines_open(const char *path, struct place at, struct problems *problems)
+static struct lines *adopt(int fd, const char *path, struct place at, struct problems *problems)
 {
     struct stat st;
     struct lines *lines = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 || fstat(fd, &st) != 0) {
         problem_error(problems, at, "cannot open %s: %s", path, strerror(errno));
         goto out;
@@ -47,6 +46,16 @@ out:
     if (fd >= 0)
         close(fd);
     return lines;
+}
+
+struct lines *lines_open(const char *path, struct place at, struct problems *problems)
+{
+    return adopt(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), path, at, problems);
+}
+
+struct lines *lines_open_fd(int fd, const char *name, struct problems *problems)
+{
+    return adopt(fd, name, (struct place){0}, problems);
 }
 
 void lines_close(struct lines *lines)

@@ -20,6 +20,9 @@ struct lines;
  * Failure is one problem at `at` (where the path was written) and NULL.
  * path is borrowed until lines_close(). */
 struct lines *lines_open(const char *path, struct place at, struct problems *problems);
+/* The same from a descriptor, from where it stands. fd is closed by lines_close(),
+ * and on failure. name: borrowed, as path. */
+struct lines *lines_open_fd(int fd, const char *name, struct problems *problems);
 void lines_close(struct lines *lines);
 
 /* Next line without its end; valid until the next call. false at the end of
