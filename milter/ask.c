@@ -5,10 +5,10 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/base/mono.h"
 #include "lib/conf/ini.h"
 #include "milter/settings.h"
 #include "milter/wire.h"
@@ -68,26 +68,57 @@ static bool find_socket(const char *conf, char path_out[PATH_MAX])
 
 /* --- asking -------------------------------------------------------------------------- */
 
+const struct ask_patience ask_patience = {.step = MONO_SECONDS(ASK_PATIENCE_S),
+                                          .text = MONO_SECONDS(ASK_TEXT_PATIENCE_S),
+                                          .reload = MONO_SECONDS(ASK_RELOAD_PATIENCE_S)};
+
 struct line_to {
+    const char *path;
+    const struct ask_patience *patience;
     int fd;
-    mono_us deadline;
+    mono_us deadline; /* of the step under way */
 };
 
-static bool connect_to(const char *path, struct line_to *to, struct err *err)
+static void begin_step(struct line_to *to)
+{
+    to->deadline = mono_now() + to->patience->step;
+}
+
+static bool no_answer(struct err *err)
+{
+    return err_set(err, ERR_TIMEOUT, "the daemon does not answer");
+}
+
+/* Where its backlog is full the kernel waits for us, unix(7), for so long; poll(2)
+ * cannot. */
+static bool set_connect_patience(const struct line_to *to, struct err *err)
+{
+    struct timeval patience = {.tv_sec = to->patience->step / MONO_SECONDS(1),
+                               .tv_usec = to->patience->step % MONO_SECONDS(1)};
+
+    return setsockopt(to->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 ||
+           err_system(err, errno, "setsockopt");
+}
+
+static bool connect_to(struct line_to *to, struct err *err)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
 
-    if (strlen(path) >= sizeof un.sun_path)
+    if (strlen(to->path) >= sizeof un.sun_path)
         return err_set(err, ERR_RANGE, "the path is longer than %zu bytes", sizeof un.sun_path - 1);
-    memcpy(un.sun_path, path, strlen(path));
-    to->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    memcpy(un.sun_path, to->path, strlen(to->path));
+    to->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (to->fd < 0)
         return err_system(err, errno, "socket");
-    return connect(to->fd, (const struct sockaddr *)&un, sizeof un) == 0 ||
-           err_system(err, errno, "cannot connect");
+    if (!set_connect_patience(to, err))
+        return false;
+    if (connect(to->fd, (const struct sockaddr *)&un, sizeof un) == 0)
+        return true;
+    return errno == EAGAIN ? no_answer(err) : err_system(err, errno, "cannot connect");
 }
 
-static bool wait_for(const struct line_to *to, short events, struct err *err)
+/* 0: the deadline has passed; -1: err. */
+static int wait_for(const struct line_to *to, short events, struct err *err)
 {
     struct pollfd event = {.fd = to->fd, .events = events};
     int n;
@@ -95,17 +126,24 @@ static bool wait_for(const struct line_to *to, short events, struct err *err)
     do {
         n = poll(&event, 1, mono_poll_ms(to->deadline));
     } while (n < 0 && errno == EINTR);
-    if (n == 0)
-        return err_set(err, ERR_TIMEOUT, "the daemon does not answer");
-    return n > 0 || err_system(err, errno, "poll");
+    if (n < 0)
+        err_system(err, errno, "poll");
+    return n;
 }
 
-static bool send_all(const struct line_to *to, struct slice text, struct err *err)
+static bool wait_long(const struct line_to *to, short events, struct err *err)
 {
+    int n = wait_for(to, events, err);
+    return n > 0 || (n == 0 && no_answer(err));
+}
+
+static bool send_all(struct line_to *to, struct slice text, struct err *err)
+{
+    begin_step(to);
     while (text.n > 0) {
-        if (!wait_for(to, POLLOUT, err))
+        if (!wait_long(to, POLLOUT, err))
             return false;
-        ssize_t n = send(to->fd, text.p, text.n, MSG_NOSIGNAL);
+        ssize_t n = send(to->fd, text.p, text.n, MSG_NOSIGNAL | MSG_DONTWAIT);
         /* Refused without being heard: the reply is there to be read. */
         if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
             return true;
@@ -121,9 +159,9 @@ static bool send_all(const struct line_to *to, struct slice text, struct err *er
 static ssize_t receive(const struct line_to *to, char *at, size_t room, struct err *err)
 {
     for (;;) {
-        if (!wait_for(to, POLLIN, err))
+        if (!wait_long(to, POLLIN, err))
             return -1;
-        ssize_t n = recv(to->fd, at, room, 0);
+        ssize_t n = recv(to->fd, at, room, MSG_DONTWAIT);
         if (n >= 0)
             return n;
         if (errno != EAGAIN && errno != EINTR) {
@@ -139,12 +177,13 @@ static bool broken_off(struct err *err)
 }
 
 /* One byte at a time: it is short, and the text behind it is not ours yet. */
-static bool read_head(const struct line_to *to, enum wire_status *status_out, size_t *length_out,
+static bool read_head(struct line_to *to, enum wire_status *status_out, size_t *length_out,
                       struct err *err)
 {
     char line[WIRE_HEAD_MAX];
     size_t n = 0;
 
+    begin_step(to);
     do {
         ssize_t got = receive(to, line + n, 1, err);
         if (got < 0)
@@ -156,51 +195,106 @@ static bool read_head(const struct line_to *to, enum wire_status *status_out, si
            err_set(err, ERR_PEER, "what answers there is no gatehoused of this version");
 }
 
-static bool print_text(const struct line_to *to, size_t length, FILE *out, struct err *err)
+/* All of it before any is printed: half an answer is none, and a pager does not keep
+ * the daemon waiting. */
+static bool read_text(struct line_to *to, size_t length, struct strbuf *text_out, struct err *err)
 {
-    char chunk[4096];
+    mono_us end = mono_now() + to->patience->text;
+    char chunk[65536];
 
-    while (length > 0) {
-        ssize_t n = receive(to, chunk, length < sizeof chunk ? length : sizeof chunk, err);
+    while (text_out->n < length) {
+        size_t room = length - text_out->n;
+        begin_step(to); /* it may take its time, as long as something comes */
+        if (to->deadline > end)
+            to->deadline = end;
+        ssize_t n = receive(to, chunk, room < sizeof chunk ? room : sizeof chunk, err);
         if (n <= 0)
             return n == 0 ? broken_off(err) : false;
-        length -= (size_t)n;
-        if (fwrite(chunk, 1, (size_t)n, out) != (size_t)n)
-            return err_system(err, errno, "cannot print the answer");
+        strbuf_add(text_out, chunk, (size_t)n);
+        if (text_out->failed)
+            return err_set(err, ERR_MEMORY, "out of memory");
     }
-    return fflush(out) == 0 || err_system(err, errno, "cannot print the answer");
+    return true;
 }
 
-static bool converse(struct line_to *to, const char *path, struct slice request, FILE *out,
-                     enum wire_status *status_out, struct err *err)
+static bool ask_for_status(const struct line_to *other, struct err *err);
+
+/* A reload lasts as long as the tables are large. While it does the daemon answers
+ * other questions; one that does not hangs. */
+static bool wait_for_reload(struct line_to *to, struct err *err)
 {
+    mono_us end = mono_now() + to->patience->reload;
+    int ready;
+
+    do {
+        begin_step(to);
+        if (to->deadline > end)
+            to->deadline = end;
+        ready = wait_for(to, POLLIN, err);
+        if (ready == 0 && mono_now() >= end)
+            return err_set(err, ERR_TIMEOUT,
+                           "the reload takes longer than %lld s; gatehousectl status will tell",
+                           (long long)(to->patience->reload / MONO_SECONDS(1)));
+    } while (ready == 0 && ask_for_status(to, err));
+    return ready > 0;
+}
+
+static bool converse(struct line_to *to, const char *const *words, size_t n,
+                     enum wire_status *status_out, struct strbuf *text_out, struct err *err)
+{
+    struct strbuf request;
     size_t length = 0;
 
-    return connect_to(path, to, err) && send_all(to, request, err) &&
-           read_head(to, status_out, &length, err) &&
-           print_text(to, length, *status_out == WIRE_YES ? out : stderr, err);
+    *status_out = WIRE_UNREACHABLE;
+    strbuf_init(&request);
+    bool good = wire_print_request(words, n, &request, err);
+    if (!good)
+        *status_out = WIRE_USAGE;
+    good = good && connect_to(to, err) && send_all(to, (struct slice){request.p, request.n}, err) &&
+           (strcmp(words[0], "reload") != 0 || wait_for_reload(to, err)) &&
+           read_head(to, status_out, &length, err) && read_text(to, length, text_out, err);
+    if (!good && *status_out != WIRE_USAGE)
+        *status_out = WIRE_UNREACHABLE;
+    strbuf_done(&request);
+    if (to->fd >= 0)
+        close(to->fd);
+    return good;
 }
 
-static int ask_at(const char *path, const char *const *words, size_t n, FILE *out)
+static bool ask_for_status(const struct line_to *other, struct err *err)
 {
-    bool patient = strcmp(words[0], "reload") == 0;
-    struct line_to to = {.fd = -1};
-    enum wire_status status = WIRE_UNREACHABLE;
-    struct strbuf request;
+    struct line_to to = {.path = other->path, .patience = other->patience, .fd = -1};
+    enum wire_status status;
+    struct strbuf text;
+
+    strbuf_init(&text);
+    bool good = converse(&to, (const char *[]){"status"}, 1, &status, &text, err);
+    strbuf_done(&text);
+    return good;
+}
+
+int ask_at(const char *path, const char *const *words, size_t n,
+           const struct ask_patience *patience, FILE *out)
+{
+    struct line_to to = {.path = path, .patience = patience, .fd = -1};
+    enum wire_status status;
+    struct strbuf text;
     struct err err;
 
-    to.deadline = patient ? MONO_NEVER : mono_now() + MONO_SECONDS(ASK_PATIENCE_S);
-    strbuf_init(&request);
-    if (!wire_print_request(words, n, &request, &err)) {
-        fprintf(stderr, "gatehousectl: %s\n", err.text);
-        status = WIRE_USAGE;
-    } else if (!converse(&to, path, (struct slice){request.p, request.n}, out, &status, &err)) {
-        fprintf(stderr, "gatehousectl: %s: %s\n", path, err.text);
-        status = WIRE_UNREACHABLE;
+    strbuf_init(&text);
+    if (!converse(&to, words, n, &status, &text, &err)) {
+        if (status == WIRE_USAGE)
+            fprintf(stderr, "gatehousectl: %s\n", err.text);
+        else
+            fprintf(stderr, "gatehousectl: %s: %s\n", path, err.text);
+    } else {
+        out = status == WIRE_YES ? out : stderr;
+        if (fwrite(strbuf_text(&text), 1, text.n, out) != text.n || fflush(out) != 0) {
+            fprintf(stderr, "gatehousectl: cannot print the answer\n");
+            status = WIRE_NO;
+        }
     }
-    strbuf_done(&request);
-    if (to.fd >= 0)
-        close(to.fd);
+    strbuf_done(&text);
     return (int)status;
 }
 
@@ -210,7 +304,7 @@ int ask_daemon_into(const char *conf, const char *const *words, size_t n, FILE *
 
     if (!find_socket(conf, path))
         return WIRE_NO;
-    return ask_at(path, words, n, out);
+    return ask_at(path, words, n, &ask_patience, out);
 }
 
 int ask_daemon(const char *conf, const char *const *words, size_t n)

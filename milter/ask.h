@@ -2,15 +2,19 @@
  * ask.h - gatehousectl's side of the control socket.
  *
  * Where it is stands in the configuration, which may be broken just when one
- * wants to ask: only that one key is looked for. One thread; blocks up to
- * ASK_PATIENCE, for a reload as long as the daemon takes.
+ * wants to ask: only that one key is looked for. One thread. A daemon that hangs
+ * is not waited for: connecting, sending, the first bytes of the answer and every
+ * further ones have ASK_PATIENCE_S each. A reload may take longer; while it does,
+ * the daemon is asked for its status every ASK_PATIENCE_S, and must answer.
  */
 #ifndef MILTER_ASK_H
 #define MILTER_ASK_H
 
-#include "lib/base/base.h"
+#include "lib/base/mono.h"
 
-#define ASK_PATIENCE_S 30
+#define ASK_PATIENCE_S 5
+#define ASK_TEXT_PATIENCE_S 60    /* for the whole of an answer, once it has begun */
+#define ASK_RELOAD_PATIENCE_S 120 /* for the outcome of a reload */
 
 /* Send words[0..n), print the reply's text (on standard error where the answer
  * is a failure), return the exit status; COMMAND_UNREACHABLE where nobody
@@ -18,5 +22,14 @@
 int ask_daemon(const char *conf, const char *const *words, size_t n);
 /* The same, with an answer that is none of a failure going to out. */
 int ask_daemon_into(const char *conf, const char *const *words, size_t n, FILE *out);
+
+/* What the above comes down to. path: of the socket. patience: ask_patience, or that
+ * of a test. */
+struct ask_patience {
+    mono_us step, text, reload;
+};
+extern const struct ask_patience ask_patience;
+int ask_at(const char *path, const char *const *words, size_t n,
+           const struct ask_patience *patience, FILE *out);
 
 #endif

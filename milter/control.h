@@ -23,7 +23,7 @@
 #include "milter/wire.h"
 
 #define CONTROL_CLIENTS_MAX 32                 /* at once; more wait in the backlog */
-#define CONTROL_PATIENCE MONO_SECONDS(5)       /* for a whole request */
+#define CONTROL_PATIENCE MONO_SECONDS(3)       /* for a whole request; less than ask.h's */
 #define CONTROL_READ_PATIENCE MONO_SECONDS(30) /* for a whole reply to be taken */
 
 struct control_verb {

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -14,7 +15,7 @@ import threading
 import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from house import AS_ROOT, CTL, House, wait_until
+from house import AS_ROOT, CTL, SLOWNESS, House, wait_until
 from tap import Tap
 
 tap = Tap()
@@ -256,6 +257,28 @@ def bad_clients():
         tap.ok(True, "who leaves before the answer has been heard")
         with it.session() as mta:
             tap.eq(mta.mail("<a@b.test>").line, "continue", "mail goes on")
+
+
+@tap.part
+def a_daemon_that_hangs():
+    """Stopped: whoever asks is told so in time."""
+    commands = (["status"], ["stats", "--prometheus"], ["top", "--times", "1"], ["hat", "block", "192.0.2.9"],
+                ["cache", "list"], ["counter", "show", "192.0.2.9"], ["reload"])
+
+    def timed(words):
+        began = time.monotonic()
+        return it.ctl(*words), time.monotonic() - began
+
+    with house() as it:
+        it.send_signal(signal.SIGSTOP)
+        with concurrent.futures.ThreadPoolExecutor(len(commands)) as pool:
+            results = list(pool.map(timed, commands))
+        it.send_signal(signal.SIGCONT)
+        for words, ((code, out, err), took) in zip(commands, results):
+            bound = (10 if words == ["reload"] else 5) + 3 * SLOWNESS
+            tap.ok((code, out) == (UNREACHABLE, "") and "does not answer" in err and took < bound,
+                   f"{' '.join(words)}: the daemon does not answer", f"{code} after {took:.1f} s\n{out}{err}")
+        tap.eq(status(it)["pid"], it.pid, "it goes on, and answers again")
 
 
 @tap.part
