@@ -331,7 +331,9 @@ static size_t send_message(const struct logqueue_line *line, mono_us deadline)
 
 size_t logtarget_put(const struct logqueue_line *line, bool more, mono_us deadline)
 {
-    if (atomic_load(&target.until) <= mono_now()) {
+    mono_us until = atomic_load(&target.until);
+
+    if (until != MONO_NEVER && until <= mono_now()) {
         size_t lost = 1 + lines_in(target.gathered, target.n);
         target.n = 0;
         return lost;
