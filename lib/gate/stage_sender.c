@@ -44,6 +44,42 @@ static bool complete(struct stage *stage, const char *dflt)
            stage_refuse(stage, REASON_INTERNAL);
 }
 
+/* With the policy's reply, in which $EnvelopeSender is filled in. The status is
+ * taken before that, from what the administrator wrote. */
+static bool refuse(struct stage *stage, enum reason reason, int code, const char *text,
+                   const char *sender)
+{
+    verdict_reply(stage->verdict, reason, code, text);
+    const char *expanded =
+        hatvars_expand_sender(stage->verdict->text, stage->conn, sender, stage->gate->arena);
+    if (expanded == NULL)
+        return stage_refuse(stage, REASON_INTERNAL);
+    stage->verdict->text = expanded;
+    return true;
+}
+
+static bool refuse_malformed(struct stage *stage, const char *sender)
+{
+    const struct policy_keys *keys = &stage->conn->policy->keys;
+
+    return refuse(stage, REASON_SENDER_MALFORMED, keys->malformed_sender_code,
+                  keys->malformed_sender_text, sender);
+}
+
+/* No address can be made of what was sent. To who verifies senders it is one without a
+ * domain as much as "joe" is. */
+static bool unreadable(struct stage *stage)
+{
+    struct slice sent = stage->mail->sent;
+
+    if (!stage->conn->policy->keys.verify_sender)
+        return stage_refuse(stage, REASON_SENDER_SYNTAX);
+    if (sent.n >= 2 && sent.p[0] == '<' && sent.p[sent.n - 1] == '>')
+        sent = (struct slice){sent.p + 1, sent.n - 2};
+    const char *shown = arena_dup_slice(stage->gate->arena, sent);
+    return shown != NULL ? refuse_malformed(stage, shown) : stage_refuse(stage, REASON_INTERNAL);
+}
+
 static bool parse_sender(struct stage *stage)
 {
     const struct listener_keys *keys = stage->conn->listener->keys;
@@ -56,7 +92,7 @@ static bool parse_sender(struct stage *stage)
     if (!mailaddr_parse(mail->sent, (enum mailaddr_mode)keys->address_parser, true,
                         stage->gate->arena, &mail->from, &err)) {
         mail->from.text = NULL;
-        return stage_refuse(stage, err.kind == ERR_MEMORY ? REASON_INTERNAL : REASON_SENDER_SYNTAX);
+        return err.kind == ERR_MEMORY ? stage_refuse(stage, REASON_INTERNAL) : unreadable(stage);
     }
     mail->sender = mail->from;
     return is_partial(&mail->from) && keys->default_domain[0] != '\0' &&
@@ -79,26 +115,10 @@ static bool tls_missing(struct stage *stage)
     return true;
 }
 
-/* With the policy's reply, in which $EnvelopeSender is filled in. The status is
- * taken before that, from what the administrator wrote. */
-static bool refuse(struct stage *stage, enum reason reason, int code, const char *text)
-{
-    verdict_reply(stage->verdict, reason, code, text);
-    const char *expanded = hatvars_expand_sender(stage->verdict->text, stage->conn,
-                                                 stage->mail->from.text, stage->gate->arena);
-    if (expanded == NULL)
-        return stage_refuse(stage, REASON_INTERNAL);
-    stage->verdict->text = expanded;
-    return true;
-}
-
 static bool malformed(struct stage *stage)
 {
-    const struct policy_keys *keys = &stage->conn->policy->keys;
-
     return is_partial(&stage->mail->sender) && partial_is_malformed(stage->conn) &&
-           refuse(stage, REASON_SENDER_MALFORMED, keys->malformed_sender_code,
-                  keys->malformed_sender_text);
+           refuse_malformed(stage, stage->mail->from.text);
 }
 
 static bool in_exceptions(struct stage *stage)
@@ -135,10 +155,10 @@ static bool domain_unknown(struct stage *stage)
         return false;
     case SENDER_NONEXISTENT:
         return refuse(stage, REASON_SENDER_NONEXISTENT, keys->nonexistent_sender_code,
-                      keys->nonexistent_sender_text);
+                      keys->nonexistent_sender_text, stage->mail->from.text);
     case SENDER_UNRESOLVABLE:
         return refuse(stage, REASON_SENDER_UNRESOLVABLE, keys->unresolvable_sender_code,
-                      keys->unresolvable_sender_text);
+                      keys->unresolvable_sender_text, stage->mail->from.text);
     }
     return false;
 }
