@@ -281,12 +281,15 @@ static void put_banner(const struct offers *offers, struct strbuf *out)
                       offers->all->banner_code);
     if (!offers->has_banner)
         return;
-    if (strpbrk(text, "${}") != NULL || !is_plain(host)) {
-        strbuf_puts(out, "    # banner_text has variables or braces: Postfix cannot say it\n");
+    if (strpbrk(text, "${}\n") != NULL || !is_plain(host)) {
+        strbuf_puts(out, "    # banner_text has variables, braces or several lines: Postfix cannot "
+                         "say it\n");
         return;
     }
-    strbuf_printf(out, "    -o { smtpd_banner = %s ESMTP%s%s }\n",
-                  host[0] != '\0' ? host : "$myhostname", text[0] != '\0' ? " " : "", text);
+    if (policy_greets_as_mta(offers->all))
+        host = "$myhostname";
+    strbuf_printf(out, "    -o { smtpd_banner = %s%sESMTP%s%s }\n", host, host[0] != '\0' ? " " : "",
+                  text[0] != '\0' ? " " : "", text);
 }
 
 /* What one of the policies may require is offered. */

@@ -28,7 +28,7 @@ void offers_of(const struct maps_listener *listener, struct offers *offers_out)
     hat_group_get(listener->hat, n - 1, &group);
     *offers_out = (struct offers){.all = &group.policy->keys};
     offers_out->has_banner =
-        offers_out->all->banner_text[0] != '\0' || offers_out->all->banner_hostname[0] != '\0';
+        offers_out->all->banner_text[0] != '\0' || !policy_greets_as_mta(offers_out->all);
     for (size_t i = 0; i < n; i++) {
         hat_group_get(listener->hat, i, &group);
         add_policy(&group.policy->keys, offers_out);

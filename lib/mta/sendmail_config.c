@@ -195,11 +195,12 @@ static void put_banner(const struct maps_input *input, const struct offers *offe
         return;
     bool good = keys != NULL && is_text(keys->banner_text) && is_plain(keys->banner_hostname) &&
                 is_text(keys->banner_hostname);
-    bool own = good && (keys->banner_text[0] != '\0' || keys->banner_hostname[0] != '\0');
+    const char *text = good ? keys->banner_text : "", *host = good ? keys->banner_hostname : "";
+    bool as_mta = good && policy_greets_as_mta(keys);
+    bool own = text[0] != '\0' || (host[0] != '\0' && !as_mta);
     if (own)
-        strbuf_printf(out, "define(`confSMTP_LOGIN_MSG', ``%s%s%s'')dnl\n",
-                      keys->banner_hostname[0] != '\0' ? keys->banner_hostname : "$j",
-                      keys->banner_text[0] != '\0' ? " " : "", keys->banner_text);
+        strbuf_printf(out, "define(`confSMTP_LOGIN_MSG', ``%s%s%s'')dnl\n", as_mta ? "$j" : host,
+                      host[0] != '\0' && text[0] != '\0' ? " " : "", text);
     if (!own || offers->other_banners)
         strbuf_printf(out,
                       "dnl Sendmail has one greeting for all services, confSMTP_LOGIN_MSG, without "

@@ -94,7 +94,7 @@ static bool read_octets(struct slice rest, struct octets *o)
         if (!o->dot && rest.n > 0)
             return false;
     }
-    return o->n > 0 && !(o->n == 4 && o->dot);
+    return o->n > 0 && !(o->n == 4 && o->dot && !o->range);
 }
 
 static uint32_t join(const struct octets *o, uint8_t last, uint8_t fill)

@@ -34,6 +34,8 @@ static const struct predefined {
     {"TRUSTED", "max_sender_recipients", "unlimited"},
     {"TRUSTED", "max_auth_recipients", "unlimited"},
     {"TRUSTED", "max_invalid_recipients_per_hour", "unlimited"},
+    {"TRUSTED", "spam_scan", "no"},
+    {"TRUSTED", "virus_scan", "no"},
     {"TRUSTED", "max_messages_per_connection", "1000"},
     {"TRUSTED", "max_recipients_per_message", "1000"},
     {"TRUSTED", "max_message_size", "100M"},
@@ -49,6 +51,8 @@ static const struct predefined {
     {"RELAYED", "max_recipients_per_hour", "unlimited"},
     {"RELAYED", "max_sender_recipients", "unlimited"},
     {"RELAYED", "max_auth_recipients", "unlimited"},
+    {"RELAYED", "spam_scan", "no"},
+    {"RELAYED", "virus_scan", "no"},
 };
 
 struct policies {
@@ -72,6 +76,11 @@ bool policy_access_word(struct slice word, enum policy_access *access_out)
 const char *policy_access_name(enum policy_access access)
 {
     return policy_access_words[access];
+}
+
+bool policy_greets_as_mta(const struct policy_keys *keys)
+{
+    return slice_is_nocase(slice_of(keys->banner_hostname), "auto");
 }
 
 static size_t index_of(const struct policies *policies, const char *name)

@@ -79,6 +79,9 @@ const struct policy *policies_derive(const struct policies *policies,
  * RELAY and CONTINUE; its name is "". */
 const struct policy *policies_bare(const struct policies *policies, enum policy_access access);
 
+/* Does the greeting have the MTA's own host name (banner_hostname = auto)? */
+bool policy_greets_as_mta(const struct policy_keys *keys);
+
 /* "accept", "ACCEPT" ... -> action. false: no action word. */
 NODISCARD bool policy_access_word(struct slice word, enum policy_access *access_out);
 const char *policy_access_name(enum policy_access access); /* lower case */

@@ -265,12 +265,15 @@ static void test_banner(void **state)
     static const struct {
         const char *text, *host, *line;
     } cases[] = {
-        {"", "", NULL},
-        {"No spam here", "", "    -o { smtpd_banner = $myhostname ESMTP No spam here }"},
+        {"", "auto", NULL},
+        {"", "", "    -o { smtpd_banner = ESMTP }"},
+        {"hi", "", "    -o { smtpd_banner = ESMTP hi }"},
+        {"one\ntwo", "auto", NULL},
+        {"No spam here", "Auto", "    -o { smtpd_banner = $myhostname ESMTP No spam here }"},
         {"", "mx.example", "    -o { smtpd_banner = mx.example ESMTP }"},
         {"hi", "mx.example", "    -o { smtpd_banner = mx.example ESMTP hi }"},
         {"hi $Group", "mx.example", NULL},
-        {"hi }", "", NULL},
+        {"hi }", "auto", NULL},
         {"", "mx example", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

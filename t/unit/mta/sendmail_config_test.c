@@ -128,13 +128,16 @@ static void test_sendmail_banner(void **state)
     static const struct {
         const char *text, *host, *line; /* NULL: not written */
     } cases[] = {
-        {"No spam, (please) 100%", "", "``$j No spam, (please) 100%'')dnl\n"},
+        {"No spam, (please) 100%", "auto", "``$j No spam, (please) 100%'')dnl\n"},
         {"", "front.example", "``front.example'')dnl\n"},
         {"dnl syscmd(rm)", "front.example", "``front.example dnl syscmd(rm)'')dnl\n"},
-        {"it's", "", NULL},
-        {"a `b", "", NULL},
-        {"hi $Group", "", NULL},
-        {"n\xc3\xb6", "", NULL},
+        {"No spam", "", "``No spam'')dnl\n"},
+        {"", "", NULL},
+        {"it's", "auto", NULL},
+        {"a `b", "auto", NULL},
+        {"hi $Group", "auto", NULL},
+        {"n\xc3\xb6", "auto", NULL},
+        {"one\ntwo", "auto", NULL},
         {"", "a b", NULL},
         {"", "$j", NULL},
     };

@@ -92,7 +92,7 @@ static const char *const spec_order[][2] = {
     {"banner_text", ""},
     {"reject_code", "554"},
     {"reject_text", "5.7.1 Access denied"},
-    {"banner_hostname", ""},
+    {"banner_hostname", "auto"},
     {"max_recipients_per_hour", "unlimited"},
     {"max_recipients_per_hour_code", "452"},
     {"max_recipients_per_hour_text", "Too many recipients received this hour"},
@@ -156,6 +156,12 @@ static const struct value_case predefined_values[] = {
     {"TRUSTED", "max_connections_per_ip", "1000"},
     {"TRUSTED", "max_invalid_recipients_per_hour", "unlimited"},
     {"TRUSTED", "max_recipients_per_hour", "unlimited"},
+    {"TRUSTED", "spam_scan", "no"},
+    {"TRUSTED", "virus_scan", "no"},
+    {"ACCEPTED", "spam_scan", "yes"},
+    {"ACCEPTED", "virus_scan", "yes"},
+    {"THROTTLED", "spam_scan", "yes"},
+    {"THROTTLED", "virus_scan", "yes"},
     {"THROTTLED", "access", "accept"},
     {"THROTTLED", "max_messages_per_connection", "10"},
     {"THROTTLED", "max_recipients_per_message", "20"},
@@ -168,6 +174,8 @@ static const struct value_case predefined_values[] = {
     {"RELAYED", "access", "relay"},
     {"RELAYED", "max_recipients_per_hour", "unlimited"},
     {"RELAYED", "max_messages_per_connection", "10"},
+    {"RELAYED", "spam_scan", "no"},
+    {"RELAYED", "virus_scan", "no"},
 };
 
 static void test_predefined(void **state)
