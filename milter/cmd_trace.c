@@ -183,14 +183,27 @@ static bool parse_options(struct trace_options *options, int argc, char **argv, 
 
 /* --- text ---------------------------------------------------------------------------- */
 
+/* As the client reads it. */
+static void print_reply(const struct verdict *verdict)
+{
+    char text[REPLY_ALL_MAX], *line = text, *more;
+
+    reply_said(verdict, text);
+    do {
+        more = strchr(line, '\n');
+        if (more != NULL)
+            *more++ = '\0';
+        printf("%s%d%c%s %s", line == text ? " " : "\n         ", verdict->code,
+               more != NULL ? '-' : ' ', verdict->status, line);
+        line = more;
+    } while (more != NULL);
+}
+
 static void print_verdict(const char *stage, const char *what, const struct verdict *verdict)
 {
-    char text[REPLY_TEXT_MAX + 1];
-
     printf("%-8s %-30s %s", stage, what, verdict_action_name(verdict->action));
     if (verdict->action != VERDICT_CONTINUE) {
-        reply_said(verdict, text);
-        printf(" %d %s %s", verdict->code, verdict->status, text);
+        print_reply(verdict);
     }
     printf("\n         by %s (%s)", reason_rows[verdict->reason].by,
            reason_rows[verdict->reason].token);

@@ -17,19 +17,25 @@ static struct house *house; /* set once before libmilter starts */
 
 /* --- from verdict to reply ------------------------------------------------------- */
 
-/* The one caller of smfi_setreply(). */
+/* The one caller of smfi_setmlreply(), which takes one line as well. Sendmail does not
+ * take a 421 of several lines at connect for one: it would greet the client. */
 static sfsistat speak(SMFICTX *ctx, const struct session *session, const struct verdict *verdict)
 {
     struct reply reply;
 
     if (verdict->action == VERDICT_CONTINUE || session_monitors(session))
         return SMFIS_CONTINUE;
-    reply_make(verdict, &reply);
-    if (smfi_setreply(ctx, reply.code, reply.status, reply.text) != MI_SUCCESS)
+    reply_make(verdict, verdict->code == 421 && session_greets(session), &reply);
+    const char *const *l = reply.lines; /* libmilter reads on to the first NULL */
+    if (smfi_setmlreply(ctx, reply.code, reply.status, l[0], l[1], l[2], l[3], l[4], l[5], l[6],
+                        l[7], l[8], l[9], l[10], l[11], l[12], l[13], l[14], l[15], l[16], l[17],
+                        l[18], l[19], NULL) != MI_SUCCESS)
         log_note(LOG_AT_ERROR, "reply", "libmilter refused the reply %s %s %s", reply.code,
                  reply.status, reply.text);
     return verdict->action == VERDICT_TEMPFAIL ? SMFIS_TEMPFAIL : SMFIS_REJECT;
 }
+
+_Static_assert(REPLYTEXT_LINES_MAX == 20, "as many lines as speak() hands over");
 
 static const char *macro(SMFICTX *ctx, char *name)
 {

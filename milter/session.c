@@ -303,6 +303,11 @@ bool session_monitors(const struct session *session)
     return session->conn.monitor;
 }
 
+bool session_greets(const struct session *session)
+{
+    return session->rules == NULL;
+}
+
 static const char *mark_name(const struct session *session)
 {
     return session->snapshot->settings.keys->header;

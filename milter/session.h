@@ -90,6 +90,9 @@ void session_close(struct session *session);
 /* mode = monitor: verdicts are logged, but none is to be spoken. */
 bool session_monitors(const struct session *session);
 
+/* Is connect still what is answered: has there been no MAIL? */
+bool session_greets(const struct session *session);
+
 /* Will a session that begins now want to see header fields and change them? */
 bool session_reads_headers(struct house *house);
 

@@ -14,7 +14,7 @@
 static void put_verdict(json_t *object, const struct verdict *verdict)
 {
     bool refused = verdict->action != VERDICT_CONTINUE;
-    char text[REPLY_TEXT_MAX + 1];
+    char text[REPLY_ALL_MAX];
 
     if (refused)
         reply_said(verdict, text);

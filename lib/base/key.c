@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 #include "lib/base/escape.h"
+#include "lib/base/replytext.h"
 
 #define SHOWN_MAX 80 /* bytes of a wrong value that an error repeats */
 
@@ -257,20 +258,6 @@ static bool parse_line(struct slice value, struct arena *arena, const char **tex
     return store_text(value, arena, text_out, err);
 }
 
-static bool parse_text(struct slice value, struct arena *arena, const char **text_out,
-                       struct err *err)
-{
-    if (value.n > KEY_TEXT_MAX)
-        return err_set(err, ERR_RANGE, "the text has %zu bytes; allowed: at most %d", value.n,
-                       KEY_TEXT_MAX);
-    if (has_control(value) || (value.n > 0 && memchr(value.p, '\t', value.n)))
-        return err_set(err, ERR_SYNTAX,
-                       "the text holds a control byte; allowed: one line without tabs");
-    if (!str_is_utf8(value))
-        return err_set(err, ERR_SYNTAX, "the text is no UTF-8");
-    return store_text(value, arena, text_out, err);
-}
-
 static bool parse_path(const struct key_source *source, struct arena *arena, const char **path_out,
                        struct err *err)
 {
@@ -332,7 +319,7 @@ static bool parse_any(const struct key_row *row, const struct key_source *source
     case KEY_STRING:
         return parse_line(value, arena, &value_out->text, err);
     case KEY_TEXT:
-        return parse_text(value, arena, &value_out->text, err);
+        return replytext_read(value, arena, &value_out->text, err);
     case KEY_PATH:
         return parse_path(source, arena, &value_out->text, err);
     case KEY_LIST:

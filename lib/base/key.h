@@ -34,7 +34,7 @@ enum key_type {
     KEY_DURATION, /* int64_t milliseconds: s m h d, bare number is seconds; ms too */
     KEY_SIZE,     /* int64_t bytes: K M G */
     KEY_STRING,   /* const char *: one line, any text; "" when absent */
-    KEY_TEXT,     /* const char *: reply text, <= 900 bytes of UTF-8, no control bytes */
+    KEY_TEXT,     /* const char *: reply text, as replytext_read() makes it */
     KEY_CODE,     /* int: an SMTP code, min...max, three digits */
     KEY_PATH,     /* const char *: made absolute relative to the configuration's folder */
     KEY_LIST,     /* struct key_list: items separated by commas or blanks */
@@ -52,7 +52,6 @@ enum key_flags {
     KEY_REQUIRED = 16       /* the section is wrong without it */
 };
 
-#define KEY_TEXT_MAX 900 /* bytes of a reply text */
 #define KEY_NO_LIMIT INT64_MAX
 #define KEY_ANY_MAX (INT64_MAX - 1)
 

@@ -2,6 +2,7 @@
 #include "lib/base/key.h"
 
 #include <string.h>
+#include "lib/base/replytext.h"
 
 static const void *member(const struct key_row *row, const void *section)
 {
@@ -56,10 +57,12 @@ static void print_value(const struct key_row *row, const void *value, struct str
         strbuf_printf(out, "%03d", *(const int *)value);
         break;
     case KEY_STRING:
-    case KEY_TEXT:
     case KEY_PATH:
     case KEY_REF:
         strbuf_puts(out, *(const char *const *)value);
+        break;
+    case KEY_TEXT:
+        replytext_print(*(const char *const *)value, out);
         break;
     case KEY_LIST:
         print_list(value, out);
@@ -138,7 +141,7 @@ void key_allowed(const struct key_row *row, struct strbuf *out)
         strbuf_puts(out, "one line of text");
         break;
     case KEY_TEXT:
-        strbuf_printf(out, "at most %d bytes of UTF-8 without control characters", KEY_TEXT_MAX);
+        strbuf_printf(out, "at most %d bytes of UTF-8 without control characters", REPLYTEXT_MAX);
         break;
     case KEY_PATH:
         strbuf_puts(out, "a file name");

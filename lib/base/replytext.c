@@ -4,7 +4,68 @@
 #include "lib/base/replytext.h"
 
 #include <string.h>
-#include "lib/base/str.h"
+
+/* --- as written -------------------------------------------------------------- */
+
+/* Terminals obey U+0080...U+009F like control bytes. */
+static bool has_control(struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        bool c1 = (uint8_t)text.p[i] == 0xc2 && i + 1 < text.n && (uint8_t)text.p[i + 1] < 0xa0;
+        if (ascii_is_control(text.p[i]) || c1)
+            return true;
+    }
+    return false;
+}
+
+static bool check(struct slice written, struct err *err)
+{
+    if (written.n > REPLYTEXT_MAX)
+        return err_set(err, ERR_RANGE, "the text has %zu bytes; allowed: at most %d", written.n,
+                       REPLYTEXT_MAX);
+    if (has_control(written))
+        return err_set(err, ERR_SYNTAX,
+                       "the text holds a control character; allowed: text without tabs, and \\n for "
+                       "a new line of the reply");
+    return str_is_utf8(written) || err_set(err, ERR_SYNTAX, "the text is no UTF-8");
+}
+
+bool replytext_read(struct slice written, struct arena *arena, const char **text_out,
+                    struct err *err)
+{
+    size_t n = 0, lines = 1;
+    *text_out = "";
+    if (!check(written, err))
+        return false;
+    if (written.n == 0)
+        return true;
+    char *text = arena_alloc(arena, written.n + 1);
+    if (text == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < written.n; i++) {
+        bool line = written.p[i] == '\\' && i + 1 < written.n && written.p[i + 1] == 'n';
+        text[n++] = line ? '\n' : written.p[i];
+        i += line;
+        lines += line;
+    }
+    text[n] = '\0';
+    *text_out = text;
+    return lines <= REPLYTEXT_LINES_MAX ||
+           err_set(err, ERR_RANGE, "the text has %zu lines; allowed: at most %d", lines,
+                   REPLYTEXT_LINES_MAX);
+}
+
+void replytext_print(const char *text, struct strbuf *out)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '\n')
+            strbuf_puts(out, "\\n");
+        else
+            strbuf_putc(out, *text);
+    }
+}
+
+/* --- the status in front ------------------------------------------------------- */
 
 /* Digits of one part of a status: 1 to 3 without a leading zero (RFC 3463
  * section 2); 0 when p does not begin with such a number. */
@@ -31,7 +92,7 @@ static size_t status_length(const char *p)
             return 0;
         at += n;
     }
-    return p[at] == '\0' || ascii_is_space(p[at]) ? at : 0;
+    return p[at] == '\0' || p[at] == '\n' || ascii_is_space(p[at]) ? at : 0;
 }
 
 static const char *skip_blanks(const char *p)
@@ -49,6 +110,9 @@ void replytext_split(const char *text, char status_out[REPLYTEXT_STATUS_MAX], co
     memcpy(status_out, status, n);
     status_out[n] = '\0';
     *rest_out = n > 0 ? skip_blanks(status + n) : p;
+    /* A status alone in its line is no line of the text. */
+    if (n > 0 && **rest_out == '\n')
+        ++*rest_out;
 }
 
 bool replytext_fits(const char *text, int code, struct err *err)

@@ -56,7 +56,7 @@ void policy_text_quote(const char *text, struct strbuf *out)
 {
     strbuf_putc(out, '"');
     for (const char *p = text; *p != '\0'; p++) {
-        if (*p == '"' || *p == '\\')
+        if (*p == '"' || (*p == '\\' && p[1] != 'n'))
             strbuf_putc(out, '\\');
         strbuf_putc(out, *p);
     }

@@ -4,8 +4,6 @@
 #include <string.h>
 #include "lib/base/replytext.h"
 
-#define TEXT_MAX 900 /* bytes of a reply text (SPEC 2) */
-
 static bool read_code(struct reader *reader, struct scan *scan, bool accept, int *code_out)
 {
     char copy[READER_SHOWN_MAX];
@@ -24,30 +22,22 @@ static bool read_code(struct reader *reader, struct scan *scan, bool accept, int
     return true;
 }
 
-static bool has_control(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        bool c1 = (uint8_t)text[0] == 0xc2 && (uint8_t)text[1] < 0xa0;
-        if (ascii_is_control(*text) || c1)
-            return true;
-    }
-    return false;
-}
-
 static bool read_text(struct reader *reader, struct scan *scan, struct arena *arena,
                       struct rulereply *reply)
 {
     unsigned column = scan_column(scan);
+    const char *written = NULL;
     struct err err;
     if (!scan_next_is(scan, '"'))
         return reader_refuse(reader, column, "a text in double quotes is missing after the code %d",
                              reply->code);
-    if (!scan_quoted(scan, arena, &reply->text, &err))
+    if (!scan_quoted(scan, reader->scratch, &written, &err))
         return reader_refuse(reader, column, "%s", err.text);
-    if (reply->text[0] == '\0' || strlen(reply->text) > TEXT_MAX || has_control(reply->text))
-        return reader_refuse(
-            reader, column, "the text must have 1 to %d bytes and no control characters", TEXT_MAX);
-    if (!replytext_fits(reply->text, reply->code, &err))
+    if (written[0] == '\0')
+        return reader_refuse(reader, column, "the text is empty; allowed: 1 to %d bytes",
+                             REPLYTEXT_MAX);
+    if (!replytext_read(slice_of(written), arena, &reply->text, &err) ||
+        !replytext_fits(reply->text, reply->code, &err))
         return reader_refuse(reader, column, "%s", err.text);
     return true;
 }
@@ -74,9 +64,9 @@ void rulereply_export(const struct rulereply *reply, struct strbuf *out)
         return;
     strbuf_printf(out, " %d \"", reply->code);
     for (const char *p = reply->text; *p != '\0'; p++) {
-        if (*p == '"' || *p == '\\')
+        if (*p == '"' || *p == '\\' || *p == '\n')
             strbuf_putc(out, '\\');
-        strbuf_putc(out, *p);
+        strbuf_putc(out, *p == '\n' ? 'n' : *p);
     }
     strbuf_putc(out, '"');
 }

@@ -88,7 +88,7 @@ bool scan_quoted(struct scan *scan, struct arena *arena, const char **text_out, 
     if (text == NULL)
         return err_set(err, ERR_MEMORY, "out of memory");
     for (size_t i = from; i < end; i++) {
-        i += scan->line.p[i] == '\\';
+        i += scan->line.p[i] == '\\' && scan->line.p[i + 1] != 'n';
         text[n++] = scan->line.p[i];
     }
     if (!scan_utf8((struct slice){text, n}, arena, &utf8))

@@ -38,15 +38,19 @@ class Closed(Exception):
 
 class Reply:
     """An answer. code, status and text are those of a reply of the filter's
-    own words, as the MTA passes them on; None for a bare action."""
+    own words, as the MTA passes them on, lines separated by newlines; None for a bare action."""
 
     def __init__(self, kind, data):
         self.kind, self.data = kind, data
         self.code = self.status = self.text = None
         if kind == b"y":
-            line = data.rstrip(b"\0").decode("utf-8", "backslashreplace").replace("%%", "%")
-            words = line.split(" ", 2)
-            self.code, self.status, self.text = int(words[0]), words[1], words[2]
+            whole = data.rstrip(b"\0").decode("utf-8", "backslashreplace").replace("%%", "%")
+            lines = whole.split("\r\n")
+            heads = [line[:4] + line[4:].split(" ", 1)[0] for line in lines]
+            self.code, self.status = int(heads[-1][:3]), heads[-1][4:]
+            if heads != [f"{self.code}-{self.status}"] * (len(lines) - 1) + [f"{self.code} {self.status}"]:
+                raise ValueError(f"the lines do not agree: {lines}")
+            self.text = "\n".join(line[len(heads[-1]) + 1:] for line in lines)
 
     @property
     def line(self):

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
+#include "lib/base/replytext.h"
 #include "t/unit/no_memory.h"
 
 static struct arena *arena;
@@ -198,16 +199,20 @@ static void strings(void **state)
 static void texts(void **state)
 {
     (void)state;
-    char text[KEY_TEXT_MAX + 2];
+    char text[REPLYTEXT_MAX + 2];
     struct err err;
     memset(text, 'a', sizeof text);
-    assert_true(set_slice("text", (struct slice){text, KEY_TEXT_MAX}, &err));
-    assert_int_equal(strlen(section.text), KEY_TEXT_MAX);
-    assert_false(set_slice("text", (struct slice){text, KEY_TEXT_MAX + 1}, &err));
+    assert_true(set_slice("text", (struct slice){text, REPLYTEXT_MAX}, &err));
+    assert_int_equal(strlen(section.text), REPLYTEXT_MAX);
+    assert_false(set_slice("text", (struct slice){text, REPLYTEXT_MAX + 1}, &err));
     assert_string_equal(err.text, "the text has 901 bytes; allowed: at most 900");
     check("text", "\xc3\xa4 100%", "\xc3\xa4 100%");
     check("text", "\xe4", "the text is no UTF-8");
-    check("text", "a\tb", "the text holds a control byte; allowed: one line without tabs");
+    check("text", "a\tb",
+          "the text holds a control character; allowed: text without tabs, and \\n for a new line of "
+          "the reply");
+    check("text", "one\\ntwo\\\\nthree \\t", "one\\ntwo\\\\nthree \\t");
+    assert_string_equal(section.text, "one\ntwo\\\nthree \\t");
     check("text", "", "");
 }
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "lib/base/replytext.h"
+
 static struct arena *arena;
 
 /* One value for one key, in a section of its own. */
@@ -97,11 +99,11 @@ static void check_words(const struct conf_type *type, const struct key_row *row)
 
 static void check_text(const struct conf_type *type, const struct key_row *row)
 {
-    char text[KEY_TEXT_MAX + 2];
-    for (int n = KEY_TEXT_MAX; n <= KEY_TEXT_MAX + 1; n++) {
+    char text[REPLYTEXT_MAX + 2];
+    for (int n = REPLYTEXT_MAX; n <= REPLYTEXT_MAX + 1; n++) {
         memset(text, 'x', sizeof text);
         text[n] = '\0';
-        if (n <= KEY_TEXT_MAX)
+        if (n <= REPLYTEXT_MAX)
             assert_accepts(type, row, text);
         else
             assert_refuses(type, row, text);

@@ -18,7 +18,7 @@ static struct reply reply_with(const char *text)
     verdict_set(&verdict, REASON_HAT_REJECTED);
     verdict.text = text;
     memset(&reply, 0x5a, sizeof reply);
-    reply_make(&verdict, &reply);
+    reply_make(&verdict, false, &reply);
     return reply;
 }
 
@@ -54,7 +54,7 @@ static void every_refusal_can_be_said(void **state)
         if (reason_rows[i].action == VERDICT_CONTINUE)
             continue;
         verdict_set(&verdict, (enum reason)i);
-        reply_make(&verdict, &reply);
+        reply_make(&verdict, false, &reply);
         snprintf(code, sizeof code, "%d", reason_rows[i].code);
         assert_string_equal(reply.code, code);
         assert_string_equal(reply.status, reason_rows[i].status);
@@ -70,7 +70,7 @@ static void code_and_status_go_together(void **state)
         struct verdict verdict;
         struct reply reply;
         verdict_reply(&verdict, REASON_RAT_REJECTED, codes[i], "x");
-        reply_make(&verdict, &reply);
+        reply_make(&verdict, false, &reply);
         assert_int_equal(strlen(reply.code), 3);
         assert_int_equal(reply.code[0], reply.status[0]);
         assert_string_equal(reply.status + 1, ".1.0");
@@ -86,8 +86,7 @@ static const struct {
     {"%%", "%%%%"},
     {"100% sure", "100%% sure"},
     {"%s%n%1$s", "%%s%%n%%1$s"},
-    {"a\r\n250 ok", "a??250 ok"},
-    {"a\rb\nc", "a?b?c"},
+    {"a\r250 ok", "a?250 ok"},
     {"bell\a nul-less \x1b[0m \x7f", "bell? nul-less ?[0m ?"},
     {"tab\tand  blanks", "tab and blanks"},
     {"Zugriff f\xc3\xbcr Sie verweigert", "Zugriff f\xc3\xbcr Sie verweigert"},
@@ -147,7 +146,7 @@ static void the_last_character_is_whole_or_gone(void **state)
 static void any_bytes_are_made_harmless(void **state)
 {
     static const char *const words[] = {
-        "%", "%%", "\r",   "\n",     "\xff", "\xc3\xa9",        "\xc3", "\xe2\x82\xac",
+        "%", "%%", "\r",   "\v",     "\xff", "\xc3\xa9",        "\xc3", "\xe2\x82\xac",
         " ", "\t", "\x01", "$Group", "a",    "\xf0\x9f\x98\x80"};
     struct dice dice = dice_start(0);
     char text[LONG_MAX_BYTES];
@@ -165,6 +164,93 @@ static void any_bytes_are_made_harmless(void **state)
     }
 }
 
+/* --- several lines ---------------------------------------------------------------- */
+
+static const char twenty[] = "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n18\n19\n20";
+
+static const struct {
+    const char *text;
+    size_t n;
+    const char *first, *last, *single;
+} several[] = {
+    {"one", 1, "one", "one", "one"},
+    {"one\ntwo", 2, "one", "two", "one two"},
+    {"100%\n%s", 2, "100%%", "%%s", "100%% %%s"},
+    {"one\n\nthree", 3, "one", "three", "one  three"},
+    {"\n", 2, "", "", " "},
+    {"one\n", 2, "one", "", "one "},
+    {"a\r\n250 ok", 2, "a?", "250 ok", "a? 250 ok"},
+    {twenty, 20, "1", "20", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20"},
+};
+
+static void line_feeds_begin_lines(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(several); i++) {
+        struct verdict verdict;
+        struct reply reply;
+        char said[REPLY_ALL_MAX];
+        size_t n = 0;
+        verdict_set(&verdict, REASON_HAT_REJECTED);
+        verdict.text = several[i].text;
+        reply_make(&verdict, false, &reply);
+        while (reply.lines[n] != NULL)
+            n++;
+        assert_int_equal(n, several[i].n);
+        assert_string_equal(reply.lines[0], several[i].first);
+        assert_string_equal(reply.lines[n - 1], several[i].last);
+        assert_ptr_equal(reply.lines[0], reply.text);
+        reply_make(&verdict, true, &reply);
+        assert_string_equal(reply.lines[0], several[i].single);
+        assert_null(reply.lines[1]);
+        reply_said(&verdict, said);
+        if (strchr(several[i].text, '\r') == NULL)
+            assert_string_equal(said, several[i].text);
+    }
+}
+
+/* Whatever was written, there are never more lines than libmilter is given, none is
+ * too long and all fit. */
+static void no_line_and_not_all_lines_are_too_long(void **state)
+{
+    static const char *const words[] = {"\n", "\n\n", "%", "\xe2\x82\xac", "word ",
+                                        "a long word without a blank in it"};
+    struct dice dice = dice_start(1);
+    char text[3 * LONG_MAX_BYTES];
+    (void)state;
+    for (int round = 0; round < 3000; round++) {
+        size_t n = 0, length = dice_below(&dice, sizeof text - 40);
+        uint32_t kinds = 2 + dice_below(&dice, ARRAY_LEN(words) - 1);
+        struct verdict verdict;
+        struct reply reply;
+        while (n < length) {
+            const char *word = words[ARRAY_LEN(words) - 1 - dice_below(&dice, kinds)];
+            if (dice_below(&dice, 40) == 0)
+                word = "\n";
+            memcpy(text + n, word, strlen(word));
+            n += strlen(word);
+        }
+        text[n] = '\0';
+        verdict_set(&verdict, REASON_HAT_REJECTED);
+        verdict.text = text;
+        for (int single = 0; single < 2; single++) {
+            size_t lines = 0;
+            reply_make(&verdict, single == 1, &reply);
+            for (; reply.lines[lines] != NULL; lines++) {
+                assert_true(strlen(reply.lines[lines]) <= REPLY_TEXT_MAX);
+                assert_null(strpbrk(reply.lines[lines], "\r\n"));
+                assert_true(str_is_utf8(slice_of(reply.lines[lines])));
+                assert_true(reply.lines[lines] + strlen(reply.lines[lines]) <
+                            reply.text + sizeof reply.text);
+            }
+            assert_true(lines >= 1 && lines <= (single ? 1 : REPLYTEXT_LINES_MAX));
+        }
+        char said[REPLY_ALL_MAX];
+        reply_said(&verdict, said);
+        assert_true(strlen(said) < sizeof said);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -174,6 +260,8 @@ int main(void)
         cmocka_unit_test(long_texts_are_cut_at_whole_characters),
         cmocka_unit_test(the_last_character_is_whole_or_gone),
         cmocka_unit_test(any_bytes_are_made_harmless),
+        cmocka_unit_test(line_feeds_begin_lines),
+        cmocka_unit_test(no_line_and_not_all_lines_are_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

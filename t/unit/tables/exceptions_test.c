@@ -83,7 +83,7 @@ static const struct table_line bad_lines[] = {
     {"@a REJECT \"x\"", "F:1:11: a code of three digits is missing before the text\n"},
     {"@a REJECT 550", "F:1:14: a text in double quotes is missing after the code 550\n"},
     {"@a REJECT 550 \"x", "F:1:15: the closing double quote is missing\n"},
-    {"@a REJECT 550 \"\"", "F:1:15: the text must have 1 to 900 bytes and no control characters\n"},
+    {"@a REJECT 550 \"\"", "F:1:15: the text is empty; allowed: 1 to 900 bytes\n"},
     {"@a REJECT 550 \"4.7.1 x\"",
      "F:1:15: the status 4.7.1 does not fit the code 550: it must begin with 5\n"},
     {"@a REJECT 550 \"x\" y", "F:1:19: nothing may follow the reply text\n"},

@@ -102,11 +102,13 @@ static const struct table_line bad_lines[] = {
     {"a REJECT 550 x", "F:1:14: a text in double quotes is missing after the code 550\n"},
     {"a REJECT 550 \"x", "F:1:14: the closing double quote is missing\n"},
     {"a REJECT 550 \"x\\\"", "F:1:14: the closing double quote is missing\n"},
-    {"a REJECT 550 \"\"", "F:1:14: the text must have 1 to 900 bytes and no control characters\n"},
+    {"a REJECT 550 \"\"", "F:1:14: the text is empty; allowed: 1 to 900 bytes\n"},
     {"a REJECT 550 \"a\tb\"",
-     "F:1:14: the text must have 1 to 900 bytes and no control characters\n"},
+     "F:1:14: the text holds a control character; allowed: text without tabs, and \\n for a new "
+     "line of the reply\n"},
     {"a REJECT 550 \"a\x9b b\"",
-     "F:1:14: the text must have 1 to 900 bytes and no control characters\n"},
+     "F:1:14: the text holds a control character; allowed: text without tabs, and \\n for a new "
+     "line of the reply\n"},
     {"a REJECT 550 \"4.7.1 x\"",
      "F:1:14: the status 4.7.1 does not fit the code 550: it must begin with 5\n"},
     {"a REJECT 450 \"#5.7.1 x\"",
