@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/mta/mapfile.h"
+#include "lib/tables/hat_text.h"
 #include "milter/guard.h"
 #include "milter/registry.h"
 
@@ -156,6 +157,26 @@ static bool is_safe(const struct job *job, const struct snapshot *next, struct p
     return false;
 }
 
+/* Does all act that looks like a restriction? Elsewhere than in sender groups nothing is
+ * kept that does not. */
+static bool is_understood(const struct job *job, const struct snapshot *next,
+                          struct problems *problems)
+{
+    const struct import *import = job->import;
+    const struct listener *listener = NULL;
+    size_t errors = problems_errors(problems);
+
+    if (!import->force && strcmp(import->key, "hat") == 0)
+        listener = listener_named(&next->listeners, import->name);
+    if (listener != NULL)
+        hat_text_refuse_unknown(listener->hat, problems);
+    if (problems_errors(problems) == errors)
+        return true;
+    problem_error(problems, (struct place){0}, "if this is meant: gatehousectl %s --force",
+                  job->command->name);
+    return false;
+}
+
 static bool check(const struct job *job)
 {
     struct snapshot_substitute substitute = {job->target, job->staged_path};
@@ -163,7 +184,8 @@ static bool check(const struct job *job)
 
     problems_init(&problems);
     struct snapshot *next = snapshot_build_with(job->conf, &substitute, &problems);
-    bool good = next != NULL && is_safe(job, next, &problems);
+    bool good = next != NULL && is_understood(job, next, &problems);
+    good = good && is_safe(job, next, &problems);
     print_problems(job, &problems);
     problems_done(&problems);
     snapshot_drop(next);

@@ -29,6 +29,10 @@
 struct hat *hat_text_load(const char *path, struct place at, const struct policies *policies,
                           const struct policy *fallback, struct problems *problems);
 
+/* Settings without effect here whose names are like those of restrictions: each an
+ * error at its place, for who takes the table over from elsewhere. */
+void hat_text_refuse_unknown(const struct hat *hat, struct problems *problems);
+
 /* The table as such a file. full: policies that did not come from one are
  * written as well, with all in which they differ from that DEFAULT; NULL: they
  * are only named. Reads again as the same table. */

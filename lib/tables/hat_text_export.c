@@ -94,6 +94,21 @@ static bool is_again(const struct hat *hat, size_t index)
     return false;
 }
 
+void hat_text_refuse_unknown(const struct hat *hat, struct problems *problems)
+{
+    for (size_t i = 0; i < hat->ntargets; i++) {
+        const struct hat_settings *settings = hat->targets[i].written;
+        for (size_t k = 0; settings != NULL && k < settings->n; k++) {
+            const struct hat_setting *setting = &settings->v[k];
+            if (setting->unknown && policy_text_restricts(slice_of(setting->key)))
+                problem_error(problems, setting->at,
+                              "%s restricts clients where it comes from, but not here: what it "
+                              "meant would be allowed",
+                              setting->key);
+        }
+    }
+}
+
 /* --- groups ----------------------------------------------------------------------------------- */
 
 struct senders {

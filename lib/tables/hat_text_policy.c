@@ -48,26 +48,73 @@ static bool keep_setting(struct hat_text *text, const struct hat_setting *settin
     return true;
 }
 
-static bool apply_setting(struct hat_text *text, struct braces *braces,
-                          const struct hat_setting *setting, struct place at)
+static bool set_row(struct hat_text *text, struct braces *braces, size_t row, const char *key,
+                    const char *value, struct place at)
 {
-    size_t row = policy_text_row(braces->access, slice_of(setting->key));
-    struct arena *arena = hat_builder_arena(&text->builder);
+    struct key_source source = {.value = slice_of(value), .at = at, .folder = ""};
     struct err err = {0};
-    if (is_given(text, setting->key) || (row != SIZE_MAX && braces->origins[row].line != 0))
-        return hat_text_refuse(text, at, "%s is given twice", setting->key);
-    if (row == SIZE_MAX) {
-        problem_warning(text->builder.problems, at, "%s is unknown: kept, but without effect",
-                        setting->key);
-        return keep_setting(text, setting);
-    }
-    struct key_source source = {.value = slice_of(setting->value), .at = at, .folder = ""};
-    if (!key_set(&policy_rows[row], braces->keys, &source, arena, &err))
-        return hat_text_refuse(text, at, "%s: %s", setting->key, err.text);
+    if (!key_set(&policy_rows[row], braces->keys, &source, hat_builder_arena(&text->builder), &err))
+        return hat_text_refuse(text, at, "%s: %s", key, err.text);
     braces->origins[row] = at;
-    braces->origins[row].key =
-        arena_printf(text->builder.scratch, "%s %s", braces->title, setting->key);
+    braces->origins[row].key = arena_printf(text->builder.scratch, "%s %s", braces->title, key);
+    return true;
+}
+
+/* Kept, in the hope that whoever exports the table knows it. */
+static bool keep_unknown(struct hat_text *text, struct hat_setting *setting)
+{
+    setting->unknown = true;
+    problem_warning(text->builder.problems, setting->at, "%s is unknown: kept, but without effect%s",
+                    setting->key,
+                    policy_text_restricts(slice_of(setting->key))
+                        ? ", though its name is like that of a restriction"
+                        : "");
     return keep_setting(text, setting);
+}
+
+static bool apply_setting(struct hat_text *text, struct braces *braces, struct hat_setting *setting)
+{
+    struct slice key = slice_of(setting->key);
+    size_t row = policy_text_row(braces->access, key);
+    bool on;
+    if (is_given(text, setting->key) || (row != SIZE_MAX && braces->origins[row].line != 0))
+        return hat_text_refuse(text, setting->at, "%s is given twice", setting->key);
+    if (row != SIZE_MAX)
+        return set_row(text, braces, row, setting->key, policy_text_word(key, setting->value),
+                       setting->at) &&
+               keep_setting(text, setting);
+    if (policy_text_switch(key) == NULL)
+        return keep_unknown(text, setting);
+    if (!key_parse_bool(slice_of(setting->value), &on))
+        return hat_text_refuse(text, setting->at, "%s is no switch; allowed: on or off",
+                               setting->key);
+    return keep_setting(text, setting);
+}
+
+/* A switch acts on keys that may stand ahead of it or behind it. */
+static bool throw_switch(struct hat_text *text, struct braces *braces,
+                         const struct hat_setting *setting)
+{
+    const struct policy_text_switch *what = policy_text_switch(slice_of(setting->key));
+    bool on = false;
+    if (what == NULL || !key_parse_bool(slice_of(setting->value), &on))
+        return true;
+    size_t row = key_find(policy_rows, policy_nrows, slice_of(what->key));
+    if (!on)
+        return set_row(text, braces, row, setting->key, what->off, setting->at);
+    if (what->excludes == NULL)
+        return true;
+    row = key_find(policy_rows, policy_nrows, slice_of(what->excludes));
+    return braces->origins[row].line != 0 ||
+           set_row(text, braces, row, setting->key, "off", setting->at);
+}
+
+static bool throw_switches(struct hat_text *text, struct braces *braces)
+{
+    bool good = true;
+    for (size_t i = 0; i < text->nsettings; i++)
+        good = throw_switch(text, braces, &text->settings[i]) && good;
+    return good;
 }
 
 /* The text of the token at hand, as UTF-8 in the table. */
@@ -109,12 +156,12 @@ static bool read_setting(struct hat_text *text, struct braces *braces)
     if (!is_value(now->kind))
         return hat_text_refuse(text, now->at, "a value is missing after %s =",
                                reader_shown(slice_of(setting.key), shown));
-    at = now->at;
+    setting.at = now->at;
     setting.quoted = now->kind == HAT_TOKEN_QUOTED;
     if ((setting.value = keep_token(text)) == NULL)
         return false;
     hat_text_step(text);
-    if (!apply_setting(text, braces, &setting, at))
+    if (!apply_setting(text, braces, &setting))
         braces->wrong = true;
     return !text->stopped;
 }
@@ -159,7 +206,7 @@ static bool read_braces(struct hat_text *text, struct braces *braces)
         }
     }
     hat_text_step(text);
-    return good && !braces->wrong;
+    return good && !braces->wrong && throw_switches(text, braces);
 }
 
 /* Nothing written yet but the action. */

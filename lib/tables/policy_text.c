@@ -27,10 +27,64 @@ static const struct name {
     {"virus_check", "virus_scan", EVERY},
 };
 
+/* What the vendor's form calls its fields. */
+static const struct alias {
+    const char *text, *key;
+    const char *words[3][2]; /* what the form says, what gatehouse.conf says; ended by NULL */
+} aliases[] = {
+    {"reject_banner_code", "reject_code", {{NULL}}},
+    {"reject_banner_text", "reject_text", {{NULL}}},
+    {"override_hostname", "banner_hostname", {{NULL}}},
+    {"env_sender_rate_limit", "max_sender_recipients", {{NULL}}},
+    {"env_sender_rate_limit_code", "max_sender_recipients_code", {{NULL}}},
+    {"env_sender_rate_limit_text", "max_sender_recipients_text", {{NULL}}},
+    {"env_sender_rate_limit_exceptions", "sender_rate_exempt", {{NULL}}},
+    {"dhap_action", "dhap_drop", {{"drop", "yes"}, {"code", "no"}}},
+    {"dhap_message", "dhap_text", {{NULL}}},
+    {"tls_exceptions", "tls_required_senders", {{NULL}}},
+    {"tls_verify", "tls_verify_client", {{NULL}}},
+    {"smtpauth_allow", "auth", {{"on", "preferred"}, {"yes", "preferred"}, {"no", "off"}}},
+    {"smtpauth_requiretls", "auth_requires_tls", {{NULL}}},
+    {"sender_vrfy", "verify_sender", {{NULL}}},
+    {"sender_vrfy_bad_domain_smtp_code", "malformed_sender_code", {{NULL}}},
+    {"sender_vrfy_bad_domain_smtp_text", "malformed_sender_text", {{NULL}}},
+    {"sender_vrfy_nxdomain_smtp_code", "nonexistent_sender_code", {{NULL}}},
+    {"sender_vrfy_nxdomain_smtp_text", "nonexistent_sender_text", {{NULL}}},
+    {"sender_vrfy_servfail_smtp_code", "unresolvable_sender_code", {{NULL}}},
+    {"sender_vrfy_servfail_smtp_text", "unresolvable_sender_text", {{NULL}}},
+    {"domain_exception", "use_exceptions", {{NULL}}},
+};
+
+static const struct policy_text_switch switches[] = {
+    {"use_significant_bits", "significant_bits", "32", "use_reputation"},
+    {"use_override_hostname", "banner_hostname", "auto", NULL},
+};
+
+static const char *const restrictions[] = {"tls",  "smtpauth", "auth",      "sender_vrfy",
+                                           "dhap", "max_",     "env_sender"};
+
 static bool is_for(const struct name *name, enum policy_access access)
 {
     bool refuses = access == POLICY_REJECT || access == POLICY_TCPREFUSE;
     return name->who == EVERY || (name->who == REFUSING) == refuses;
+}
+
+static const struct alias *find_alias(struct slice key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(aliases); i++) {
+        if (slice_is_nocase(key, aliases[i].text))
+            return &aliases[i];
+    }
+    return NULL;
+}
+
+static size_t find_row(struct slice key)
+{
+    for (size_t i = 0; i < policy_nrows; i++) {
+        if (slice_is_nocase(key, policy_rows[i].name))
+            return i;
+    }
+    return SIZE_MAX;
 }
 
 size_t policy_text_row(enum policy_access access, struct slice key)
@@ -39,8 +93,40 @@ size_t policy_text_row(enum policy_access access, struct slice key)
         if (is_for(&names[i], access) && slice_is_nocase(key, names[i].text))
             return key_find(policy_rows, policy_nrows, slice_of(names[i].key));
     }
+    const struct alias *alias = find_alias(key);
+    if (alias != NULL)
+        return key_find(policy_rows, policy_nrows, slice_of(alias->key));
     /* The action stands before the braces. */
-    return slice_is(key, "access") ? SIZE_MAX : key_find(policy_rows, policy_nrows, key);
+    return slice_is_nocase(key, "access") ? SIZE_MAX : find_row(key);
+}
+
+const char *policy_text_word(struct slice key, const char *value)
+{
+    const struct alias *alias = find_alias(key);
+    for (size_t i = 0; alias != NULL && i < ARRAY_LEN(alias->words); i++) {
+        if (alias->words[i][0] != NULL && slice_is_nocase(slice_of(value), alias->words[i][0]))
+            return alias->words[i][1];
+    }
+    return value;
+}
+
+const struct policy_text_switch *policy_text_switch(struct slice key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(switches); i++) {
+        if (slice_is_nocase(key, switches[i].text))
+            return &switches[i];
+    }
+    return NULL;
+}
+
+bool policy_text_restricts(struct slice key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(restrictions); i++) {
+        size_t n = strlen(restrictions[i]);
+        if (key.n >= n && slice_is_nocase((struct slice){key.p, n}, restrictions[i]))
+            return true;
+    }
+    return false;
 }
 
 const char *policy_text_key(enum policy_access access, size_t row)
