@@ -130,9 +130,10 @@ static void print_problems(const struct job *job, const struct problems *problem
     size_t n = strlen(job->staged_path);
 
     for (size_t i = 0; i < problems->count; i++) {
-        const char *line = problems->list[i].line;
-        bool staged = strncmp(line, job->staged_path, n) == 0;
-        fprintf(stderr, "%s%s\n", staged ? shown : "", staged ? line + n : line);
+        const char *line = problems->list[i].line, *at;
+        for (; (at = strstr(line, job->staged_path)) != NULL; line = at + n)
+            fprintf(stderr, "%.*s%s", (int)(at - line), line, shown);
+        fprintf(stderr, "%s\n", line);
     }
     if (problems->lost)
         say(job, "out of memory: not all problems are shown");

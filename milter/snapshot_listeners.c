@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lib/tables/group.h"
+#include "lib/tables/hat_hidden.h"
 #include "milter/snapshot_parts.h"
 
 /* SPEC 2, [listener] groups. The vendor's older names are accepted. */
@@ -154,7 +155,11 @@ static struct hat *listed_hat(struct snapshot *snapshot, const struct conf_secti
         else if (predefined(name) == NULL)
             problem_error(problems, list.v[i].at, "there is no [group %s]", name);
     }
-    return hat_build(groups, n, fallback, problems);
+    struct hat *hat = hat_build(groups, n, fallback, problems);
+    if (hat != NULL && hat_hides_fallback(hat) && conf_is_set(listener, "default_policy"))
+        conf_warning(problems, listener, "default_policy",
+                     "is never reached: a group has ALL among its senders");
+    return hat;
 }
 
 struct hat *snapshot_hat(struct snapshot *snapshot, const struct conf_section *listener,

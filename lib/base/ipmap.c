@@ -461,6 +461,33 @@ uint32_t ipmap_get(const struct ipmap *map, const struct ip *ip)
     return lowest;
 }
 
+static void take_all6(const struct map6 *map, void (*take)(uint32_t value, void *arg), void *arg)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        if (map->list[i].value != IPMAP_NONE)
+            take(map->list[i].value, arg);
+    }
+}
+
+void ipmap_shown(const struct ipmap *map, void (*take)(uint32_t value, void *arg), void *arg)
+{
+    CHECK(map->sealed);
+    for (size_t i = 0; i < map->four.count; i++) {
+        if (map->four.list[i].value != IPMAP_NONE)
+            take(map->four.list[i].value, arg);
+    }
+    bool alone = true;
+    for (unsigned g = 0; g < GROUPS; g++) {
+        take_all6(&map->six[g], take, arg);
+        alone = alone && map->six[g].count == 0;
+    }
+    for (size_t i = 0; i < map->ones6.count; i++) {
+        const struct interval6 *one = &map->ones6.list[i];
+        if (alone || ipmap_get(map, &one->start) == one->value)
+            take(one->value, arg);
+    }
+}
+
 size_t ipmap_bytes(const struct ipmap *map)
 {
     size_t n = sizeof *map + map->ranges4.room * sizeof *map->ranges4.list +

@@ -38,6 +38,11 @@ NODISCARD bool ipmap_add_group_range(struct ipmap *map, const struct ip *base, u
 NODISCARD bool ipmap_seal(struct ipmap *map);
 
 uint32_t ipmap_get(const struct ipmap *map, const struct ip *ip); /* or IPMAP_NONE */
+
+/* The values of ranges that others with lower ones do not cover wholly, some more than
+ * once; but ranges of IPv6 of more than one address may be covered by ranges in another
+ * group, or these by them: ipmap_get() tells. Sealed maps. */
+void ipmap_shown(const struct ipmap *map, void (*take)(uint32_t value, void *arg), void *arg);
 size_t ipmap_bytes(const struct ipmap *map);
 
 #endif

@@ -93,6 +93,34 @@ static uint32_t find_local(const struct strmap *keys, const struct mailaddr *add
     return found;
 }
 
+/* user@domain is met by user@ and by what meets the domain, but a literal has no
+ * suffixes. */
+static uint32_t wider_address(const struct strmap *keys, const char *key)
+{
+    const char *at = strrchr(key, '@');
+    const char *host = at + 1;
+    uint32_t found = strmap_get(keys, (struct slice){key, (size_t)(host - key)});
+    found = lower(found, strmap_get(keys, slice_of(host)));
+    return host[0] == '[' ? found : lower(found, strmap_lowest_suffix(keys, host));
+}
+
+uint32_t addrkey_wider(const struct strmap *keys, enum addrkey_form form, const char *key)
+{
+    uint32_t found = strmap_get(keys, slice_of(key));
+    switch (form) {
+    case ADDRKEY_DOMAIN:
+        return lower(found, strmap_lowest_suffix(keys, key));
+    case ADDRKEY_BELOW:
+        return lower(found, strmap_lowest_suffix(keys, key + 1));
+    case ADDRKEY_ADDRESS:
+        return lower(found, wider_address(keys, key));
+    case ADDRKEY_USER:
+    case ADDRKEY_LITERAL:
+        break;
+    }
+    return found;
+}
+
 uint32_t addrkey_lowest(const struct strmap *keys, const struct mailaddr *addr)
 {
     uint32_t found = STRMAP_NONE;

@@ -38,6 +38,10 @@ NODISCARD bool addrkey_host(struct slice text, struct arena *scratch, enum addrk
 NODISCARD bool addrkey_sender(struct slice text, struct arena *scratch, enum addrkey_form *form_out,
                               char key_out[ADDRKEY_MAX]);
 
+/* The lowest number of all keys that meet whatever an entry of that form and key
+ * meets: its own, and those of wider forms. STRMAP_NONE when there is none. */
+uint32_t addrkey_wider(const struct strmap *keys, enum addrkey_form form, const char *key);
+
 /* The lowest number of all keys that addr meets, STRMAP_NONE when none. An
  * address without a domain meets user@ only; the null address nothing. */
 uint32_t addrkey_lowest(const struct strmap *keys, const struct mailaddr *addr);

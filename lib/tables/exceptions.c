@@ -125,11 +125,10 @@ static bool append(struct exceptions *table, const struct exceptions_entry *entr
 static void add_entry(struct loader *loader, const struct exceptions_entry *entry, const char *key)
 {
     struct exceptions *table = loader->table;
-    uint32_t first = strmap_get(table->keys, slice_of(key));
+    uint32_t first = addrkey_wider(table->keys, entry->form, key);
     if (first != STRMAP_NONE)
-        reader_warn(&loader->reader, entry->at.column,
-                    "%s never matches: it stands in line %u already", entry->address,
-                    table->list[first].at.line);
+        reader_warn_hidden(&loader->reader, entry->at.column, entry->address,
+                           table->list[first].address, table->list[first].at.line);
     if (!append(table, entry) ||
         !strmap_add(table->keys, slice_of(key), (uint32_t)table->n - 1, NULL))
         reader_no_memory(&loader->reader);

@@ -45,5 +45,6 @@ struct hat *hat_build(const struct hat_group *groups, size_t n, const struct pol
     const char *file = n > 0 ? groups[0].at.file : NULL;
     CHECK(fallback->keys.access != POLICY_CONTINUE);
     bool good = hat_builder_start(&builder, file, problems);
+    builder.sections = true;
     return hat_builder_finish(&builder, good && add_all(&builder, groups, n, fallback));
 }

@@ -248,7 +248,8 @@ bool hat_builder_entry(struct hat_builder *builder, struct slice written, struct
     builder->last = form; /* of a wrong entry nothing is kept */
     if (form.kind == HAT_ENTRY_RANGE && form.host_bits)
         warn_host_bits(builder, text, at);
-    return keep_text(builder->hat, text) || no_memory(builder, at);
+    return (keep_text(builder->hat, text) && hat_places_add(&builder->places, at)) ||
+           no_memory(builder, at);
 }
 
 static bool add_line(struct hat_builder *builder, struct reader *reader, struct scan *scan)
@@ -444,8 +445,10 @@ struct hat *hat_builder_finish(struct hat_builder *builder, bool good)
 {
     struct hat *hat = builder->hat;
     arena_free(builder->scratch);
-    if (good && !ipmap_seal(hat->addresses))
-        good = no_memory(builder, (struct place){.file = hat->file});
+    good = good && ((ipmap_seal(hat->addresses) &&
+                     hat_hidden_warn(hat, &builder->places, builder->sections, builder->problems)) ||
+                    no_memory(builder, (struct place){.file = hat->file}));
+    hat_places_done(&builder->places);
     if (!good || problems_errors(builder->problems) > builder->errors) {
         hat_free(hat);
         return NULL;

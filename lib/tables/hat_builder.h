@@ -10,6 +10,7 @@
 #define LIB_TABLES_HAT_BUILDER_H
 
 #include "lib/tables/hat_entry.h"
+#include "lib/tables/hat_hidden.h"
 #include "lib/tables/hat_settings.h"
 #include "lib/tables/scan.h"
 
@@ -21,6 +22,8 @@ struct hat_builder {
     uint32_t first;        /* entry of the next group */
     enum hat_run { HAT_RUN_NONE, HAT_RUN_ADDRESSES, HAT_RUN_NAMES } run; /* the last group */
     struct hat_form last;                                                /* the last entry */
+    struct hat_places places;                                            /* of all entries */
+    bool sections; /* set by the reader: groups are [group] sections */
 };
 
 /* file: where all groups stand, copied; NULL none. hat_builder_finish() must

@@ -16,7 +16,6 @@ struct loader {
     struct reader reader;
     struct rat *rat;
     const char *path; /* in the table's arena: places borrow it */
-    bool told_of_all; /* that entries after ALL never match */
 };
 
 /* --- the rule ------------------------------------------------------------------- */
@@ -127,36 +126,30 @@ static struct rat_entry *append(struct loader *loader, const struct rat_entry *e
     return &rat->list[rat->count++];
 }
 
-static void warn_if_hidden(struct loader *loader, const struct rat_entry *entry, uint32_t first)
+/* The addresses of one line are one row. */
+static void warn_if_hidden(struct loader *loader, const struct rat_entry *entry)
 {
     const struct rat *rat = loader->rat;
-    unsigned column = entry->at.column;
-    if (first != STRMAP_NONE) {
-        reader_warn(&loader->reader, column, "%s never matches: it stands in line %u already",
-                    entry->address, rat->list[first].at.line);
-    } else if (rat->all != STRMAP_NONE && !loader->told_of_all) {
-        loader->told_of_all = true;
-        reader_warn(&loader->reader, column,
-                    "%s never matches, nor does anything below it: ALL in line %u comes first",
-                    entry->address, rat->list[rat->all].at.line);
+    uint32_t first = rat->all;
+    if (entry->form != RAT_ALL) {
+        uint32_t wider = addrkey_wider(rat->keys, (enum addrkey_form)entry->form, entry->key);
+        first = wider < first ? wider : first;
     }
+    if (first != STRMAP_NONE && rat->list[first].at.line != entry->at.line)
+        reader_warn_hidden(&loader->reader, entry->at.column, entry->address,
+                           rat->list[first].address, rat->list[first].at.line);
 }
 
 static bool add_entry(struct loader *loader, const struct rat_entry *entry)
 {
     struct rat *rat = loader->rat;
-    uint32_t first = rat->all, next = (uint32_t)rat->count;
-    bool all = entry->form == RAT_ALL;
-    if (!all)
-        first = strmap_get(rat->keys, slice_of(entry->key));
-    warn_if_hidden(loader, entry, first);
+    uint32_t next = (uint32_t)rat->count;
+    warn_if_hidden(loader, entry);
     if (append(loader, entry) == NULL)
         return reader_no_memory(&loader->reader);
-    if (first != STRMAP_NONE)
-        return true;
-    if (all)
+    if (entry->form == RAT_ALL && rat->all == STRMAP_NONE)
         rat->all = next;
-    else if (!strmap_add(rat->keys, slice_of(entry->key), next, NULL))
+    if (entry->form != RAT_ALL && !strmap_add(rat->keys, slice_of(entry->key), next, NULL))
         return reader_no_memory(&loader->reader);
     return true;
 }

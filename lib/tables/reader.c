@@ -6,7 +6,7 @@
 bool reader_open(struct reader *reader, const char *path, struct place at,
                  struct problems *problems)
 {
-    *reader = (struct reader){.problems = problems, .scratch = arena_new(0)};
+    *reader = (struct reader){.path = path, .problems = problems, .scratch = arena_new(0)};
     if (reader->scratch == NULL) {
         problem_error(problems, at, "cannot read %s: out of memory", path);
         return false;
@@ -17,6 +17,10 @@ bool reader_open(struct reader *reader, const char *path, struct place at,
 
 void reader_close(struct reader *reader)
 {
+    if (reader->hidden > READER_HIDDEN_MAX)
+        problem_warning(reader->problems, (struct place){.file = reader->path},
+                        "%zu more rows are never reached",
+                        reader->hidden - READER_HIDDEN_MAX);
     lines_close(reader->lines);
     arena_free(reader->scratch);
     *reader = (struct reader){0};
@@ -59,6 +63,14 @@ void reader_warn(struct reader *reader, unsigned column, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     problem_warning(reader->problems, lines_place(reader->lines, column), "%s", text);
+}
+
+void reader_warn_hidden(struct reader *reader, unsigned column, const char *row, const char *by,
+                        unsigned by_line)
+{
+    if (++reader->hidden <= READER_HIDDEN_MAX)
+        reader_warn(reader, column, "%s is never reached: %s comes first, %s:%u", row, by,
+                    reader->path, by_line);
 }
 
 bool reader_no_memory(struct reader *reader)

@@ -14,8 +14,10 @@
 
 struct reader {
     struct lines *lines;
+    const char *path; /* borrowed */
     struct problems *problems;
     struct arena *scratch; /* emptied before every line */
+    size_t hidden;         /* rows that reader_warn_hidden() was told of */
 };
 
 /* path is borrowed: places in problems carry it until reader_close(). false:
@@ -33,6 +35,13 @@ unsigned reader_line(const struct reader *reader);
 bool reader_refuse(struct reader *reader, unsigned column, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void reader_warn(struct reader *reader, unsigned column, const char *fmt, ...) PRINTF_LIKE(3, 4);
 bool reader_no_memory(struct reader *reader); /* the same for this reason */
+
+/* The row of the current line is never reached, because that of another line of the
+ * file takes all it could. Told for so many rows one by one; of the rest
+ * reader_close() says how many they are. */
+#define READER_HIDDEN_MAX 100
+void reader_warn_hidden(struct reader *reader, unsigned column, const char *row, const char *by,
+                        unsigned by_line);
 
 /* A wrong word as an error shows it: foreign bytes escaped, cut. */
 #define READER_SHOWN_MAX 80

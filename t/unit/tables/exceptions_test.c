@@ -99,12 +99,15 @@ static void test_said_twice(void **state)
 {
     (void)state;
     struct table_file file;
-    table_file_new(&file, slice_of("u@a ALLOW\n@b REJECT\n\"U\"@A. REJECT\n"));
+    table_file_new(&file, slice_of("u@a ALLOW\n@b REJECT\n\"U\"@A. REJECT\nx@B REJECT\n"
+                                   "@.a ALLOW\n@c.a ALLOW\n"));
     struct exceptions *table = load(&file);
     assert_non_null(table);
     assert_string_equal(table_file_problems(&file),
-                        "F:3:1: warning: \"U\"@A. never matches: it stands in line 1 already\n");
-    assert_int_equal(exceptions_count(table), 3);
+                        "F:3:1: warning: \"U\"@A. is never reached: u@a comes first, F:1\n"
+                        "F:4:1: warning: x@B is never reached: @b comes first, F:2\n"
+                        "F:6:1: warning: @c.a is never reached: @.a comes first, F:5\n");
+    assert_int_equal(exceptions_count(table), 6);
     exceptions_free(table);
     table_file_done(&file);
 }

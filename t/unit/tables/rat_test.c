@@ -127,12 +127,27 @@ static void test_bad_lines(void **state)
 
 static const struct table_line warnings[] = {
     {"a ACCEPT 250 \"2.1.5 Fine\"", "F:1:10: " WARN_ACCEPT},
-    {"a ACCEPT\nb, A. REJECT", "F:2:4: warning: A. never matches: it stands in line 1 already\n"},
+    {"a ACCEPT\nb, A. REJECT", "F:2:4: warning: A. is never reached: a comes first, F:1\n"},
     {"\"u\"@b ACCEPT\nU@B REJECT",
-     "F:2:1: warning: U@B never matches: it stands in line 1 already\n"},
-    {"ALL REJECT\na ACCEPT\nb ACCEPT\nall ACCEPT",
-     "F:2:1: warning: a never matches, nor does anything below it: ALL in line 1 comes first\n"
-     "F:4:1: warning: all never matches: it stands in line 1 already\n"},
+     "F:2:1: warning: U@B is never reached: \"u\"@b comes first, F:1\n"},
+    {"ALL REJECT\na ACCEPT\nall ACCEPT",
+     "F:2:1: warning: a is never reached: ALL comes first, F:1\n"
+     "F:3:1: warning: all is never reached: ALL comes first, F:1\n"},
+    {"\nexample.com ACCEPT\njoe@example.com REJECT",
+     "F:3:1: warning: joe@example.com is never reached: example.com comes first, F:2\n"},
+    {"joe@ ACCEPT\njoe@example.com, joe@[192.0.2.1] REJECT",
+     "F:2:1: warning: joe@example.com is never reached: joe@ comes first, F:1\n"
+     "F:2:18: warning: joe@[192.0.2.1] is never reached: joe@ comes first, F:1\n"},
+    {"[IPv6:2001:db8:0::1] ACCEPT\njoe@[IPv6:2001:DB8::1] REJECT",
+     "F:2:1: warning: joe@[IPv6:2001:DB8::1] is never reached: [IPv6:2001:db8:0::1] comes first, "
+     "F:1\n"},
+    {".com ACCEPT\n.a.com ACCEPT\nA.Com REJECT\nx@b.a.com REJECT",
+     "F:2:1: warning: .a.com is never reached: .com comes first, F:1\n"
+     "F:3:1: warning: A.Com is never reached: .com comes first, F:1\n"
+     "F:4:1: warning: x@b.a.com is never reached: .com comes first, F:1\n"},
+    {".b.a ACCEPT\nx@ ACCEPT\n.a ACCEPT\nx@c.b.a REJECT\nx@b.a REJECT",
+     "F:4:1: warning: x@c.b.a is never reached: .b.a comes first, F:1\n"
+     "F:5:1: warning: x@b.a is never reached: x@ comes first, F:2\n"},
 };
 
 static void test_warnings(void **state)
@@ -147,6 +162,74 @@ static void test_warnings(void **state)
         rat_free(rat);
         table_file_done(&file);
     }
+}
+
+/* Which rows are told of as hidden is which rows no address gets, whatever the
+ * table. */
+static void test_hidden(void **state)
+{
+    static const char *const rows[] = {
+        "a",   "b.a",  ".a",   ".b.a",    "x@a",           "x@b.a",
+        "x@",  "y@",   ".c.b.a", "c.b.a", "[192.0.2.1]",   "y@c.b.a",
+        "x@d", "B.a.", "ALL",  "X@C.b.a", "x@[192.0.2.1]", "\"y\"@"};
+    static const char *const hosts[] = {"@a",   "@b.a",         "@c.b.a", "@z.c.b.a", "@d",
+                                        "@z.a", "@[192.0.2.1]", "@z.b.a", ""};
+    static const char *const locals[] = {"x", "y", "z"};
+    struct dice dice = dice_start(0);
+    (void)state;
+    for (int round = 0; round < 3000; round++) {
+        struct table_file file;
+        struct arena *arena = arena_new(0);
+        struct strbuf text;
+        bool reached[12] = {false};
+        size_t n = 1 + dice_below(&dice, ARRAY_LEN(reached));
+        strbuf_init(&text);
+        for (size_t i = 0; i < n; i++)
+            strbuf_printf(&text, "%s ACCEPT\n", rows[dice_below(&dice, ARRAY_LEN(rows))]);
+        table_file_new(&file, (struct slice){strbuf_text(&text), text.n});
+        struct rat *rat = load(&file);
+        assert_non_null(rat);
+        for (size_t i = 0; i < ARRAY_LEN(hosts) * ARRAY_LEN(locals); i++) {
+            const char *sent = arena_printf(arena, "<%s%s>", locals[i % ARRAY_LEN(locals)],
+                                            hosts[i / ARRAY_LEN(locals)]);
+            struct mailaddr addr = table_address(sent, arena);
+            const struct rat_entry *entry = rat_lookup(rat, &addr);
+            if (entry->at.line > 0)
+                reached[entry->at.line - 1] = true;
+        }
+        const char *told = table_file_problems(&file);
+        for (size_t i = 0; i < n; i++) {
+            char place[16];
+            snprintf(place, sizeof place, "F:%zu:1:", i + 1);
+            if (reached[i] != (strstr(told, place) == NULL))
+                fail_msg("line %zu of\n%s\n%s", i + 1, strbuf_text(&text), told);
+        }
+        rat_free(rat);
+        table_file_done(&file);
+        strbuf_done(&text);
+        arena_free(arena);
+    }
+}
+
+/* So many that nobody reads them are counted. */
+static void test_many_hidden(void **state)
+{
+    struct table_file file;
+    struct strbuf text;
+    (void)state;
+    strbuf_init(&text);
+    strbuf_puts(&text, "a ACCEPT\n");
+    for (int i = 0; i < 102; i++)
+        strbuf_printf(&text, "u%d@a REJECT\n", i);
+    table_file_new(&file, (struct slice){strbuf_text(&text), text.n});
+    struct rat *rat = load(&file);
+    assert_non_null(rat);
+    assert_int_equal(file.problems.warnings, 101);
+    assert_non_null(strstr(table_file_problems(&file), "F:101:1: warning: u99@a is never reached"));
+    assert_non_null(strstr(table_file_problems(&file), "F: warning: 2 more rows are never reached"));
+    rat_free(rat);
+    table_file_done(&file);
+    strbuf_done(&text);
 }
 
 static void test_long_text(void **state)
@@ -440,7 +523,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_lines),  cmocka_unit_test(test_bad_lines),
-        cmocka_unit_test(test_warnings),    cmocka_unit_test(test_long_text),
+        cmocka_unit_test(test_warnings),    cmocka_unit_test(test_hidden),
+        cmocka_unit_test(test_many_hidden), cmocka_unit_test(test_long_text),
         cmocka_unit_test(test_no_file),     cmocka_unit_test(test_lookups),
         cmocka_unit_test(test_either),      cmocka_unit_test(test_entry),
         cmocka_unit_test(test_accepts_all), cmocka_unit_test(test_random),

@@ -38,9 +38,10 @@ const char *table_file_problems(struct table_file *file)
     size_t n = strlen(file->path);
     strbuf_reset(&file->text);
     for (size_t i = 0; i < file->problems.count; i++) {
-        const char *line = file->problems.list[i].line;
-        bool inside = strncmp(line, file->path, n) == 0;
-        strbuf_printf(&file->text, "%s%s\n", inside ? "F" : "", inside ? line + n : line);
+        const char *line = file->problems.list[i].line, *at;
+        for (; (at = strstr(line, file->path)) != NULL; line = at + n)
+            strbuf_printf(&file->text, "%.*sF", (int)(at - line), line);
+        strbuf_printf(&file->text, "%s\n", line);
     }
     return strbuf_text(&file->text);
 }
