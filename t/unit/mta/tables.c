@@ -20,6 +20,15 @@ static void check_problems(const struct scene *scene)
     CHECK(problems_errors(&scene->problems) == 0);
 }
 
+/* The same of a table whose warnings are nothing to the maps. */
+static void check_table(struct problems *problems)
+{
+    if (problems_errors(problems) > 0)
+        problems_print(problems, stderr);
+    CHECK(problems_errors(problems) == 0);
+    problems_done(problems);
+}
+
 static const struct policy *target(const struct scene *scene, const char *word)
 {
     const struct policy *policy = policies_target(scene->policies, word);
@@ -68,8 +77,10 @@ struct hat *scene_hat(struct scene *scene, const char *hat, const char *fallback
         groups[n] = parse_group(scene, text, (unsigned)n + 1);
         n++;
     }
-    struct hat *table = hat_build(groups, n, target(scene, fallback), &scene->problems);
-    check_problems(scene);
+    struct problems problems;
+    problems_init(&problems);
+    struct hat *table = hat_build(groups, n, target(scene, fallback), &problems);
+    check_table(&problems);
     return table;
 }
 
@@ -144,11 +155,12 @@ struct maps_listener *scene_listener(struct scene *scene, const char *name, cons
     scene->hats[i] = scene_hat(scene, hat, fallback);
     if (rat != NULL) {
         const char *path = write_file(scene, rat);
-        scene->rats[i] =
-            rat_load(path, (struct place){.file = "conf", .line = 1}, &scene->problems);
+        struct problems problems;
+        problems_init(&problems);
+        scene->rats[i] = rat_load(path, (struct place){.file = "conf", .line = 1}, &problems);
         unlink(path);
+        check_table(&problems);
     }
-    check_problems(scene);
     scene->listeners[i] = (struct maps_listener){.name = name,
                                                  .at = {.file = "conf", .line = 100 + (unsigned)i},
                                                  .private = rat == NULL,
