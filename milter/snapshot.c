@@ -53,6 +53,8 @@ static void build_parts(struct snapshot *snapshot, struct problems *problems)
     snapshot_build_reputation(snapshot, problems);
     snapshot_build_ldap(snapshot, problems);
     snapshot_build_listeners(snapshot, problems);
+    snapshot_check_files(snapshot, problems);
+    snapshot_check_effects(snapshot, problems);
 }
 
 static void substitute_in(const struct conf_section *section,

@@ -19,7 +19,8 @@ static void check_reply(const struct conf_section *section, const char *key, con
                         int code, struct problems *problems)
 {
     struct err err = {0};
-    if (!replytext_fits(text, code, &err))
+    /* The status of a default takes the class of the code. */
+    if (conf_is_set(section, key) && !replytext_fits(text, code, &err))
         conf_error(problems, section, key, "%s", err.text);
 }
 
@@ -63,7 +64,7 @@ struct tls_client *snapshot_tls(struct snapshot *snapshot, struct problems *prob
     const struct conf_section *section = conf_find(snapshot->conf, "tls", "");
     struct err err = {0};
 
-    if (snapshot->tls == NULL) {
+    if (snapshot->tls == NULL && snapshot_check_tls_files(section, problems)) {
         snapshot->tls = tls_client_new(section->values, &err);
         if (snapshot->tls == NULL)
             conf_error(problems, section, NULL, "%s", err.text);

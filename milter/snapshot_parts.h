@@ -40,6 +40,15 @@ const struct callahead_rules *snapshot_callahead(struct snapshot *snapshot,
                                                  struct problems *problems);
 /* All profiles, used or not. */
 void snapshot_check_callahead(struct snapshot *snapshot, struct problems *problems);
+/* Warns of keys that cannot have an effect as things stand. After all others. */
+void snapshot_check_effects(const struct snapshot *snapshot, struct problems *problems);
+/* The part of it for policies. */
+void snapshot_check_policy_effects(const struct snapshot *snapshot, struct problems *problems);
+/* Files that no step reads, because nobody needs them now. */
+void snapshot_check_files(struct snapshot *snapshot, struct problems *problems);
+/* false: a file or folder that [tls] names cannot be read. */
+NODISCARD bool snapshot_check_tls_files(const struct conf_section *section,
+                                        struct problems *problems);
 /* The table of a listener whose `hat` names a file; NULL when wrong. */
 struct hat *snapshot_hat_text(struct snapshot *snapshot, const struct conf_section *listener,
                               const struct policies *policies, const struct policy *fallback,

@@ -35,52 +35,10 @@ static void build_exceptions(struct snapshot *snapshot, struct problems *problem
         snapshot->exceptions = exceptions_load(keys->file, conf_place(section, "file"), problems);
 }
 
-/* --- keys that have no effect ------------------------------------------------------ */
-
-static const struct policy_keys *effective(const struct snapshot *snapshot,
-                                           const struct conf_section *section)
-{
-    return &policies_find(snapshot->policies, section->name)->keys;
-}
-
-/* Does any policy that has the list look at it? */
-static bool tls_list_acts(const struct snapshot *snapshot, const char *list)
-{
-    const struct conf_section *section = NULL;
-
-    while ((section = conf_next(snapshot->conf, "policy", section)) != NULL) {
-        const struct policy_keys *keys = effective(snapshot, section);
-        if (strcmp(keys->tls_required_senders, list) == 0 && keys->tls != POLICY_OFF)
-            return true;
-    }
-    return false;
-}
-
-static void check_policies(const struct snapshot *snapshot, struct problems *problems)
-{
-    const struct conf_section *section = NULL, *table = conf_find(snapshot->conf, "exceptions", "");
-
-    while ((section = conf_next(snapshot->conf, "policy", section)) != NULL) {
-        const struct policy_keys *keys = section->values;
-        if (keys->use_exceptions && !conf_is_set(table, "file"))
-            conf_warning(problems, section, "use_exceptions",
-                         "[exceptions] names no file: there are no exceptions");
-        if (keys->tls_required_senders[0] != '\0' &&
-            !tls_list_acts(snapshot, keys->tls_required_senders))
-            conf_warning(problems, section, "tls_required_senders",
-                         "acts with tls = preferred only");
-        if (keys->tls_verify_client && strcmp(section->name, "DEFAULT") != 0 &&
-            effective(snapshot, section)->tls != POLICY_REQUIRED)
-            conf_warning(problems, section, "tls_verify_client", "acts with tls = required only");
-    }
-}
-
 void snapshot_build_senders(struct snapshot *snapshot, struct problems *problems)
 {
     build_lists(snapshot, problems);
     build_exceptions(snapshot, problems);
-    if (snapshot->policies != NULL)
-        check_policies(snapshot, problems);
 }
 
 /* --- listeners --------------------------------------------------------------------- */
@@ -95,9 +53,6 @@ static void check_default_domain(const struct conf_section *section, struct prob
     if (!domain_canon(slice_of(keys->default_domain), canonical) || domain_is_numeric(canonical))
         conf_error(problems, section, "default_domain",
                    "\"%.80s\" is no domain; allowed: a name as example.com", keys->default_domain);
-    else if (!keys->allow_partial_domain)
-        conf_warning(problems, section, "default_domain",
-                     "not used with allow_partial_domain = no");
 }
 
 static void check_delimiter(const struct conf_section *section, struct problems *problems)

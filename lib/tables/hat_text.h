@@ -33,6 +33,11 @@ struct hat *hat_text_load(const char *path, struct place at, const struct polici
  * error at its place, for who takes the table over from elsewhere. */
 void hat_text_refuse_unknown(const struct hat *hat, struct problems *problems);
 
+/* The i-th setting in the braces of a policy (hat_policy_get()) that is a key of ours:
+ * its row in policy_rows, its name there and its place. false: there are no more. */
+NODISCARD bool hat_text_setting(const struct hat *hat, size_t policy, size_t i, size_t *row_out,
+                                const char **key_out, struct place *at_out);
+
 /* The table as such a file. full: policies that did not come from one are
  * written as well, with all in which they differ from that DEFAULT; NULL: they
  * are only named. Reads again as the same table. */

@@ -109,6 +109,23 @@ void hat_text_refuse_unknown(const struct hat *hat, struct problems *problems)
     }
 }
 
+bool hat_text_setting(const struct hat *hat, size_t policy, size_t i, size_t *row_out,
+                      const char **key_out, struct place *at_out)
+{
+    const struct hat_target *target = &hat->targets[policy];
+    enum policy_access access = (enum policy_access)target->policy->keys.access;
+    for (size_t k = 0; target->written != NULL && k < target->written->n; k++) {
+        const struct hat_setting *setting = &target->written->v[k];
+        *row_out = policy_text_row(access, slice_of(setting->key));
+        if (*row_out == SIZE_MAX || i-- > 0)
+            continue;
+        *key_out = setting->key;
+        *at_out = setting->at;
+        return true;
+    }
+    return false;
+}
+
 /* --- groups ----------------------------------------------------------------------------------- */
 
 struct senders {

@@ -97,6 +97,16 @@ const struct policy *policies_find(const struct policies *policies, const char *
     return i < policies->n ? &policies->list[i] : NULL;
 }
 
+const struct policy *policies_next(const struct policies *policies, const struct policy *previous)
+{
+    const struct policy *last = &policies->list[policies->n - 1];
+    if (previous == &policies->bare[ACCESS_COUNT - 1])
+        return NULL;
+    if (previous == last || (previous == NULL && policies->n == 1))
+        return &policies->bare[0];
+    return previous == NULL ? &policies->list[1] : previous + 1;
+}
+
 const struct policy *policies_bare(const struct policies *policies, enum policy_access access)
 {
     return &policies->bare[access];

@@ -57,6 +57,9 @@ const struct policies *policies_build(const struct policy_written *written, size
 /* NULL when there is no such policy. Names are case-sensitive. */
 const struct policy *policies_find(const struct policies *policies, const char *name);
 
+/* All policies but DEFAULT, then those of the bare action words; previous NULL starts. */
+const struct policy *policies_next(const struct policies *policies, const struct policy *previous);
+
 /* What the target of a group or listener means: the policy of that name, else
  * policies_bare() for an action word of any case; NULL when it is neither. */
 const struct policy *policies_target(const struct policies *policies, const char *target);
