@@ -1,6 +1,7 @@
 /* err.c - see err.h. */
 #include "lib/base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -36,4 +37,14 @@ bool err_system(struct err *err, int sys, const char *fmt, ...)
         snprintf(err->text + n, sizeof err->text - n, ": %s", strerror(sys));
     }
     return false;
+}
+
+bool err_is_shortage(const struct err *err)
+{
+    static const int shortages[] = {EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN, EADDRNOTAVAIL};
+    bool found = err->kind == ERR_MEMORY;
+
+    for (size_t i = 0; err->kind == ERR_SYSTEM && i < ARRAY_LEN(shortages); i++)
+        found = found || err->sys == shortages[i];
+    return found;
 }

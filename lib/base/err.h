@@ -33,4 +33,8 @@ struct err {
 bool err_set(struct err *err, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 bool err_system(struct err *err, int sys, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* Does it say that this host ran short of memory, descriptors, threads or local ports?
+ * That tells nothing about the other side. */
+bool err_is_shortage(const struct err *err);
+
 #endif

@@ -51,7 +51,8 @@ struct flight {
     pthread_mutex_t lock;
     pthread_cond_t ended;
     bool done;
-    struct dns_answer *answer; /* owned; NULL once done: out of memory */
+    bool is_unaskable;         /* there is no such name */
+    struct dns_answer *answer; /* owned; NULL once done: that, or out of memory */
 
     size_t key_size;
     char key[KEY_MAX + 1]; /* type, name, NUL */
@@ -74,8 +75,10 @@ struct dns {
     uint64_t generation; /* of the settings */
 };
 
-static const struct dns_answer failed = {.outcome = DNS_SERVFAIL};
+static const struct dns_answer not_askable = {.outcome = DNS_SERVFAIL};
+static const struct dns_answer failed = {.outcome = DNS_SERVFAIL, .ours = true};
 static const struct dns_answer timed_out = {.outcome = DNS_TIMEOUT};
+static const struct dns_answer held_up = {.outcome = DNS_TIMEOUT, .ours = true};
 
 /* --- configuration -------------------------------------------------------- */
 
@@ -276,11 +279,14 @@ static void on_done(struct dns_job *job, const struct dns_result *result, void *
     struct dns_answer *answer = NULL;
     if (!packed.failed) {
         mono_us now = mono_now();
-        /* A failure by outdated settings says nothing about the new ones. */
-        if (!(failure && result->outdated))
+        /* A failure by outdated settings says nothing about the new ones, one of ours
+         * nothing at all. */
+        if (!(failure && (result->outdated || result->ours)))
             cache_put(dns->cache, key_of(flight), packed.p, packed.n, now + life_of(dns, &verdict),
                       now);
         answer = dns_unpack((struct slice){packed.p, packed.n}, flight->type, false);
+        if (answer != NULL)
+            answer->ours = result->ours;
     }
     strbuf_done(&packed);
     leave(dns, flight);
@@ -319,7 +325,7 @@ static struct flight *find_flight(struct dns *dns, enum dns_type type, const cha
     if (flight == NULL)
         return NULL;
     if (!dns_message_askable(name)) {
-        flight->done = true;
+        flight->done = flight->is_unaskable = true;
         return flight;
     }
     flight->answer = look_into_cache(dns, flight);
@@ -379,8 +385,10 @@ const struct dns_answer *dns_wait(struct dns_query *query, mono_us deadline)
     bool done = flight->done;
     pthread_mutex_unlock(&flight->lock);
     if (!done)
-        return &timed_out;
-    return flight->answer != NULL ? flight->answer : &failed;
+        return __atomic_load_n(&flight->job.held, __ATOMIC_RELAXED) ? &held_up : &timed_out;
+    if (flight->answer != NULL)
+        return flight->answer;
+    return flight->is_unaskable ? &not_askable : &failed;
 }
 
 void dns_drop(struct dns_query *query)
@@ -442,6 +450,11 @@ bool dns_reconfigure(struct dns *dns, const struct dns_keys *keys, struct err *e
 }
 
 /* --- forgetting ------------------------------------------------------------ */
+
+size_t dns_search_list(struct dns *dns, char domains_out[DNS_SEARCH_MAX][DOMAIN_MAX])
+{
+    return dns_engine_search_list(dns->engine, domains_out);
+}
 
 void dns_cache_clear(struct dns *dns)
 {

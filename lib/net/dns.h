@@ -12,7 +12,9 @@
  * SERVFAIL and DNS_TIMEOUT are kept for 5 s, negative answers for what their
  * SOA record says (RFC 2308; without one 5 s) and at most negative_ttl. Records
  * live as long as the shortest-lived of them and of the aliases on the way to
- * them. Aliases (CNAME) are followed, answers are cut at DNS_RECORDS_MAX
+ * them. Want of descriptors, ports or memory on this side is no failure of a name
+ * server: such a question is held and sent again while it lasts, and nothing is kept
+ * of it. Aliases (CNAME) are followed, answers are cut at DNS_RECORDS_MAX
  * records; names in them are canonical (domain.h), records whose name is none
  * are left out; an answer with no record left is DNS_NODATA. A truncated
  * answer is asked for again by TCP.
@@ -30,6 +32,7 @@
 #define LIB_NET_DNS_H
 
 #include "lib/base/answer.h"
+#include "lib/base/domain.h"
 #include "lib/base/err.h"
 #include "lib/base/ip.h"
 #include "lib/base/key.h"
@@ -49,6 +52,7 @@ enum dns_type { DNS_A, DNS_AAAA, DNS_MX, DNS_PTR, DNS_TXT };
 
 #define DNS_SERVERS_MAX 8
 #define DNS_RECORDS_MAX 100
+#define DNS_SEARCH_MAX 6        /* domains of the search list */
 #define DNS_TEXT_MAX 1024       /* with its NUL; the rest is cut off */
 #define DNS_UNDER_WAY_MAX 20000 /* questions; dns_ask() gives NULL beyond */
 
@@ -64,6 +68,7 @@ struct dns_answer {
     size_t n;
     const struct dns_record *records;
     bool cached;
+    bool ours; /* a failure for want of something on this side: it says nothing about others */
 };
 
 struct dns;
@@ -103,6 +108,10 @@ void dns_drop(struct dns_query *query); /* takes NULL */
 
 /* PTR of an address. */
 struct dns_query *dns_ask_ptr(struct dns *dns, const struct ip *ip, mono_us deadline);
+
+/* The domains that the system's resolver would put behind a name without a dot, with
+ * any servers: how many. They are read again by dns_reconfigure(). */
+size_t dns_search_list(struct dns *dns, char domains_out[DNS_SEARCH_MAX][DOMAIN_MAX]);
 
 void dns_cache_clear(struct dns *dns);
 /* Forget one answer, so that the next question goes out. */

@@ -4,7 +4,9 @@
  */
 #include "lib/net/dns_engine.h"
 
+#include "lib/base/log.h"
 #include "lib/base/sigmask.h"
+#include "lib/net/dns_socket.h"
 
 #include <arpa/inet.h>
 #include <ares.h>
@@ -26,11 +28,19 @@
 #define BATCH 64
 #define STACK_SIZE (256 * 1024)
 #define NAP_MS 10
+#define TELL_EVERY MONO_SECONDS(60)
+
+struct search_list {
+    size_t n;
+    char domains[DNS_SEARCH_MAX][DOMAIN_MAX];
+};
 
 struct dns_channel {
     ares_channel ares;
     struct dns_engine *engine;
+    struct search_list search;
     size_t outstanding;
+    struct dns_shortage shortage;
 };
 
 struct dns_engine {
@@ -39,14 +49,25 @@ struct dns_engine {
     pthread_t thread;
     int wake_fd;
 
-    pthread_mutex_t lock; /* guards the following four */
+    pthread_mutex_t lock; /* guards the following five */
     struct dns_job *first, *last;
     struct dns_channel *fresh; /* to become channels[0] */
+    struct search_list search;
     bool stopping;
 
     /* The thread's own. */
     struct dns_channel *channels[CHANNELS_MAX]; /* the current one first; NULL: none */
+    struct dns_job *held;
+    mono_us retry_at, tell_at; /* held ones are sent again; a shortage is logged again */
+    bool is_short;             /* a job was held since this was last set to false */
 };
+
+/* To c-ares a socket that cannot be made is a server that cannot be reached. */
+static const struct ares_socket_functions system_calls = {.asocket = dns_socket_make,
+                                                          .aclose = dns_socket_close,
+                                                          .aconnect = dns_socket_connect,
+                                                          .arecvfrom = dns_socket_receive,
+                                                          .asendv = dns_socket_send};
 
 /* --- a channel ------------------------------------------------------------ */
 
@@ -98,6 +119,19 @@ static int keep_few_servers(ares_channel ares)
     return rc;
 }
 
+/* c-ares has read it with the rest of the system's settings. */
+static void read_search_list(ares_channel ares, struct search_list *out)
+{
+    struct ares_options options = {0};
+    int set = 0;
+
+    if (ares_save_options(ares, &options, &set) == ARES_SUCCESS) {
+        for (int i = 0; i < options.ndomains && out->n < DNS_SEARCH_MAX; i++)
+            out->n += domain_canon(slice_of(options.domains[i]), out->domains[out->n]);
+    }
+    ares_destroy_options(&options);
+}
+
 static void channel_free(struct dns_channel *channel)
 {
     if (channel == NULL)
@@ -132,6 +166,8 @@ static struct dns_channel *channel_new(struct dns_engine *engine, const struct d
         channel_free(channel);
         return NULL;
     }
+    ares_set_socket_functions(channel->ares, &system_calls, &channel->shortage);
+    read_search_list(channel->ares, &channel->search);
     return channel;
 }
 
@@ -156,6 +192,31 @@ static enum dns_outcome outcome_without_reply(int status)
     }
 }
 
+static void set_held(struct dns_job *job, bool held)
+{
+    __atomic_store_n(&job->held, held, __ATOMIC_RELAXED);
+}
+
+static void tell_shortage(struct dns_engine *engine, int status, const struct dns_channel *channel)
+{
+    mono_us now = mono_now();
+    if (now < engine->tell_at)
+        return;
+    engine->tell_at = now + TELL_EVERY;
+    log_note(LOG_AT_WARNING, "dns", "questions wait, no name server is to blame: %s",
+             status == ARES_ENOMEM ? "out of memory" : strerror(channel->shortage.sys));
+}
+
+static void hold(struct dns_engine *engine, struct dns_job *job)
+{
+    if (engine->held == NULL)
+        engine->retry_at = mono_now() + DNS_ENGINE_RETRY;
+    engine->is_short = true;
+    set_held(job, true);
+    job->next = engine->held;
+    engine->held = job;
+}
+
 static void on_reply(void *arg, int status, int timeouts, unsigned char *message, int n)
 {
     struct dns_job *job = arg;
@@ -169,19 +230,63 @@ static void on_reply(void *arg, int status, int timeouts, unsigned char *message
                                 .without = outcome_without_reply(status),
                                 .outdated =
                                     status == ARES_EDESTRUCTION || channel != engine->channels[0]};
+    if (!result.replied && status != ARES_EDESTRUCTION &&
+        (status == ARES_ENOMEM || channel->shortage.times != job->shortages)) {
+        tell_shortage(engine, status, channel);
+        hold(engine, job);
+        return;
+    }
     end_job(engine, job, &result);
+}
+
+/* The job may be gone, or held, when it returns. */
+static void send_job(struct dns_engine *engine, struct dns_job *job)
+{
+    struct dns_channel *channel = engine->channels[0];
+    job->channel = channel;
+    job->shortages = channel->shortage.times;
+    channel->outstanding++;
+    ares_query(channel->ares, job->name, CLASS_IN, job->rrtype, on_reply, job);
 }
 
 static void send_jobs(struct dns_engine *engine, struct dns_job *jobs)
 {
-    struct dns_channel *channel = engine->channels[0];
     while (jobs != NULL) {
         struct dns_job *job = jobs;
-        jobs = job->next; /* the job may be gone after ares_query() */
-        job->channel = channel;
-        channel->outstanding++;
-        ares_query(channel->ares, job->name, CLASS_IN, job->rrtype, on_reply, job);
+        jobs = job->next;
+        send_job(engine, job);
     }
+}
+
+static void end_held(struct dns_engine *engine, struct dns_job *job)
+{
+    const struct dns_result result = {.without = DNS_TIMEOUT, .ours = true};
+    end_job(engine, job, &result);
+}
+
+/* A batch of those held, up to the first that is held again. */
+static void retry_held(struct dns_engine *engine)
+{
+    mono_us now = mono_now();
+    struct dns_job *jobs = engine->held, *job;
+    if (jobs == NULL || now < engine->retry_at)
+        return;
+    engine->held = NULL;
+    engine->is_short = false;
+    for (size_t sent = 0; (job = jobs) != NULL;) {
+        jobs = job->next;
+        if (now >= job->give_up) {
+            end_held(engine, job);
+        } else if (engine->is_short || sent == BATCH) {
+            job->next = engine->held;
+            engine->held = job;
+        } else {
+            set_held(job, false);
+            send_job(engine, job);
+            sent++;
+        }
+    }
+    engine->retry_at = engine->is_short ? now + DNS_ENGINE_RETRY : now;
 }
 
 /* --- the loop ------------------------------------------------------------- */
@@ -263,8 +368,10 @@ static void add_channel(struct poll_set *set, struct dns_channel *channel)
 
 static void wait_for_sockets(struct dns_engine *engine, struct poll_set *set, bool hurry)
 {
-    *set = (struct poll_set){
-        .n = 1, .fds[0] = {.fd = engine->wake_fd, .events = POLLIN}, .timeout_ms = -1};
+    *set =
+        (struct poll_set){.n = 1,
+                          .fds[0] = {.fd = engine->wake_fd, .events = POLLIN},
+                          .timeout_ms = engine->held != NULL ? mono_poll_ms(engine->retry_at) : -1};
     for (size_t i = 0; i < CHANNELS_MAX && engine->channels[i] != NULL; i++)
         add_channel(set, engine->channels[i]);
     if (poll(set->fds, set->n, hurry ? 0 : set->timeout_ms) >= 0)
@@ -307,6 +414,11 @@ static void end_everything(struct dns_engine *engine, struct taken *taken)
     }
     for (size_t i = 0; i < CHANNELS_MAX; i++)
         channel_free(engine->channels[i]);
+    while (engine->held != NULL) {
+        struct dns_job *job = engine->held;
+        engine->held = job->next;
+        end_held(engine, job);
+    }
 }
 
 static void *run(void *arg)
@@ -321,6 +433,7 @@ static void *run(void *arg)
         }
         if (taken.fresh != NULL)
             use_fresh(engine, taken.fresh);
+        retry_held(engine);
         send_jobs(engine, taken.jobs);
         drop_idle_old_ones(engine);
         wait_for_sockets(engine, &set, taken.more);
@@ -385,6 +498,7 @@ struct dns_engine *dns_engine_new(const struct dns_keys *keys, dns_done *done, v
     engine->channels[0] = channel_new(engine, keys, err);
     if (engine->channels[0] == NULL)
         goto out;
+    engine->search = engine->channels[0]->search;
     rc = start_thread(engine);
     if (rc == 0)
         return engine;
@@ -420,15 +534,27 @@ bool dns_engine_reconfigure(struct dns_engine *engine, const struct dns_keys *ke
     pthread_mutex_lock(&engine->lock);
     struct dns_channel *unused = engine->fresh;
     engine->fresh = fresh;
+    engine->search = fresh->search;
     pthread_mutex_unlock(&engine->lock);
     wake(engine);
     channel_free(unused); /* the thread never saw it */
     return true;
 }
 
+size_t dns_engine_search_list(struct dns_engine *engine,
+                              char domains_out[DNS_SEARCH_MAX][DOMAIN_MAX])
+{
+    pthread_mutex_lock(&engine->lock);
+    size_t n = engine->search.n;
+    memcpy(domains_out, engine->search.domains, sizeof engine->search.domains);
+    pthread_mutex_unlock(&engine->lock);
+    return n;
+}
+
 void dns_engine_submit(struct dns_engine *engine, struct dns_job *job)
 {
     job->next = NULL;
+    job->give_up = mono_now() + DNS_ENGINE_HOLD;
     pthread_mutex_lock(&engine->lock);
     bool stopping = engine->stopping, was_empty = engine->first == NULL;
     if (!stopping) {

@@ -8,12 +8,19 @@
  * lock is held around c-ares. New settings are a new channel; questions of the
  * old one end on it by themselves.
  *
+ * A question that could not be sent for want of a socket or of memory is held, and
+ * tried again every DNS_ENGINE_RETRY for DNS_ENGINE_HOLD; the first that fails again
+ * ends such a round, so that a shortage costs next to nothing while it lasts.
+ *
  * The one module that includes <ares.h>.
  */
 #ifndef LIB_NET_DNS_ENGINE_H
 #define LIB_NET_DNS_ENGINE_H
 
 #include "lib/net/dns.h"
+
+#define DNS_ENGINE_RETRY MONO_MS(100)
+#define DNS_ENGINE_HOLD MONO_SECONDS(20)
 
 struct dns_channel;
 struct dns_engine;
@@ -23,6 +30,9 @@ struct dns_job {
     int rrtype;
     struct dns_job *next;        /* the engine's */
     struct dns_channel *channel; /* the engine's */
+    unsigned shortages;          /* the engine's: those of the channel before it was sent */
+    mono_us give_up;             /* the engine's: not to be held any longer */
+    bool held;                   /* atomic: waits for what this host is short of */
 };
 
 /* How a job ended. */
@@ -31,6 +41,7 @@ struct dns_result {
     const uint8_t *message; /* valid during the call */
     size_t n;
     enum dns_outcome without; /* what it comes to when nobody replied */
+    bool ours;                /* for want of something here; not replied */
     bool outdated;            /* asked with settings replaced meanwhile, or cut off at the end */
 };
 
@@ -47,6 +58,9 @@ void dns_engine_stop(struct dns_engine *engine);
 void dns_engine_free(struct dns_engine *engine);
 NODISCARD bool dns_engine_reconfigure(struct dns_engine *engine, const struct dns_keys *keys,
                                       struct err *err);
+/* See dns_search_list(). */
+size_t dns_engine_search_list(struct dns_engine *engine,
+                              char domains_out[DNS_SEARCH_MAX][DOMAIN_MAX]);
 void dns_engine_submit(struct dns_engine *engine, struct dns_job *job);
 
 #endif

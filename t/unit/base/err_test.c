@@ -48,6 +48,36 @@ static void cuts_at_its_room(void **state)
     }
 }
 
+static void knows_what_we_are_short_of(void **state)
+{
+    static const struct {
+        enum err_kind kind;
+        int sys;
+        bool shortage;
+    } rows[] = {
+        {ERR_MEMORY, 0, true},
+        {ERR_SYSTEM, EMFILE, true},
+        {ERR_SYSTEM, ENFILE, true},
+        {ERR_SYSTEM, ENOMEM, true},
+        {ERR_SYSTEM, ENOBUFS, true},
+        {ERR_SYSTEM, EAGAIN, true},
+        {ERR_SYSTEM, EADDRNOTAVAIL, true},
+        {ERR_SYSTEM, ECONNREFUSED, false},
+        {ERR_SYSTEM, ECANCELED, false},
+        {ERR_SYSTEM, EIO, false},
+        {ERR_SYSTEM, 0, false},
+        {ERR_TIMEOUT, 0, false},
+        {ERR_PEER, 0, false},
+        {ERR_TLS, 0, false},
+        {ERR_NONE, 0, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct err err = {.kind = rows[i].kind, .sys = rows[i].sys};
+        assert_int_equal(err_is_shortage(&err), rows[i].shortage);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -55,6 +85,7 @@ int main(void)
         cmocka_unit_test(system_errors_keep_errno_and_say_it),
         cmocka_unit_test(nobody_need_listen),
         cmocka_unit_test(cuts_at_its_room),
+        cmocka_unit_test(knows_what_we_are_short_of),
     };
     return cmocka_run_group_tests_name("base/err", tests, NULL, NULL);
 }
