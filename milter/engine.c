@@ -6,6 +6,7 @@
 #include "lib/base/log.h"
 #include "lib/gate/facts.h"
 #include "lib/net/host.h"
+#include "lib/net/hostsfile.h"
 #include "lib/net/lookups.h"
 #include "lib/net/sender.h"
 #include "milter/destination.h"
@@ -56,7 +57,7 @@ struct engine *engine_new(const struct snapshot *snapshot, struct err *err)
     if (engine->dnslists != NULL && watch_lists(engine, snapshot, err))
         engine->callahead = callahead_new(engine->dns, snapshot->hostname, err);
     if (engine->callahead != NULL)
-        engine->ldap = ldappool_new(err);
+        engine->ldap = ldappool_new(&(struct dialer){engine->dns, HOSTSFILE_PATH}, err);
     if (engine->ldap == NULL) {
         engine_free(engine);
         return NULL;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ldap.h>
-#include <netdb.h>
 #include <openldap.h>
 #include <poll.h>
 #include <pthread.h>
@@ -18,10 +17,9 @@
 
 #include "lib/base/authorities.h"
 #include "lib/base/escape.h"
-#include "lib/net/sock.h"
+#include "lib/net/ldapvalue.h"
 
 #define MESSAGE_MAX (1024 * 1024)
-#define ADDRESSES_MAX 16
 #define SKIPPED_MAX 64 /* messages to nobody, in a row */
 /* One more than anybody needs: enough for match or no match, and the first
  * entry names the hosts. */
@@ -47,9 +45,14 @@ void ldaplink_setup(void)
 
 /* --- what went wrong ---------------------------------------------------------------- */
 
+static enum err_kind kind_of(int code)
+{
+    return code == LDAP_NO_MEMORY ? ERR_MEMORY : ERR_PEER;
+}
+
 static bool failed(struct err *err, const char *doing, int code)
 {
-    return err_set(err, ERR_PEER, "%s: %s", doing, ldap_err2string(code));
+    return err_set(err, kind_of(code), "%s: %s", doing, ldap_err2string(code));
 }
 
 /* The library's reason with the details it kept, which can be the server's words. */
@@ -61,7 +64,7 @@ static bool failed_here(LDAP *ld, struct err *err, const char *doing)
     ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &detail);
     escape_reply(slice_of(detail), clean, sizeof clean);
     ldap_memfree(detail);
-    return err_set(err, ERR_PEER, "%s: %s%s%s", doing, ldap_err2string(code),
+    return err_set(err, kind_of(code), "%s: %s%s%s", doing, ldap_err2string(code),
                    clean[0] != '\0' ? ": " : "", clean);
 }
 
@@ -111,46 +114,12 @@ static int connect_path(const char *path, struct err *err)
     return -1;
 }
 
-/* Each address has an equal part of the time that is left. */
-static int connect_addresses(const struct ip *ips, size_t n, uint16_t port, int stop_fd,
-                             mono_us deadline, struct err *err)
-{
-    for (size_t i = 0; i < n; i++) {
-        mono_us now = mono_now();
-        mono_us until = now + (deadline - now) / (mono_us)(n - i);
-        struct sock *sock = sock_connect(&ips[i], port, "", stop_fd, until, err);
-        if (sock != NULL)
-            return sock_release(sock);
-        if (err->sys == ECANCELED)
-            break;
-    }
-    return -1;
-}
-
-static int connect_host(const LDAPURLDesc *url, int stop_fd, mono_us deadline, struct err *err)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-    struct addrinfo *found = NULL;
-    struct ip ips[ADDRESSES_MAX];
-    size_t n = 0;
-
-    int code = getaddrinfo(url->lud_host, NULL, &hints, &found);
-    if (code != 0) {
-        err_set(err, ERR_PEER, "looking for its address: %s", gai_strerror(code));
-        return -1;
-    }
-    for (const struct addrinfo *at = found; at != NULL && n < ADDRESSES_MAX; at = at->ai_next)
-        n += ip_from_sockaddr(at->ai_addr, &ips[n]);
-    freeaddrinfo(found);
-    err_set(err, ERR_PEER, "it has no address");
-    return connect_addresses(ips, n, (uint16_t)url->lud_port, stop_fd, deadline, err);
-}
-
-static int connect_url(const LDAPURLDesc *url, int stop_fd, mono_us deadline, struct err *err)
+static int connect_url(const struct dialer *dialer, const LDAPURLDesc *url, int stop_fd,
+                       mono_us deadline, struct err *err)
 {
     if (strcmp(url->lud_scheme, "ldapi") == 0)
         return connect_path(url->lud_host, err);
-    return connect_host(url, stop_fd, deadline, err);
+    return dial_host(dialer, url->lud_host, (uint16_t)url->lud_port, stop_fd, deadline, err);
 }
 
 /* --- settings ----------------------------------------------------------------------- */
@@ -208,10 +177,16 @@ static bool new_context(LDAP *ld)
            ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &client) == LDAP_OPT_SUCCESS;
 }
 
-static bool set_tls(LDAP *ld, const struct ldaplink_settings *settings, struct err *err)
+/* The library does not tell why it could not read a file. */
+static bool set_tls(struct ldaplink *link, const struct ldaplink_settings *settings,
+                    struct err *err)
 {
-    if (set_versions(ld, settings) && set_files(ld, settings) && new_context(ld))
+    if (set_versions(link->ld, settings) && set_files(link->ld, settings) && new_context(link->ld))
         return true;
+    int other = fcntl(link->fd, F_DUPFD_CLOEXEC, 0);
+    if (other < 0)
+        return err_system(err, errno, "TLS: reading certificates");
+    (void)close(other);
     return err_set(err, ERR_TLS, "TLS: a certificate or key cannot be used");
 }
 
@@ -249,10 +224,11 @@ bool ldaplink_check(const struct ldaplink_settings *settings, const char *uri, b
                        "ldapi://PATH with %%2F for each /",
                        uri);
     *tls_out = wants_tls(settings, url);
+    bool good = strcmp(url->lud_scheme, "ldapi") == 0 || dial_check_host(url->lud_host, err);
     ldap_free_urldesc(url);
-    if (!*tls_out)
-        return true;
-    bool good = ldap_create(&ld) == LDAP_SUCCESS && set_versions(ld, settings) && new_context(ld);
+    if (!good || !*tls_out)
+        return good;
+    good = ldap_create(&ld) == LDAP_SUCCESS && set_versions(ld, settings) && new_context(ld);
     if (!good)
         err_set(err, ERR_TLS, "\"%.100s\" is wrong, or leaves nothing of [tls] min_version",
                 settings->tls_priority);
@@ -385,7 +361,7 @@ static bool greet(struct ldaplink *link, const struct ldaplink_settings *setting
 {
     bool tls = wants_tls(settings, url);
 
-    if (!set_options(link->ld, err) || (tls && !set_tls(link->ld, settings, err)))
+    if (!set_options(link->ld, err) || (tls && !set_tls(link, settings, err)))
         return false;
     if (tls && strcmp(url->lud_scheme, "ldap") == 0 && !start_tls(link, stop_fd, deadline, err))
         return false;
@@ -410,8 +386,9 @@ static struct ldaplink *link_new(int fd, const LDAPURLDesc *url, const char *uri
     return NULL;
 }
 
-struct ldaplink *ldaplink_open(const struct ldaplink_settings *settings, const char *uri,
-                               int stop_fd, mono_us deadline, struct err *err)
+struct ldaplink *ldaplink_open(const struct ldaplink_settings *settings,
+                               const struct dialer *dialer, const char *uri, int stop_fd,
+                               mono_us deadline, struct err *err)
 {
     LDAPURLDesc *url = parse_uri(uri);
     struct ldaplink *link = NULL;
@@ -420,7 +397,7 @@ struct ldaplink *ldaplink_open(const struct ldaplink_settings *settings, const c
         err_set(err, ERR_MEMORY, "starting: out of memory");
         return NULL;
     }
-    int fd = connect_url(url, stop_fd, deadline, err);
+    int fd = connect_url(dialer, url, stop_fd, deadline, err);
     if (fd >= 0)
         link = link_new(fd, url, uri, err);
     if (link != NULL && !greet(link, settings, url, stop_fd, deadline, err)) {
@@ -493,6 +470,12 @@ static void add_value(const struct berval *value, char *out, bool *cut)
     out[n + value->bv_len] = '\0';
 }
 
+static bool is_foreign(const struct berval *value)
+{
+    struct slice rest;
+    return ldapvalue_kind((struct slice){value->bv_val, value->bv_len}, &rest) == LDAPVALUE_FOREIGN;
+}
+
 static void read_entry(LDAP *ld, LDAPMessage *entry, const struct ldaplink_search *search,
                        struct ldaplink_message *out)
 {
@@ -500,8 +483,10 @@ static void read_entry(LDAP *ld, LDAPMessage *entry, const struct ldaplink_searc
         if (search->attribute[i] == NULL || search->attribute[i][0] == '\0')
             continue;
         struct berval **values = ldap_get_values_len(ld, entry, search->attribute[i]);
-        for (size_t k = 0; values != NULL && values[k] != NULL; k++)
-            add_value(values[k], out->values[i], &out->cut[i]);
+        for (size_t k = 0; values != NULL && values[k] != NULL; k++) {
+            if (!search->mail[i] || !is_foreign(values[k]))
+                add_value(values[k], out->values[i], &out->cut[i]);
+        }
         ldap_value_free_len(values);
     }
 }

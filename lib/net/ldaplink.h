@@ -2,9 +2,7 @@
  * ldaplink.h - one connection to one directory server, the one module with
  * <ldap.h>.
  *
- * Opening blocks up to its deadline, and before it while the system looks for
- * the server's address (its resolver has time-outs of its own, and does not see
- * stop_fd). After that nothing blocks: searches are sent, the caller polls
+ * Opening blocks up to its deadline. After that nothing blocks: searches are sent, the caller polls
  * ldaplink_fd() and then calls ldaplink_next() until it says NOTHING. Referrals
  * are not followed. What the server sends is bounded: 1 MiB a message, entries
  * are looked at one by one. One thread a link; it has SIGPIPE blocked.
@@ -15,6 +13,7 @@
 #include "lib/base/err.h"
 #include "lib/base/mono.h"
 #include "lib/base/str.h"
+#include "lib/net/dial.h"
 
 struct ldaplink_settings {
     const char *bind_dn, *password; /* "": anonymous */
@@ -32,6 +31,7 @@ struct ldaplink_search {
     int scope; /* index into the words of [ldap] scope */
     const char *filter;
     const char *attribute[LDAPLINK_ATTRIBUTES]; /* NULL: none wanted */
+    bool mail[LDAPLINK_ATTRIBUTES]; /* addresses: those of other networks are left out */
     mono_us timeout;
 };
 
@@ -62,10 +62,13 @@ NODISCARD bool ldaplink_check(const struct ldaplink_settings *settings, const ch
                               bool *tls_out, struct err *err);
 NODISCARD bool ldaplink_check_dn(const char *dn); /* RFC 4514 */
 
-/* uri: one server, checked. Bound when it returns. NULL: err, ECANCELED when stop_fd
- * became readable. */
-struct ldaplink *ldaplink_open(const struct ldaplink_settings *settings, const char *uri,
-                               int stop_fd, mono_us deadline, struct err *err);
+/* uri: one server, checked; a certificate must be for its host as it stands there, but
+ * for "localhost", where libldap wants this host's own name. Bound when it returns. NULL:
+ * err, ECANCELED when stop_fd became readable; err_is_shortage() where the server is not
+ * to blame. */
+struct ldaplink *ldaplink_open(const struct ldaplink_settings *settings,
+                               const struct dialer *dialer, const char *uri, int stop_fd,
+                               mono_us deadline, struct err *err);
 void ldaplink_close(struct ldaplink *link); /* takes NULL */
 int ldaplink_fd(const struct ldaplink *link);
 NODISCARD bool ldaplink_search(struct ldaplink *link, const struct ldaplink_search *search,

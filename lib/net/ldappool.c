@@ -6,11 +6,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "lib/base/log.h"
 #include "lib/net/ldapfilter.h"
 #include "lib/net/ldappool_inner.h"
 
 #define TRIES_MAX 3
 #define THREADS_MAX 256 /* of all directories, but for the first of each */
+#define TELL_EVERY MONO_SECONDS(60)
 #define SEARCHES_GOOD 4 /* on a connection; with more, another one is opened */
 
 /* --- questions ---------------------------------------------------------------------- */
@@ -134,6 +136,7 @@ static bool enqueue(struct question *question, const char **why)
 {
     struct directory *directory = question->directory;
     struct ldappool *pool = directory->pool;
+    struct err err = {0};
     bool start = false;
 
     pthread_mutex_lock(&pool->lock);
@@ -148,8 +151,9 @@ static bool enqueue(struct question *question, const char **why)
         push_locked(directory, question);
     }
     pthread_mutex_unlock(&pool->lock);
-    if (!start || ldappool_conn_start(directory))
+    if (!start || ldappool_conn_start(directory, &err))
         return good;
+    ldappool_tell_shortage(pool, directory->name, &err);
 
     struct question *left = NULL;
     pthread_mutex_lock(&pool->lock);
@@ -158,7 +162,7 @@ static bool enqueue(struct question *question, const char **why)
         pthread_cond_broadcast(&pool->ended);
     pthread_mutex_unlock(&pool->lock);
     while (alone && (left = ldappool_take(directory)) != NULL)
-        ldappool_fail(left, "", "no thread can be started");
+        ldappool_fail(left, "", err.text);
     return true;
 }
 
@@ -213,6 +217,7 @@ static bool set_attributes(struct ldaplink_search *search, const struct ldap_key
         if (search->attribute[i] == NULL)
             return false;
     }
+    search->mail[ROUTING_ADDRESS] = true;
     return true;
 }
 
@@ -313,18 +318,20 @@ void ldappool_ask(struct ldappool *pool, const struct ldap_profile *profile, enu
 {
     mono_us began = mono_now();
     struct question *question = NULL;
+    struct err err = {.kind = ERR_MEMORY, .text = "out of memory"};
 
     pthread_mutex_lock(&pool->lock);
     pool->askers++;
     pthread_mutex_unlock(&pool->lock);
-    struct directory *directory = ldappool_directory(pool, profile);
+    struct directory *directory = ldappool_directory(pool, profile, &err);
     if (directory != NULL)
         question = question_new(directory, profile, query, recipient, sender);
     if (question != NULL) {
         ask(question, deadline, about_to_wait, arg, answer_out);
         question_drop(question);
     } else {
-        set_error(answer_out, "", "out of memory");
+        ldappool_tell_shortage(pool, profile->name, &err);
+        set_error(answer_out, "", err.text);
     }
     answer_out->said.ms = (uint32_t)((mono_now() - began) / 1000);
     pthread_mutex_lock(&pool->lock);
@@ -335,12 +342,28 @@ void ldappool_ask(struct ldappool *pool, const struct ldap_profile *profile, enu
 
 /* --- the pool ----------------------------------------------------------------------- */
 
+void ldappool_tell_shortage(struct ldappool *pool, const char *name, const struct err *err)
+{
+    mono_us now = mono_now();
+
+    pthread_mutex_lock(&pool->lock);
+    bool tell = now >= pool->tell_at;
+    if (tell)
+        pool->tell_at = now + TELL_EVERY;
+    pthread_mutex_unlock(&pool->lock);
+    if (tell)
+        log_note(LOG_AT_WARNING, "ldap",
+                 "[ldap %s] not asked, and not to blame: this host is short of something: %s", name,
+                 err->text);
+}
+
 void ldappool_setup(void)
 {
+    dial_setup();
     ldaplink_setup();
 }
 
-struct ldappool *ldappool_new(struct err *err)
+struct ldappool *ldappool_new(const struct dialer *dialer, struct err *err)
 {
     struct ldappool *pool = calloc(1, sizeof *pool);
 
@@ -348,6 +371,7 @@ struct ldappool *ldappool_new(struct err *err)
         err_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
+    pool->dialer = *dialer;
     pool->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pool->stop_fd < 0) {
         err_system(err, errno, "LDAP: making an eventfd");

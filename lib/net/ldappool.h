@@ -8,7 +8,9 @@
  * opened when the others have enough, to the first server of `uri` that is not in a
  * pause, and ends when idle. A server that fails, or can do nothing while there are
  * others, pauses (1 s, doubling to 60 s); a question left unanswered goes to the next
- * server while it has time. Questions are counted: when its session gives up, the
+ * server while it has time. Where this host is short of descriptors, memory, threads or
+ * local ports no server pauses: the question is an error at once, the next one tries
+ * again, and the log has it once a minute. Questions are counted: when its session gives up, the
  * connection still finishes it and fills the cache.
  *
  * Only match and no match are cached. "No match" is said only when the server
@@ -24,6 +26,7 @@
 #include "lib/base/answer.h"
 #include "lib/base/mailaddr.h"
 #include "lib/net/callahead.h"
+#include "lib/net/dial.h"
 #include "lib/net/ldap.h"
 #include "lib/net/tls.h"
 
@@ -54,25 +57,27 @@ NODISCARD bool ldap_base_is_dn(const char *base_dn);
 enum ldap_query { LDAP_ACCEPT_QUERY, LDAP_ROUTING_QUERY };
 
 /* hosts and addresses: of a routing query that matched, as the entry has them, a
- * line a value with newlines between; "" none. Of many addresses perhaps not all,
- * but two at least. */
+ * line a value with newlines between; "" none. Addresses of other networks than mail
+ * (ldapvalue.h) are left out; of many perhaps not all are there, but two at least. */
 struct ldap_answer {
     struct directory_answer said;
     char hosts[LDAPPOOL_VALUES_MAX];
     char addresses[LDAPPOOL_VALUES_MAX];
 };
 
-/* Once, before there are threads: an environment variable is set. */
+/* Once, before there are threads: an environment variable is set, and the system's
+ * resolver taken out of the process. */
 void ldappool_setup(void);
 
 struct ldappool;
-struct ldappool *ldappool_new(struct err *err);
+/* dialer: finds the servers, whose names are looked for as dial.h has it; what it points
+ * to outlives the pool. */
+struct ldappool *ldappool_new(const struct dialer *dialer, struct err *err);
 /* From now on nobody waits: who does, or asks later for what is not remembered, is
  * answered with DIRECTORY_ERROR. Any thread; does not block. */
 void ldappool_stop(struct ldappool *pool);
-/* Stops it and ends all threads, waking them, and answers those who wait; only one that is
- * looking for the address of its server stays until the system's resolver is done.
- * No ldappool_ask() may begin any more. Takes NULL. */
+/* Stops it and ends all threads, waking them, and answers those who wait. No
+ * ldappool_ask() may begin any more. Takes NULL. */
 void ldappool_free(struct ldappool *pool);
 
 /* sender NULL: none. Blocks up to deadline; about_to_wait(arg) is called before

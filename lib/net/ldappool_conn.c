@@ -13,7 +13,7 @@
 #include "lib/base/log.h"
 #include "lib/base/sigmask.h"
 
-#define STACK_BYTES (512 * 1024) /* GnuTLS and the resolver run on it */
+#define STACK_BYTES (512 * 1024) /* GnuTLS runs on it */
 #define IDLE_TIME MONO_SECONDS(60)
 #define BACKUP_TIME MONO_SECONDS(60) /* then the servers before it are tried again */
 #define END_TIME MONO_SECONDS(60)    /* from an entry to the end of its search */
@@ -48,12 +48,17 @@ static const char *uri_of(const struct conn *conn)
     return conn->directory->server[conn->server].uri;
 }
 
-/* One pause for all connections that fail at the same time. */
+/* One pause for all connections that fail at the same time; none for what is lacking
+ * here. */
 static void server_failed(struct conn *conn)
 {
     struct directory *directory = conn->directory;
     struct directory_server *server = &directory->server[conn->server];
 
+    if (err_is_shortage(&conn->err)) {
+        ldappool_tell_shortage(directory->pool, directory->name, &conn->err);
+        return;
+    }
     pthread_mutex_lock(&directory->pool->lock);
     mono_us pause = backoff_failed(&server->backoff, mono_now());
     pthread_mutex_unlock(&directory->pool->lock);
@@ -110,8 +115,9 @@ static bool open_link(struct conn *conn)
             continue;
         mono_us deadline = mono_now() + directory->connect_timeout;
         conn->server = i;
-        conn->link = ldaplink_open(&directory->settings, directory->server[i].uri,
-                                   directory->pool->stop_fd, deadline, &conn->err);
+        conn->link =
+            ldaplink_open(&directory->settings, &directory->pool->dialer, directory->server[i].uri,
+                          directory->pool->stop_fd, deadline, &conn->err);
         if (conn->link != NULL) {
             conn->opened = conn->heard = conn->idle_since = mono_now();
             conn->proven = false;
@@ -374,13 +380,13 @@ static void close_link(struct conn *conn, bool broken)
     }
 }
 
-/* Where others work they will take what waits; else nobody can. */
+/* Others take what waits, or fail in their turn; without any nobody can. */
 static void fail_waiting(struct conn *conn)
 {
     struct question *question = NULL;
 
     pthread_mutex_lock(&conn->directory->pool->lock);
-    bool alone = conn->directory->ready == 0 || conn->directory->pool->stopping;
+    bool alone = conn->directory->threads == 1 || conn->directory->pool->stopping;
     pthread_mutex_unlock(&conn->directory->pool->lock);
     while (alone && (question = ldappool_take(conn->directory)) != NULL)
         ldappool_fail(question, uri_of(conn), conn->err.text);
@@ -418,30 +424,27 @@ static void *run(void *arg)
     return NULL;
 }
 
-bool ldappool_conn_start(struct directory *directory)
+bool ldappool_conn_start(struct directory *directory, struct err *err)
 {
     struct conn *conn = calloc(1, sizeof *conn);
     pthread_attr_t attr;
     pthread_t thread;
     sigset_t all, before;
 
-    if (conn == NULL)
-        return false;
-    if (pthread_attr_init(&attr) != 0) {
+    if (conn == NULL || pthread_attr_init(&attr) != 0) {
         free(conn);
-        return false;
+        return err_set(err, ERR_MEMORY, "out of memory");
     }
     conn->directory = directory;
     sigmask_of_threads(&all);
-    bool good = pthread_attr_setstacksize(&attr, STACK_BYTES) == 0 &&
-                pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0 &&
-                pthread_sigmask(SIG_SETMASK, &all, &before) == 0;
-    if (good) {
-        good = pthread_create(&thread, &attr, run, conn) == 0;
-        CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-    }
+    CHECK(pthread_attr_setstacksize(&attr, STACK_BYTES) == 0);
+    CHECK(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED) == 0);
+    CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    int sys = pthread_create(&thread, &attr, run, conn);
+    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
     pthread_attr_destroy(&attr);
-    if (!good)
-        free(conn);
-    return good;
+    if (sys == 0)
+        return true;
+    free(conn);
+    return err_system(err, sys, "starting a thread");
 }

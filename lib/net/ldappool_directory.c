@@ -2,6 +2,7 @@
  * ldappool_directory.c - directories: what connections are made of, and the
  * answers they gave. See ldappool_inner.h.
  */
+#include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -100,10 +101,12 @@ static bool copy_settings(struct directory *directory, const struct ldap_profile
            to->certificate && to->key && directory->name && directory->identity;
 }
 
-static struct directory *directory_new(struct ldappool *pool, const struct ldap_profile *profile)
+static struct directory *directory_new(struct ldappool *pool, const struct ldap_profile *profile,
+                                       struct err *err)
 {
     struct directory *directory = calloc(1, sizeof *directory);
 
+    err_set(err, ERR_MEMORY, "out of memory");
     if (directory == NULL)
         return NULL;
     directory->pool = pool;
@@ -111,6 +114,8 @@ static struct directory *directory_new(struct ldappool *pool, const struct ldap_
     directory->arena = arena_new(0);
     directory->cache = cache_new((size_t)profile->keys->cache_entries);
     directory->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+    if (directory->wake_fd < 0)
+        err_system(err, errno, "making an eventfd");
     if (directory->arena != NULL && directory->cache != NULL && directory->wake_fd >= 0 &&
         copy_settings(directory, profile))
         return directory;
@@ -142,7 +147,8 @@ static struct directory *take_unused_locked(struct ldappool *pool)
     return unused;
 }
 
-struct directory *ldappool_directory(struct ldappool *pool, const struct ldap_profile *profile)
+struct directory *ldappool_directory(struct ldappool *pool, const struct ldap_profile *profile,
+                                     struct err *err)
 {
     struct directory *new = NULL, *unused = NULL;
 
@@ -150,7 +156,7 @@ struct directory *ldappool_directory(struct ldappool *pool, const struct ldap_pr
     struct directory *directory = find_locked(pool, profile->identity);
     if (directory == NULL) {
         pthread_mutex_unlock(&pool->lock);
-        if ((new = directory_new(pool, profile)) == NULL)
+        if ((new = directory_new(pool, profile, err)) == NULL)
             return NULL;
         pthread_mutex_lock(&pool->lock);
         directory = find_locked(pool, profile->identity);

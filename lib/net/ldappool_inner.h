@@ -69,11 +69,13 @@ struct directory {
 };
 
 struct ldappool {
+    struct dialer dialer;
     int stop_fd; /* readable: everything ends */
     struct hash_seed seed;
     pthread_mutex_t lock;
     pthread_cond_t ended; /* the last thread or asker left */
     bool stopping;
+    mono_us tell_at; /* a shortage is logged again */
     unsigned threads, askers;
     size_t ndirectories;
     struct directory *directories;
@@ -88,11 +90,14 @@ void ldappool_fail(struct question *question, const char *server, const char *te
 void ldappool_again(struct question *question, const char *server, const char *text);
 /* The first of the queue; NULL: it is empty. */
 struct question *ldappool_take(struct directory *directory);
+/* What this host is short of is logged, once a minute; nothing else is done about it. */
+void ldappool_tell_shortage(struct ldappool *pool, const char *name, const struct err *err);
 
 /* --- ldappool_directory.c --------------------------------------------------------- */
 
-/* The directory of a profile, with one question counted. NULL: out of memory. */
-struct directory *ldappool_directory(struct ldappool *pool, const struct ldap_profile *profile);
+/* The directory of a profile, with one question counted. NULL: err, a shortage. */
+struct directory *ldappool_directory(struct ldappool *pool, const struct ldap_profile *profile,
+                                     struct err *err);
 void ldappool_directory_drop(struct directory *directory); /* a question fewer */
 void ldappool_directory_free(struct directory *directory); /* takes NULL */
 /* The cache. */
@@ -101,7 +106,7 @@ NODISCARD bool ldappool_recall(const struct question *question, struct ldap_answ
 
 /* --- ldappool_conn.c -------------------------------------------------------------- */
 
-/* Starts the thread of one connection; it is counted already. */
-NODISCARD bool ldappool_conn_start(struct directory *directory);
+/* Starts the thread of one connection; it is counted already. false: a shortage. */
+NODISCARD bool ldappool_conn_start(struct directory *directory, struct err *err);
 
 #endif

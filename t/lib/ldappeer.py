@@ -47,7 +47,7 @@ In Python:
         of the last search), peer.command("open")
 
 As a process: prints "port N", then reads commands, one a line: "mood NAME", "open" and "shut" the
-gate, "count NAME" (connections, open, binds, searches, waiting, most_waiting, abandoned, unbinds);
+gate, "drop" all connections, "count NAME" (connections, open, binds, searches, waiting, most_waiting, abandoned, unbinds);
 each is answered by a line, a number or "ok". It ends with its standard input.
 """
 import os
@@ -337,6 +337,8 @@ class LdapPeer:
             self.gate.set()
         elif words[0] == "shut":
             self.gate.clear()
+        elif words[0] == "drop":
+            self.drop_all()
         else:
             raise ValueError(line)
         return "ok"

@@ -42,7 +42,7 @@ static void test_out_of_memory(void **state)
         assert_true(allowed < 1000);
         ldapclient_init(&client, &server.port, 1);
         memory_allow(allowed);
-        client.pool = ldappool_new(&err);
+        client.pool = ldappool_new(LDAPCLIENT_DIALER, &err);
         if (client.pool == NULL) {
             memory_allow(-1);
             assert_int_equal(err.kind, ERR_MEMORY);

@@ -27,7 +27,7 @@ static void begin(struct world *world, bool two)
         ldapserver_start(&world->other);
     const unsigned ports[] = {world->server.port, world->other.port};
     ldapclient_init(&world->client, ports, two ? 2 : 1);
-    world->client.pool = ldappool_new(&err);
+    world->client.pool = ldappool_new(LDAPCLIENT_DIALER, &err);
     assert_non_null(world->client.pool);
 }
 
@@ -441,7 +441,7 @@ static void test_hostile(void **state)
     static struct ldapclient clients[2 * N];
     static struct ldapasker askers[2 * N];
     struct err err = {0};
-    struct ldappool *pool = ldappool_new(&err);
+    struct ldappool *pool = ldappool_new(LDAPCLIENT_DIALER, &err);
     (void)state;
     assert_non_null(pool);
     ldapserver_start(&good);

@@ -40,6 +40,15 @@ void ldapserver_gate(struct ldapserver *server, bool open)
     assert_string_equal(reply, "ok\n");
 }
 
+void ldapserver_drop(struct ldapserver *server)
+{
+    char reply[LINE_MAX_BYTES];
+    command(server, "drop", "", reply);
+    assert_string_equal(reply, "ok\n");
+    while (ldapserver_count(server, "open") > 0)
+        (void)poll(NULL, 0, 5);
+}
+
 unsigned ldapserver_count(struct ldapserver *server, const char *name)
 {
     char reply[LINE_MAX_BYTES];

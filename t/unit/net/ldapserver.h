@@ -20,10 +20,14 @@ struct ldapserver {
 void ldapserver_start(struct ldapserver *server);
 void ldapserver_mood(struct ldapserver *server, const char *mood);
 void ldapserver_gate(struct ldapserver *server, bool open);
+void ldapserver_drop(struct ldapserver *server); /* all connections; waits for that */
 unsigned ldapserver_count(struct ldapserver *server, const char *name);
 /* Waits until it has that count at least. */
 void ldapserver_await(struct ldapserver *server, const char *name, unsigned count);
 void ldapserver_stop(struct ldapserver *server);
+
+/* For servers named by addresses. */
+#define LDAPCLIENT_DIALER (&(const struct dialer){.dns = NULL, .hosts_file = "/nonexistent"})
 
 struct ldapclient {
     struct ldappool *pool;
