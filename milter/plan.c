@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/escape.h"
+#include "lib/net/ldapvalue.h"
 
 #define SMTP_PORT 25
 
@@ -161,26 +162,75 @@ static bool parse_address(struct slice text, struct arena *arena, struct mailadd
                    why.kind != ERR_NONE ? why.text : "it has no domain");
 }
 
+/* What was found so far. */
+struct found {
+    struct mailaddr first, primary;
+    size_t n;         /* different from the first, which is counted */
+    size_t primaries; /* the same of SMTP: in capitals */
+    bool plain;       /* one has no word in front */
+    bool passed_over;
+    bool wrong; /* one is no address */
+};
+
+static void count(const struct mailaddr *addr, struct mailaddr *first, size_t *n)
+{
+    if (*n == 0)
+        *first = *addr;
+    if (*n == 0 || strcmp(addr->key, first->key) != 0)
+        ++*n;
+}
+
+/* One value, or part of one. after_foreign: of which a part before it belongs to another
+ * network, so that it may be more of that. false: no memory. */
+static bool add_address(struct slice text, bool *after_foreign, struct arena *arena,
+                        struct found *found, struct err *err)
+{
+    struct mailaddr addr;
+    struct slice rest;
+    struct err why = {0};
+    enum ldapvalue_kind kind = ldapvalue_kind(text, &rest);
+
+    if (kind == LDAPVALUE_FOREIGN) {
+        found->passed_over = *after_foreign = true;
+        return true;
+    }
+    bool good = parse_address(rest, arena, &addr, &why);
+    if (!good && kind == LDAPVALUE_PLAIN && *after_foreign)
+        return why.kind != ERR_MEMORY || err_set(err, ERR_MEMORY, "%s", why.text);
+    found->plain = found->plain || kind == LDAPVALUE_PLAIN;
+    if (!good) {
+        *err = why;
+        found->wrong = true;
+        return why.kind != ERR_MEMORY;
+    }
+    count(&addr, &found->first, &found->n);
+    if (kind == LDAPVALUE_PRIMARY)
+        count(&addr, &found->primary, &found->primaries);
+    return true;
+}
+
 bool plan_addresses(const char *addresses, struct arena *arena, struct mailaddr *first_out,
                     size_t *n_out, struct err *err)
 {
-    bool none = addresses[0] == '\0';
-    struct mailaddr addr;
+    bool none = addresses[0] == '\0', after_foreign = false;
+    struct found found = {0};
+    struct err why = {0};
 
     *n_out = 0;
     while (*addresses != '\0') {
         size_t n = address_length(addresses);
         struct slice one = slice_trim((struct slice){addresses, n});
+        if (one.n > 0 && !add_address(one, &after_foreign, arena, &found, &why))
+            return err_set(err, why.kind, "%s", why.text);
+        after_foreign = after_foreign && addresses[n] == ',';
         addresses += n + (addresses[n] != '\0');
-        if (one.n == 0)
-            continue;
-        if (!parse_address(one, arena, &addr, err))
-            return false;
-        if (*n_out == 0)
-            *first_out = addr;
-        else if (strcmp(addr.key, first_out->key) == 0)
-            continue;
-        ++*n_out;
     }
-    return none || *n_out > 0 || err_set(err, ERR_SYNTAX, "the value is empty");
+    bool one_counts = found.primaries == 1 && !found.plain;
+    if (found.wrong && !one_counts)
+        return err_set(err, why.kind, "%s", why.text);
+    if (found.n > 0)
+        *first_out = one_counts ? found.primary : found.first;
+    *n_out = one_counts ? 1 : found.n;
+    return none || found.n > 0 || found.passed_over ||
+           err_set(err, ERR_SYNTAX, "the value is empty");
 }

@@ -40,9 +40,12 @@ enum plan_kind plan_hosts(const struct callahead_plan *plan, const char *hosts, 
                           struct callahead_where *where_out, struct err *err);
 
 /* The addresses that a directory named, separated as hosts are, a comma in quotes
- * aside. n_out: none, one, or more when they are not all the same; the first is
- * first_out, and lives in arena. false: one is no address with a domain, or there is
- * no memory; see err. */
+ * aside. "smtp:" in front of one is taken off, in any case; those of other networks
+ * (ldapvalue.h) are passed over. n_out: none, one, or more when they are not all the
+ * same; the first is first_out, and lives in arena. Where all have "smtp:" in front and
+ * one alone has it in capitals, as proxyAddresses of Active Directory, that is the
+ * address, and the others are aliases of it, right or wrong. false: one is no address
+ * with a domain, or there is no memory; see err. */
 NODISCARD bool plan_addresses(const char *addresses, struct arena *arena,
                               struct mailaddr *first_out, size_t *n_out, struct err *err);
 

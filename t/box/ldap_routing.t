@@ -68,6 +68,14 @@ def entries(port):
         "chain.a": ["chain.b@example.com"], "chain.b": ["chain.c@example.com"], "chain.c": ["chain.d@example.com"],
         "chain.d": ["chain.e@example.com"], "chain.e": ["chain.f@example.com"], "chain.f": ["last@there.example"],
     }
+    old = ["x500:/o=Org/ou=Site/cn=Recipients/cn=%090d" % n for n in range(100)]
+    found |= {
+        "target": ["SMTP:remote@there.example"], "targetgone": ["smtp:bad@there.example"],
+        "colon": ['"sip:joe"@there.example'], "foreign": ["X400:C=US;A= ;P=Org;S=Doe, Jo;", "sip:joe@there.example"],
+        "onlyold": old, "behindold": [*old, "SMTP:bad2@there.example"],
+        "proxy": ["smtp:joe@there.example", "SMTP:bad3@there.example", "x500:/o=Org/cn=joe", "smtp:joe"],
+        "proxies": ["smtp:joe@there.example", "smtp:bad@there.example"],
+    }
     made = {f"{local}@example.com": {"mailRoutingAddress": addresses} for local, addresses in found.items()}
     hosts = {"mailHost": [f"127.0.0.1:{port}"]}
     made["hosted@example.com"] = hosts
@@ -140,6 +148,21 @@ def asked_about():
             tap.eq("invalid" in it.told(local), False, f"no \"no\": {local}")
         for local in ("mx", "literal"):
             tap.ok("127.0.0.1" in it.told(local)["said"], f"nobody vouches for the loopback: {local}", it.told(local))
+
+
+@tap.part
+def active_directory():
+    """A word in front of an address says which network it belongs to."""
+    with Scene() as it:
+        for local, answer, routed in (
+                ("target", "continue", ["remote@there.example"]), ("targetgone", UNKNOWN, ["bad@there.example"]),
+                ("colon", "continue", ['"sip:joe"@there.example']),
+                ("foreign", "continue", ["foreign@example.com"]), ("onlyold", "continue", ["onlyold@example.com"]),
+                ("behindold", UNKNOWN, ["bad2@there.example"]), ("proxy", UNKNOWN, ["bad3@there.example"]),
+                ("proxies", "continue", [])):
+            tap.eq([it.rcpt(local), it.heard()], [[answer], [routed, []]], local)
+        out = it.house.ctl("ldap", "test", "--json", "d", "foreign@example.com")[1]
+        tap.eq(json.loads(out)["routing_addresses"], [], "ldap test leaves out those of other networks")
 
 
 @tap.part
