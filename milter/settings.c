@@ -4,6 +4,8 @@
 #include "milter/settings.h"
 
 #include <netdb.h>
+#include <netinet/in.h>
+#include <resolv.h>
 #include <string.h>
 #include <sys/un.h>
 #include <syslog.h>
@@ -172,6 +174,21 @@ bool settings_build(const struct conf *conf, struct settings *settings_out,
     return problems_errors(problems) == before;
 }
 
+/* As the system's resolver would make a full name of a short one, but for asking
+ * whether there is such a name. */
+static void add_search_domain(char *name, size_t room)
+{
+    struct __res_state state = {0};
+    size_t n = strlen(name);
+
+    if (res_ninit(&state) != 0)
+        return;
+    if (state.dnsrch[0] != NULL && state.dnsrch[0][0] != '\0')
+        snprintf(name + n, room - n, ".%s", state.dnsrch[0]);
+    res_nclose(&state);
+}
+
+/* The hosts file may have the full name (dial_setup() lets nobody else be asked). */
 void settings_hostname(const struct settings *settings, char *name_out, size_t room)
 {
     char canonical[DOMAIN_MAX], own[256] = "";
@@ -182,6 +199,8 @@ void settings_hostname(const struct settings *settings, char *name_out, size_t r
     if (!strchr(name, '.') && name[0] && getaddrinfo(name, NULL, &hints, &found) == 0 &&
         found->ai_canonname && strchr(found->ai_canonname, '.'))
         name = found->ai_canonname;
+    else if (name == own && !strchr(own, '.') && own[0])
+        add_search_domain(own, sizeof own);
     bool good = domain_canon(slice_of(name), canonical);
     snprintf(name_out, room, "%s", good ? canonical : "localhost");
     if (found)
