@@ -4,10 +4,14 @@ import concurrent.futures
 import itertools
 import json
 import os
+import socket
+import ssl
 import subprocess
 import sys
+import threading
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.environ["GATEHOUSE_TOP"], "t", "lib"))
+from dnsserver import DnsServer
 from house import House, wait_until
 from ldappeer import LdapPeer
 from slapd import BASE, Slapd, entry, make_certificates
@@ -67,13 +71,13 @@ numbers = itertools.count()
 
 
 def ctl(slapd, uri, *arguments, more="", sections="", base="ou=people,dc=test", accept="(mail={a})",
-        routing="(mail={d})", tls="", ca="ca.pem", limit=60):
+        routing="(mail={d})", tls="", ca="ca.pem", limit=60, dns=1):
     conf = slapd.write("gatehouse%d.conf" % next(numbers), """
 [gatehouse]
 hostname = mx.test
 command_deadline = 120s
 [dns]
-servers = 127.0.0.1:1
+servers = 127.0.0.1:%d
 timeout = 300ms
 tries = 1
 [tls]
@@ -91,7 +95,7 @@ timeout = %ds
 connect_timeout = %ds
 %s
 %s
-""" % (slapd.folder, ca, tls, os.path.join(slapd.folder, "rat"), uri, base, accept, routing, limit,
+""" % (dns, slapd.folder, ca, tls, os.path.join(slapd.folder, "rat"), uri, base, accept, routing, limit,
        limit, more, sections))
     return subprocess.run([CTL, "-c", conf] + list(arguments), capture_output=True, text=True,
                           timeout=120, check=False)
@@ -160,6 +164,49 @@ def check_ways(slapd):
         tap.eq(got["answer"], "error", "a certificate of a CA that is not ours, " + (more or "ldaps"))
     got = ask(slapd, slapd.uri, "joe@example.com", base="dc=none")
     tap.eq(got["answer"], "error", "a base that is not there is an error, no \"no\"")
+
+
+def greeted_as(slapd, host, dns):
+    """What a TLS server hears as the name of the one it is taken for; "" none."""
+    heard = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.path.join(slapd.folder, "cert.pem"), os.path.join(slapd.folder, "key.pem"))
+    context.sni_callback = lambda _, name, __: heard.append(name or "")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        def serve():
+            with listening.accept()[0] as connection:
+                try:
+                    context.wrap_socket(connection, server_side=True).recv(100)
+                except OSError:
+                    pass
+        thread = threading.Thread(target=serve)
+        thread.start()
+        ask(slapd, "ldaps://%s:%d" % (host, listening.getsockname()[1]), "joe@example.com", dns=dns)
+        thread.join()
+    return heard
+
+
+def check_names(slapd):
+    """A server found by name: the name is what its certificate must have, whatever the address."""
+    def at(uri, host):
+        return uri.replace("127.0.0.1", host)
+    with DnsServer("ldap.test A 127.0.0.1\nother.test A 127.0.0.1\nalias.test CNAME ldap.test\n"
+                   "twice.test A 127.0.0.9\ntwice.test A 127.0.0.1\n") as dns:
+        for name, uri, more, answer in [
+                ("plain", at(slapd.uri, "ldap.test"), "", "match"),
+                ("plain, in capitals", at(slapd.uri, "LDAP.Test"), "", "match"),
+                ("plain, localhost", at(slapd.uri, "localhost"), "", "match"),
+                ("plain, the second address", at(slapd.uri, "twice.test"), "", "match"),
+                ("ldaps", at(slapd.tls_uri, "ldap.test"), "", "match"),
+                ("StartTLS", at(slapd.uri, "ldap.test"), "start_tls = yes", "match"),
+                ("ldaps by another name", at(slapd.tls_uri, "other.test"), "", "error"),
+                ("StartTLS by another name", at(slapd.uri, "other.test"), "start_tls = yes", "error"),
+                ("ldaps by an alias", at(slapd.tls_uri, "alias.test"), "", "error"),
+                ("a name that does not exist", at(slapd.uri, "none.test"), "", "error"),
+                ("the same, then one that does", at(slapd.uri, "none.test") + " " + slapd.uri, "", "match")]:
+            got = ask(slapd, uri, "joe@example.com", more=more, dns=dns.port)
+            tap.ok(got["answer"] == answer, "by name: " + name, got)
+        tap.eq(greeted_as(slapd, "ldap.test", dns.port), ["ldap.test"], "the server is told that name")
 
 
 def check_handshakes(slapd):
@@ -322,6 +369,8 @@ def check_configuration(slapd):
                          ({"uri": "ldap://x:99999"}, "allowed: ldap://"),
                          ({"uri": "ldap://x/dc=test"}, "allowed: ldap://"),
                          ({"uri": "ldap://"}, "allowed: ldap://"),
+                         ({"uri": "ldap://a%20b"}, "uri: \"a b\" is neither an address nor a host name"),
+                         ({"uri": "ldap://127.0.0.300"}, "neither an address nor a host name"),
                          ({"uri": "http://x/"}, "allowed: ldap://")]:
         done = ctl(slapd, words.pop("uri", slapd.uri), "check", **words)
         tap.ok(done.returncode == 1 and wrong in done.stderr, "refused: " + wrong, done.stderr)
@@ -344,6 +393,7 @@ def main():
         try:
             check_answers(slapd)
             check_ways(slapd)
+            check_names(slapd)
             check_handshakes(slapd)
             check_versions(slapd)
             check_daemon(slapd)
