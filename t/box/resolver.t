@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The system's resolver never answers: directories, start, reload and end do not wait for it (SPEC 15)."""
+"""The system's resolver never answers: directories, start, reload and end do not wait for it."""
 import os
 import shlex
 import socket

@@ -1,0 +1,92 @@
+#!/usr/bin/python3
+"""Descriptors and threads run short: no directory is blamed for it."""
+import os
+import pwd
+import subprocess
+import sys
+import time
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from dnsserver import DnsServer
+from house import AS_ROOT, SLOWNESS, USER, House, wait_until
+from ldappeer import LdapPeer
+from tap import Tap
+
+tap = Tap()
+RAT = {"rat": "example.com ACCEPT\n"}
+UNKNOWN, DOWN = "550 5.1.1 User unknown", "451 4.4.3 Directory unavailable"
+BOUND = 5 * SLOWNESS
+CONF = """[dns]
+servers = 127.0.0.1:%(dns)d
+host_lookup = off
+[ldap d]
+uri = ldap://%(host)s:%(port)d
+base_dn = dc=test
+accept_query = (mail={a})
+cache_ttl = 0
+connect_timeout = 2s
+[listener in]
+rat = rat
+ldap_accept = d
+"""
+
+
+def limit(it, what, soft):
+    """As the daemon's user: root in a container may not."""
+    who = {"user": USER, "group": pwd.getpwnam(USER).pw_gid, "extra_groups": []} if AS_ROOT else {}
+    subprocess.run(["prlimit", f"--pid={it.pid}", f"--{what}={soft}:"], check=True, **who)
+
+
+def processor(it):
+    """Seconds of processor time it has used."""
+    with open(f"/proc/{it.pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def lose_connection(it, peer):
+    descriptors = f"/proc/{it.pid}/fd"
+    before = len(os.listdir(descriptors))
+    peer.drop_all()
+    wait_until(lambda: len(os.listdir(descriptors)) < before, "the daemon has closed it, too")
+
+
+def short_of(what, few, many, host="127.0.0.1"):
+    """A session goes on without; the directory is asked as soon as there is enough again."""
+    name = f"no {what}, {host}"
+    with LdapPeer() as peer, DnsServer("dir.example A 127.0.0.1") as dns:
+        with House(CONF % {"dns": dns.port, "host": host, "port": peer.port}, RAT) as it, it.session() as mta:
+            mta.mail("<a@example.net>")
+            tap.eq([mta.rcpt(f"<{who}@example.com>").line for who in ("joe", "nobody")], ["continue", UNKNOWN],
+                   f"{name}: before")
+            lose_connection(it, peer)
+            time.sleep(0.2)  # the thread of that connection ends
+            limit(it, what, few)
+            used, began = processor(it), time.monotonic()
+            got = [mta.rcpt(f"<{who}@example.com>").line for who in ("joe", "nobody", "joe", "nobody")]
+            took = time.monotonic() - began
+            tap.eq(got, [DOWN] * 4, f"{name}: nobody can tell")
+            tap.ok(took < 4 * 2 + BOUND, f"{name}: inside the time-outs", f"{took:.2f} s")
+            tap.ok(processor(it) - used < 0.5 * SLOWNESS, f"{name}: without spinning", f"{processor(it) - used:.2f} s")
+            limit(it, what, many)
+            began = time.monotonic()
+            wait_until(lambda: mta.rcpt("<joe@example.com>").line == "continue", "the directory")
+            tap.ok(time.monotonic() - began < BOUND, f"{name}: asked as soon as there is enough again")
+            tap.eq(mta.rcpt("<nobody@example.com>").line, UNKNOWN, f"{name}: and it knows who is unknown")
+            it.wait_log(event="rcpt", verdict="reject", count=2)
+            lines = [line["detail"] for line in it.find_log(event="ldap")]
+            tap.ok(len(lines) == 1 and "not to blame" in lines[0], f"{name}: told once, no pause", lines)
+
+
+@tap.part
+def descriptors():
+    short_of("nofile", 3, 1024)
+    short_of("nofile", 3, 1024, host="dir.example")
+
+
+@tap.part
+def threads():
+    short_of("nproc", 1, 10000)
+
+
+tap.done()
