@@ -52,6 +52,14 @@ static void test_out_of_memory(void **state)
         ask_all(&client, &first);
         ask_all(&client, &second);
         memory_allow(-1);
+        /* The server is not left alone for it. */
+        struct ldap_answer after;
+        mono_us began = mono_now();
+        do { /* the last thread without memory may still take a question */
+            ldapclient_ask(&client, LDAP_ACCEPT_QUERY, "joe", began + LDAPSERVER_PATIENCE, &after);
+            assert_null(strstr(after.said.text, "pause"));
+        } while (after.said.class != DIRECTORY_MATCH && mono_now() - began < LDAPSERVER_PATIENCE);
+        assert_int_equal(after.said.class, DIRECTORY_MATCH);
         assert_true(is_or_error(&first.good, DIRECTORY_MATCH));
         assert_true(is_or_error(&first.bad, DIRECTORY_NO_MATCH));
         assert_true(is_or_error(&first.hosts, DIRECTORY_MATCH));
