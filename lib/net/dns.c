@@ -20,7 +20,7 @@
 
 #define DNS_PORT 53
 #define FAILURE_LIFE MONO_SECONDS(5)
-/* A question older than this may be in a long pause between tries: later askers
+/* A question older than this is as good as lost, and may go on for long: later askers
  * begin a new one. */
 #define JOIN_MAX MONO_SECONDS(20)
 #define BUCKETS 4096

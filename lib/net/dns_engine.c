@@ -39,6 +39,7 @@ struct dns_channel {
     ares_channel ares;
     struct dns_engine *engine;
     struct search_list search;
+    unsigned tries;
     size_t outstanding;
     struct dns_shortage shortage;
 };
@@ -57,6 +58,7 @@ struct dns_engine {
 
     /* The thread's own. */
     struct dns_channel *channels[CHANNELS_MAX]; /* the current one first; NULL: none */
+    struct dns_job *again;                      /* to be sent once more */
     struct dns_job *held;
     mono_us retry_at, tell_at; /* held ones are sent again; a shortage is logged again */
     bool is_short;             /* a job was held since this was last set to false */
@@ -145,7 +147,8 @@ static struct dns_channel *channel_new(struct dns_engine *engine, const struct d
                                        struct err *err)
 {
     struct ares_addr_port_node nodes[DNS_SERVERS_MAX];
-    struct ares_options options = {.timeout = (int)keys->timeout, .tries = (int)keys->tries};
+    /* c-ares would wait twice as long in each further try. */
+    struct ares_options options = {.timeout = (int)keys->timeout, .tries = 1};
     if (!read_servers(&keys->servers, nodes, err))
         return NULL;
     struct dns_channel *channel = calloc(1, sizeof *channel);
@@ -154,6 +157,7 @@ static struct dns_channel *channel_new(struct dns_engine *engine, const struct d
         return NULL;
     }
     channel->engine = engine;
+    channel->tries = (unsigned)keys->tries;
     int rc = ares_init_options(&channel->ares, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
     if (rc != ARES_SUCCESS)
         channel->ares = NULL;
@@ -234,9 +238,12 @@ static void on_reply(void *arg, int status, int timeouts, unsigned char *message
         (status == ARES_ENOMEM || channel->shortage.times != job->shortages)) {
         tell_shortage(engine, status, channel);
         hold(engine, job);
-        return;
+    } else if (status == ARES_ETIMEOUT && !result.outdated && ++job->tries < channel->tries) {
+        job->next = engine->again;
+        engine->again = job;
+    } else {
+        end_job(engine, job, &result);
     }
-    end_job(engine, job, &result);
 }
 
 /* The job may be gone, or held, when it returns. */
@@ -258,15 +265,10 @@ static void send_jobs(struct dns_engine *engine, struct dns_job *jobs)
     }
 }
 
-static void end_held(struct dns_engine *engine, struct dns_job *job)
-{
-    const struct dns_result result = {.without = DNS_TIMEOUT, .ours = true};
-    end_job(engine, job, &result);
-}
-
 /* A batch of those held, up to the first that is held again. */
 static void retry_held(struct dns_engine *engine)
 {
+    const struct dns_result over = {.without = DNS_TIMEOUT, .ours = true};
     mono_us now = mono_now();
     struct dns_job *jobs = engine->held, *job;
     if (jobs == NULL || now < engine->retry_at)
@@ -276,7 +278,7 @@ static void retry_held(struct dns_engine *engine)
     for (size_t sent = 0; (job = jobs) != NULL;) {
         jobs = job->next;
         if (now >= job->give_up) {
-            end_held(engine, job);
+            end_job(engine, job, &over);
         } else if (engine->is_short || sent == BATCH) {
             job->next = engine->held;
             engine->held = job;
@@ -404,21 +406,23 @@ static void serve_sockets(struct dns_engine *engine, const struct poll_set *set)
 /* The result of what the end of the engine cut off. */
 static const struct dns_result ended = {.without = DNS_TIMEOUT, .outdated = true};
 
+static void end_list(struct dns_engine *engine, struct dns_job *jobs)
+{
+    while (jobs != NULL) {
+        struct dns_job *job = jobs;
+        jobs = job->next;
+        end_job(engine, job, &ended);
+    }
+}
+
 static void end_everything(struct dns_engine *engine, struct taken *taken)
 {
     channel_free(taken->fresh);
-    while (taken->jobs != NULL) {
-        struct dns_job *job = taken->jobs;
-        taken->jobs = job->next;
-        end_job(engine, job, &ended);
-    }
+    end_list(engine, taken->jobs);
     for (size_t i = 0; i < CHANNELS_MAX; i++)
         channel_free(engine->channels[i]);
-    while (engine->held != NULL) {
-        struct dns_job *job = engine->held;
-        engine->held = job->next;
-        end_held(engine, job);
-    }
+    end_list(engine, engine->again);
+    end_list(engine, engine->held);
 }
 
 static void *run(void *arg)
@@ -433,6 +437,9 @@ static void *run(void *arg)
         }
         if (taken.fresh != NULL)
             use_fresh(engine, taken.fresh);
+        struct dns_job *again = engine->again;
+        engine->again = NULL;
+        send_jobs(engine, again);
         retry_held(engine);
         send_jobs(engine, taken.jobs);
         drop_idle_old_ones(engine);
@@ -554,6 +561,7 @@ size_t dns_engine_search_list(struct dns_engine *engine,
 void dns_engine_submit(struct dns_engine *engine, struct dns_job *job)
 {
     job->next = NULL;
+    job->tries = 0;
     job->give_up = mono_now() + DNS_ENGINE_HOLD;
     pthread_mutex_lock(&engine->lock);
     bool stopping = engine->stopping, was_empty = engine->first == NULL;

@@ -30,6 +30,7 @@ struct dns_job {
     int rrtype;
     struct dns_job *next;        /* the engine's */
     struct dns_channel *channel; /* the engine's */
+    unsigned tries;              /* the engine's: used up */
     unsigned shortages;          /* the engine's: those of the channel before it was sent */
     mono_us give_up;             /* the engine's: not to be held any longer */
     bool held;                   /* atomic: waits for what this host is short of */

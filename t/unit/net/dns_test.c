@@ -289,6 +289,35 @@ static void test_single_flight_and_late_answers(void **state)
     dns_free(dns);
 }
 
+/* Each try has the same time; the last one is answered, or nobody is. */
+static void test_tries(void **state)
+{
+    (void)state;
+    struct err err;
+    struct dns_keys keys = nameserver_keys(&server);
+    keys.timeout = 500;
+    keys.tries = 3;
+    nameserver_script(&server, "mute.tries.example !drop\nbad.tries.example !servfail");
+    struct dns *dns = dns_new(&keys, &err);
+    assert_non_null(dns);
+    mono_us begun = mono_now();
+    assert_string_equal(ask(dns, DNS_A, "mute.tries.example"), "timeout");
+    mono_us took = mono_now() - begun;
+    assert_true(took >= MONO_MS(1500) && took < MONO_MS(2500));
+    assert_int_equal(nameserver_count(&server, "udp", "mute.tries.example", "A"), 3);
+    assert_string_equal(ask(dns, DNS_A, "bad.tries.example"), "servfail");
+    assert_int_equal(nameserver_count(&server, "udp", "bad.tries.example", "A"), 1);
+
+    nameserver_script(&server, "late.mute.tries.example !drop");
+    struct dns_query *query = dns_ask(dns, DNS_A, "late.mute.tries.example", soon());
+    while (nameserver_count(&server, "udp", "late.mute.tries.example", "A") == 0)
+        assert_false(dns_ready(query));
+    nameserver_script(&server, "late.mute.tries.example A 192.0.2.1");
+    assert_int_equal(dns_wait(query, MONO_NEVER)->outcome, DNS_FOUND);
+    dns_drop(query);
+    dns_free(dns);
+}
+
 static void test_no_server(void **state)
 {
     (void)state;
@@ -548,6 +577,7 @@ int main(void)
         cmocka_unit_test(test_cache_and_lives),
         cmocka_unit_test(test_life_is_clamped),
         cmocka_unit_test(test_single_flight_and_late_answers),
+        cmocka_unit_test(test_tries),
         cmocka_unit_test(test_no_server),
         cmocka_unit_test(test_second_server_and_reconfigure),
         cmocka_unit_test(test_end_with_questions_under_way),
