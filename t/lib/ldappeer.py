@@ -30,7 +30,7 @@ and with a search, by what the value in its filter, the first one, begins with:
     busy, time      refused (51), time limit exceeded (3)
     limit, limited  size limit exceeded (4), without and with an entry
     gone            no such object (32)
-    elsewhere       a reference to itself, and success
+    elsewhere       a reference to itself, and success; storm 10,000 of them
     parts           the references of Active Directory to its DNS zones, and success
     referral        a referral to itself (10)
     many            10,000 entries
@@ -251,8 +251,8 @@ class Connection:
             yield entry(number, mailHost=[b"one.example\0two"])
         elif word == "long":
             yield entry(number, mailHost=[b"one.example"] * 400)
-        elif word == "elsewhere":
-            yield message(number, REFERENCE, tlv(4, self.peer.uri.encode() + b"/"))
+        elif word in ("elsewhere", "storm"):
+            yield message(number, REFERENCE, tlv(4, self.peer.uri.encode() + b"/")) * (10000 if word == "storm" else 1)
         elif word == "parts":
             for part in ("DC=ForestDnsZones", "DC=DomainDnsZones", "CN=Configuration"):
                 uri = "%s/%s,DC=test" % (self.peer.uri, part)

@@ -122,6 +122,27 @@ static void test_end_while_looking_up(void **state)
     end(&world);
 }
 
+/* A server with nothing but references, or with thousands of entries: what it says is not
+ * read to its end, and is no "no". */
+static void test_storms(void **state)
+{
+    struct world world;
+    (void)state;
+    begin(&world, (const char *const[]){"127.0.0.1", NULL});
+    for (unsigned i = 1; i <= 3; i++) {
+        mono_us began = mono_now();
+        struct ldap_answer answer = ldapclient_expect(&world.client, "storm", DIRECTORY_ERROR);
+        assert_non_null(strstr(answer.said.text, "more entries than were asked for"));
+        ldapclient_expect(&world.client, "many", DIRECTORY_MATCH);
+        ldapclient_expect(&world.client, "joe", DIRECTORY_MATCH);
+        ldapclient_expect(&world.client, "nobody", DIRECTORY_NO_MATCH);
+        assert_true(mono_now() - began < MONO_SECONDS(20));
+    }
+    assert_int_equal(__atomic_load_n(&pauses, __ATOMIC_RELAXED), 0);
+    assert_true(ldapserver_count(&world.server, "connections") <= 30);
+    end(&world);
+}
+
 /* --- descriptors --------------------------------------------------------------------- */
 
 /* So many more, and no others. */
@@ -252,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_name_servers_in_trouble),
         cmocka_unit_test(test_end_while_looking_up),
+        cmocka_unit_test(test_storms),
         cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_no_descriptor_for_tls),
     };
