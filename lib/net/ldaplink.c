@@ -129,8 +129,9 @@ static bool set_text(LDAP *ld, int option, const char *value)
     return value[0] == '\0' || ldap_set_option(ld, option, value) == LDAP_OPT_SUCCESS;
 }
 
-/* With GnuTLS the library does not look at the oldest version it was given: that
- * goes into the words of that library too. */
+/* With GnuTLS the library does not look at the oldest version it was given: with words
+ * for that one it goes there; without any has_version() must do, since libldap 2.5 loses
+ * 8 KiB for each connection that is given words. */
 static bool set_versions(LDAP *ld, const struct ldaplink_settings *settings)
 {
     static const struct {
@@ -140,21 +141,38 @@ static bool set_versions(LDAP *ld, const struct ldaplink_settings *settings)
                     {LDAP_OPT_X_TLS_PROTOCOL_TLS1_1, ":-VERS-TLS1.0"},
                     {LDAP_OPT_X_TLS_PROTOCOL_TLS1_2, ":-VERS-TLS1.0:-VERS-TLS1.1"},
                     {LDAP_OPT_X_TLS_PROTOCOL_TLS1_3, ":-VERS-TLS1.0:-VERS-TLS1.1:-VERS-TLS1.2"}};
-    const char *priority = settings->tls_priority;
     char *package = NULL;
     struct strbuf text;
 
     if (ldap_set_option(ld, LDAP_OPT_X_TLS_PROTOCOL_MIN, &versions[settings->tls_min].number) != 0)
         return false;
+    if (settings->tls_priority[0] == '\0')
+        return true;
     strbuf_init(&text);
     ldap_get_option(ld, LDAP_OPT_X_TLS_PACKAGE, &package);
-    strbuf_puts(&text, priority);
+    strbuf_puts(&text, settings->tls_priority);
     if (package != NULL && strcmp(package, "GnuTLS") == 0)
-        strbuf_printf(&text, "%s%s", priority[0] == '\0' ? "NORMAL" : "",
-                      versions[settings->tls_min].off);
+        strbuf_puts(&text, versions[settings->tls_min].off);
     ldap_memfree(package);
     bool good = !text.failed && set_text(ld, LDAP_OPT_X_TLS_CIPHER_SUITE, strbuf_text(&text));
     strbuf_done(&text);
+    return good;
+}
+
+/* Is the version spoken new enough? It is "TLS1.2" or, of OpenSSL, "TLSv1.2". */
+static bool has_version(LDAP *ld, int tls_min, struct err *err)
+{
+    static const char *const versions[] = {"1.0", "1.1", "1.2", "1.3"};
+    char *spoken = NULL;
+    bool good = false;
+
+    ldap_get_option(ld, LDAP_OPT_X_TLS_VERSION, &spoken);
+    for (size_t i = (size_t)tls_min; spoken != NULL && i < ARRAY_LEN(versions); i++)
+        good = good || (strncmp(spoken, "TLS", 3) == 0 && strstr(spoken, versions[i]) != NULL);
+    if (!good)
+        err_set(err, ERR_TLS, "TLS: the server speaks %s only, which is older than min_version",
+                spoken != NULL ? spoken : "an unknown version");
+    ldap_memfree(spoken);
     return good;
 }
 
@@ -365,7 +383,8 @@ static bool greet(struct ldaplink *link, const struct ldaplink_settings *setting
         return false;
     if (tls && strcmp(url->lud_scheme, "ldap") == 0 && !start_tls(link, stop_fd, deadline, err))
         return false;
-    return (!tls || install_tls(link, stop_fd, deadline, err)) &&
+    return (!tls || (install_tls(link, stop_fd, deadline, err) &&
+                     has_version(link->ld, settings->tls_min, err))) &&
            bind_link(link, settings, stop_fd, deadline, err);
 }
 
