@@ -1,7 +1,10 @@
 #!/usr/bin/python3
-"""Descriptors and threads run short: no directory is blamed for it."""
+"""Descriptors, threads and local ports run short: no directory is blamed for it."""
+import contextlib
 import os
 import pwd
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -13,6 +16,7 @@ from ldappeer import LdapPeer
 from tap import Tap
 
 tap = Tap()
+PORTS = (20000, 20060)
 RAT = {"rat": "example.com ACCEPT\n"}
 UNKNOWN, DOWN = "550 5.1.1 User unknown", "451 4.4.3 Directory unavailable"
 BOUND = 5 * SLOWNESS
@@ -51,9 +55,16 @@ def lose_connection(it, peer):
     wait_until(lambda: len(os.listdir(descriptors)) < before, "the daemon has closed it, too")
 
 
-def short_of(what, few, many, host="127.0.0.1"):
-    """A session goes on without; the directory is asked as soon as there is enough again."""
-    name = f"no {what}, {host}"
+@contextlib.contextmanager
+def limited(it, what, few, many):
+    limit(it, what, few)
+    yield
+    limit(it, what, many)
+
+
+def short_of(name, shortage, host="127.0.0.1"):
+    """A session goes on without; the directory is asked as soon as there is enough again.
+    shortage: a context of the daemon and the directory."""
     with LdapPeer() as peer, DnsServer("dir.example A 127.0.0.1") as dns:
         with House(CONF % {"dns": dns.port, "host": host, "port": peer.port}, RAT) as it, it.session() as mta:
             mta.mail("<a@example.net>")
@@ -61,14 +72,13 @@ def short_of(what, few, many, host="127.0.0.1"):
                    f"{name}: before")
             lose_connection(it, peer)
             time.sleep(0.2)  # the thread of that connection ends
-            limit(it, what, few)
-            used, began = processor(it), time.monotonic()
-            got = [mta.rcpt(f"<{who}@example.com>").line for who in ("joe", "nobody", "joe", "nobody")]
-            took = time.monotonic() - began
+            with shortage(it, peer):
+                used, began = processor(it), time.monotonic()
+                got = [mta.rcpt(f"<{who}@example.com>").line for who in ("joe", "nobody", "joe", "nobody")]
+                took = time.monotonic() - began
             tap.eq(got, [DOWN] * 4, f"{name}: nobody can tell")
             tap.ok(took < 4 * 2 + BOUND, f"{name}: inside the time-outs", f"{took:.2f} s")
             tap.ok(processor(it) - used < 0.5 * SLOWNESS, f"{name}: without spinning", f"{processor(it) - used:.2f} s")
-            limit(it, what, many)
             began = time.monotonic()
             wait_until(lambda: mta.rcpt("<joe@example.com>").line == "continue", "the directory")
             tap.ok(time.monotonic() - began < BOUND, f"{name}: asked as soon as there is enough again")
@@ -78,15 +88,43 @@ def short_of(what, few, many, host="127.0.0.1"):
             tap.ok(len(lines) == 1 and "not to blame" in lines[0], f"{name}: told once, no pause", lines)
 
 
-@tap.part
 def descriptors():
-    short_of("nofile", 3, 1024)
-    short_of("nofile", 3, 1024, host="dir.example")
+    for host in ("127.0.0.1", "dir.example"):
+        short_of(f"no descriptors, {host}", lambda it, _: limited(it, "nofile", 3, 1024), host)
 
 
-@tap.part
 def threads():
-    short_of("nproc", 1, 10000)
+    short_of("no threads", lambda it, _: limited(it, "nproc", 1, 10000))
 
 
+@contextlib.contextmanager
+def without_ports(_, peer):
+    """All local ports have a connection to the directory."""
+    with contextlib.ExitStack() as stack:
+        for port in range(PORTS[0], PORTS[1] + 1):
+            taken = stack.enter_context(socket.socket())
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # free again at once
+            with contextlib.suppress(OSError):  # somebody listens there
+                taken.bind(("127.0.0.1", port))
+                taken.connect(("127.0.0.1", peer.port))
+        yield
+
+
+def ports():
+    """In a network of our own, which has few of them."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    with open("/proc/sys/net/ipv4/ip_local_port_range", "w", encoding="ascii") as file:
+        file.write("%d %d" % PORTS)
+    short_of("no local ports", without_ports)
+
+
+if "--network" in sys.argv:
+    tap.part(ports)
+    tap.done()
+for part in (descriptors, threads):
+    tap.part(part)
+if AS_ROOT:
+    done = subprocess.run(["unshare", "-n", sys.executable, os.path.abspath(__file__), "--network"], check=False,
+                          stdout=subprocess.DEVNULL)
+    tap.ok(done.returncode == 0, "no local ports, in a network of its own")
 tap.done()
