@@ -42,6 +42,9 @@ MOVED = {  # mail: mailRoutingAddress
     "big@moved.example": ["member%d@mailbox.example" % i for i in range(500)],
     "word@moved.example": ["good"],
     "self@moved.example": ["SELF@moved.example"],
+    "target@moved.example": ["SMTP:bad@mailbox.example"],
+    "proxies@moved.example": ["smtp:bad@mailbox.example", "SMTP:good@mailbox.example", "X500:/o=Org/cn=proxies"],
+    "foreign@moved.example": ["X400:C=US;A= ;P=Org;S=Doe;", "sip:bad@mailbox.example"],
 }
 REFERRAL = """
 dn: ou=parts,dc=test
@@ -345,6 +348,8 @@ def check_addresses(slapd, smtp):
                                    ("chain", "reject", ["bad@mailbox.example"]), ("circle", "tempfail", []),
                                    ("quoted", "accept", ['"good, one"@mailbox.example']),
                                    ("list", "accept", []), ("big", "accept", []), ("word", "tempfail", []),
+                                   ("target", "reject", ["bad@mailbox.example"]), ("proxies", "accept", ["good@mailbox.example"]),
+                                   ("foreign", "accept", ["foreign@moved.example"]),
                                    ("self", "accept", ["self@moved.example"]), ("bad", "reject", ["bad@moved.example"])]:
         smtp.forget()
         got = trace(slapd, slapd.uri, local + "@moved.example", "--listener", "out", **words)
