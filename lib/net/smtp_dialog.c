@@ -318,16 +318,18 @@ void dialog_sent(struct smtp_dialog *dialog, size_t n)
 
 /* --- reading ------------------------------------------------------------------ */
 
-static void take_answer(enum callahead_stage stage, const struct smtp_reply *reply,
-                        struct dialog_answer *answer_out)
+/* recipient: NULL for answers to anything but RCPT. */
+static void take_answer(const struct smtp_dialog *dialog, enum callahead_stage stage,
+                        const char *recipient, struct dialog_answer *answer_out)
 {
     char line[SMTP_TEXT_KEPT];
+    const struct smtp_reply *reply = &dialog->parser.reply;
     struct slice text = smtp_reply_text(reply);
+    struct smtp_said said = {stage, reply->code, reply->status, text, slice_of(recipient),
+                             slice_of(dialog->settings.mail_from)};
     for (size_t i = 0; i < text.n; i++)
         line[i] = text.p[i] == '\n' ? ' ' : text.p[i];
-    answer_out->class = smtp_classify(stage, reply->code, reply->status, text);
-    answer_out->stage = stage;
-    answer_out->code = reply->code;
+    *answer_out = (struct dialog_answer){smtp_classify(&said), stage, reply->code, "", ""};
     snprintf(answer_out->status, sizeof answer_out->status, "%s", reply->status);
     escape_reply((struct slice){line, text.n}, answer_out->text, sizeof answer_out->text);
 }
@@ -335,7 +337,7 @@ static void take_answer(enum callahead_stage stage, const struct smtp_reply *rep
 /* With the server's words, about a command that must succeed. */
 static void fail_reply(struct smtp_dialog *dialog, enum command command, bool cut_off)
 {
-    take_answer(command_stage[command], &dialog->parser.reply, &dialog->failure);
+    take_answer(dialog, command_stage[command], NULL, &dialog->failure);
     dialog->cut_off = cut_off;
     break_off(dialog);
 }
@@ -436,7 +438,7 @@ static void on_rcpt(struct smtp_dialog *dialog, size_t recipient)
         return;
     }
     struct slot *slot = &dialog->slots[recipient];
-    take_answer(CALLAHEAD_AT_RCPT, reply, &slot->answer);
+    take_answer(dialog, CALLAHEAD_AT_RCPT, dialog->recipients[recipient], &slot->answer);
     slot->given = true;
     dialog->accepted += is_success(dialog);
     dialog->rejected += !is_success(dialog);

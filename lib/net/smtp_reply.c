@@ -68,16 +68,20 @@ static void keep_text(struct smtp_reply *reply, struct slice text)
     reply->text_n += n;
 }
 
+/* A line with another status than the first keeps it: it says something else. */
 static struct slice take_status(struct smtp_reply *reply, struct slice text)
 {
     size_t n = smtp_status_length(text);
     size_t sharp = n > 0 && text.p[0] == '#' ? 1 : 0;
+    struct slice status = {text.p + sharp, n - sharp};
     if (n == 0)
         return text;
-    if (reply->status[0] == '\0' && n - sharp < sizeof reply->status) {
-        memcpy(reply->status, text.p + sharp, n - sharp);
-        reply->status[n - sharp] = '\0';
+    if (reply->status[0] == '\0' && status.n < sizeof reply->status) {
+        memcpy(reply->status, status.p, status.n);
+        reply->status[status.n] = '\0';
     }
+    if (!slice_is(status, reply->status))
+        return text;
     return slice_trim((struct slice){text.p + n, text.n - n});
 }
 

@@ -24,7 +24,7 @@
 struct smtp_reply {
     int code;        /* 200...599 */
     char status[12]; /* enhanced status of the first line that has one; "" none */
-    /* Text of all lines without code and status, joined by '\n', cut at
+    /* Text of all lines without code and that status, joined by '\n', cut at
      * SMTP_TEXT_KEPT; may hold any byte but NUL and CR. Not NUL-terminated. */
     char text[SMTP_TEXT_KEPT];
     size_t text_n;
