@@ -1,6 +1,8 @@
 /* smtp_charset.c - see smtp_charset.h. */
 #include "lib/net/smtp_charset.h"
 
+#include "lib/net/smtp_reply.h"
+
 /* Ideographs that phrases are written with, by their code; a test compares the
  * tables with the phrases and with iconv(3). */
 struct sign {
@@ -289,62 +291,6 @@ static size_t decode_2022(struct slice text, uint16_t *out)
     return n;
 }
 
-/* --- the whole ------------------------------------------------------------------------------ */
-
-static bool is_ascii(struct slice text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        if ((unsigned char)text.p[i] >= 0x80)
-            return false;
-    }
-    return true;
-}
-
-/* A character cut at the end does no harm. */
-static bool is_utf8(struct slice text)
-{
-    for (size_t cut = 0; cut <= 3 && cut <= text.n; cut++) {
-        if (str_is_utf8((struct slice){text.p, text.n - cut}))
-            return true;
-    }
-    return false;
-}
-
-unsigned smtp_charsets_of(struct slice text)
-{
-    if (!is_ascii(text))
-        return is_utf8(text) ? 1U << SMTP_UTF_8 : (1U << SMTP_ISO_2022_JP) - 1;
-    for (size_t i = 0; i < text.n; i++) {
-        if (is_escape(text, i))
-            return 1U << SMTP_ISO_2022_JP;
-    }
-    return 1U << SMTP_UTF_8;
-}
-
-size_t smtp_decode(enum smtp_charset charset, struct slice text, uint16_t *out)
-{
-    size_t n = 0;
-    if (charset == SMTP_ISO_2022_JP)
-        return decode_2022(text, out);
-    for (size_t i = 0; i < text.n;) {
-        struct slice rest = {text.p + i, text.n - i};
-        unsigned char c = (unsigned char)text.p[i],
-                      next = rest.n > 1 ? (unsigned char)rest.p[1] : 0;
-        size_t bytes = 1;
-        bool two = c >= 0x80 && charset >= SMTP_SHIFT_JIS && is_pair(charset, c, next);
-        if (two) {
-            out[n++] = pair(charset, c, next);
-            bytes = 2;
-        } else if (charset == SMTP_UTF_8 && c >= 0x80) {
-            out[n++] = utf8_character(rest, &bytes);
-        } else {
-            out[n++] = single(charset, c);
-        }
-        i += bytes;
-    }
-    return n;
-}
-
 /* --- letters ----------------------------------------------------------------- */
 
 bool smtp_is_ideograph(uint16_t c)
@@ -391,13 +337,21 @@ static bool is_symbol(uint16_t c)
            c == 0x30fb || (c >= 0xff00 && c <= 0xffef);
 }
 
+/* Once a character: without the calls of str.h. */
+static uint16_t ascii_fold(uint16_t c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return (uint16_t)(c + ('a' - 'A'));
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : ' ';
+}
+
 uint16_t smtp_fold(uint16_t c, uint16_t *second_out)
 {
     *second_out = 0;
     if (c >= 0xff01 && c <= 0xff5e)
         c = (uint16_t)(c - 0xfee0); /* full width */
     if (c < 0x80)
-        return ascii_is_alnum((char)c) ? (uint16_t)ascii_lower((char)c) : ' ';
+        return ascii_fold(c);
     if (is_dropped(c))
         return 0;
     if (smtp_is_ideograph(c))
@@ -407,4 +361,88 @@ uint16_t smtp_fold(uint16_t c, uint16_t *second_out)
     if (c < 0x180)
         return latin_of(c, second_out);
     return c >= 0x400 && c <= 0x45f ? cyrillic_of(c) : c;
+}
+
+/* --- the whole ------------------------------------------------------------------------------ */
+
+static bool is_ascii(struct slice text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        if ((unsigned char)text.p[i] >= 0x80)
+            return false;
+    }
+    return true;
+}
+
+/* A character cut at the end does no harm. */
+static bool is_utf8(struct slice text)
+{
+    for (size_t cut = 0; cut <= 3 && cut <= text.n; cut++) {
+        if (str_is_utf8((struct slice){text.p, text.n - cut}))
+            return true;
+    }
+    return false;
+}
+
+size_t smtp_decode(enum smtp_charset charset, struct slice text, uint16_t *out)
+{
+    size_t n = 0;
+    if (charset == SMTP_ISO_2022_JP)
+        return decode_2022(text, out);
+    for (size_t i = 0; i < text.n;) {
+        struct slice rest = {text.p + i, text.n - i};
+        unsigned char c = (unsigned char)text.p[i],
+                      next = rest.n > 1 ? (unsigned char)rest.p[1] : 0;
+        size_t bytes = 1;
+        bool two = c >= 0x80 && charset >= SMTP_SHIFT_JIS && is_pair(charset, c, next);
+        if (two) {
+            out[n++] = pair(charset, c, next);
+            bytes = 2;
+        } else if (charset == SMTP_UTF_8 && c >= 0x80) {
+            out[n++] = utf8_character(rest, &bytes);
+        } else {
+            out[n++] = single(charset, c);
+        }
+        i += bytes;
+    }
+    return n;
+}
+
+/* Can a phrase be in it that other character sets do not show? It takes two
+ * ideographs, or three Cyrillic letters in a row. */
+static bool is_likely(enum smtp_charset charset, const uint16_t *text, size_t n)
+{
+    unsigned wide = 0, cyrillic = 0;
+    if (charset <= SMTP_LATIN_2)
+        return true;
+    for (size_t i = 0; i < n && wide < 2 && cyrillic < 3; i++) {
+        wide += smtp_is_ideograph(text[i]);
+        cyrillic = text[i] >= 0x400 && text[i] <= 0x45f ? cyrillic + 1 : 0;
+    }
+    return charset >= SMTP_SHIFT_JIS ? wide == 2 : cyrillic == 3;
+}
+
+static unsigned eight_bit_charsets(struct slice text)
+{
+    uint16_t decoded[SMTP_TEXT_KEPT];
+    unsigned likely = 0;
+    if (text.n > SMTP_TEXT_KEPT)
+        text.n = SMTP_TEXT_KEPT;
+    for (unsigned i = SMTP_UTF_8; i < SMTP_ISO_2022_JP; i++) {
+        enum smtp_charset charset = (enum smtp_charset)i;
+        if (is_likely(charset, decoded, smtp_decode(charset, text, decoded)))
+            likely |= 1U << i;
+    }
+    return likely;
+}
+
+unsigned smtp_charsets_of(struct slice text)
+{
+    if (!is_ascii(text))
+        return is_utf8(text) ? 1U << SMTP_UTF_8 : eight_bit_charsets(text);
+    for (size_t i = 0; i < text.n; i++) {
+        if (is_escape(text, i))
+            return 1U << SMTP_ISO_2022_JP;
+    }
+    return 1U << SMTP_UTF_8;
 }

@@ -175,7 +175,7 @@ enum callahead_class smtp_classify(const struct smtp_said *said)
         return at_rcpt ? CALLAHEAD_VALID : CALLAHEAD_SERVER_ILL;
     struct facts facts = facts_of(said);
     /* The address of a host and nothing of the recipient: the client is meant. */
-    if (facts.names_host && !(facts.topics & (SMTP_NO_USER | SMTP_REJECTED)))
+    if (facts.names_host && !(facts.topics & (SMTP_NO_USER | SMTP_REJECTED | SMTP_TROUBLE)))
         facts.topics |= SMTP_CLIENT;
     return at_rcpt ? judge(refusals, ARRAY_LEN(refusals), said->code, &facts)
                    : judge(before_rcpt, ARRAY_LEN(before_rcpt), said->code, &facts);

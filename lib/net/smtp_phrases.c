@@ -18,64 +18,54 @@ const size_t smtp_phrases_n = ARRAY_LEN(smtp_phrases);
 
 /* --- the index: phrases by the first three bytes of their first word ----------- */
 
-#define BUCKETS 1024
+#define BUCKETS 4096
 #define NONE UINT16_MAX
 
+/* One for the phrases that hide others, one for all others. */
+struct chains {
+    uint16_t first[BUCKETS];
+};
+
 static pthread_once_t index_once = PTHREAD_ONCE_INIT;
-static uint16_t first_of[BUCKETS], next_of[ARRAY_LEN(smtp_phrases)];
+static struct chains hiding, others;
+static struct {
+    uint32_t key;
+    uint16_t next;
+} links[ARRAY_LEN(smtp_phrases)];
 
 _Static_assert(ARRAY_LEN(smtp_phrases) < NONE, "phrases are numbered with 16 bits");
 
-/* A shorter word ends in a blank, here and in the text. */
-static unsigned bucket_of(const char *word)
+/* Of a shorter word the blank behind it is one, here and in the text. */
+static uint32_t key_of(const char *word)
 {
-    unsigned key = 0;
+    uint32_t key = 0;
     for (unsigned i = 0; i < 3; i++) {
         bool over = word[i] == ' ' || word[i] == '\0';
-        key = key * 31 + (over ? ' ' : (unsigned char)word[i]);
+        key = key << 8 | (over ? ' ' : (unsigned char)word[i]);
         if (over)
             break;
     }
-    return key % BUCKETS;
+    return key;
+}
+
+static uint16_t *bucket_of(struct chains *chains, uint32_t key)
+{
+    return &chains->first[key * 2654435761U >> 20];
 }
 
 static void make_index(void)
 {
-    for (size_t i = 0; i < BUCKETS; i++)
-        first_of[i] = NONE;
+    memset(&hiding, 0xff, sizeof hiding);
+    memset(&others, 0xff, sizeof others);
     for (size_t i = ARRAY_LEN(smtp_phrases); i-- > 0;) {
-        unsigned bucket = bucket_of(smtp_phrases[i].words);
-        next_of[i] = first_of[bucket];
-        first_of[bucket] = (uint16_t)i;
+        links[i].key = key_of(smtp_phrases[i].words);
+        uint16_t *first = bucket_of(smtp_phrases[i].hides ? &hiding : &others, links[i].key);
+        links[i].next = *first;
+        *first = (uint16_t)i;
     }
 }
 
 /* --- one phrase at one place ------------------------------------------------------ */
-
-/* Bytes of a pattern that are one word of the text. */
-static size_t pattern_word(const char *pattern)
-{
-    size_t n = strcspn(pattern, " ");
-    unsigned char lead = (unsigned char)pattern[0];
-    if (lead >= 0xe2 && n >= 3) {
-        unsigned c = (lead & 0x0fU) << 12 | ((unsigned char)pattern[1] & 0x3fU) << 6 |
-                     ((unsigned char)pattern[2] & 0x3fU);
-        if (smtp_is_ideograph((uint16_t)c))
-            return 3;
-    }
-    for (size_t i = 1; i < n; i++) {
-        if ((unsigned char)pattern[i] >= 0xe3) /* "ip" before an ideograph */
-            return i;
-    }
-    return n;
-}
-
-static bool word_is(const struct smtp_words *words, size_t i, const char *pattern, size_t n)
-{
-    const char *word = words->text + words->start[i];
-    bool stem = pattern[n - 1] == '*';
-    return strncmp(word, pattern, stem ? n - 1 : n) == 0 && (stem || word[n] == ' ');
-}
 
 /* Which words may it be made of? Those of host names are only for names of lists. */
 static bool counts(const struct smtp_words *words, size_t i, enum smtp_topic topic)
@@ -89,24 +79,32 @@ static bool is_at_sign(const struct smtp_words *words, size_t i)
     return words->text[words->start[i]] == '@';
 }
 
+static bool is_wide(char c)
+{
+    return (unsigned char)c >= 0xe3; /* ideographs, kana */
+}
+
 /* The word behind the phrase, if it stands at word i; else 0. The recipient
  * may stand between its words. */
 static size_t phrase_end(const struct smtp_words *words, size_t i, const struct smtp_phrase *phrase)
 {
     const char *pattern = phrase->words;
-    while (*pattern) {
-        size_t n = pattern_word(pattern);
+    for (;; i++) {
         while (i < words->n && is_at_sign(words, i) && *pattern != '@')
             i++;
-        /* The text ends in a NUL: no word is compared beyond its end. */
-        if (i == words->n || !counts(words, i, phrase->topic) || !word_is(words, i, pattern, n))
+        if (i >= words->n || !counts(words, i, phrase->topic))
             return 0;
-        pattern += n;
-        while (*pattern == ' ')
+        const char *word = words->text + words->start[i], *p = word;
+        while (*p != ' ' && *p == *pattern) {
+            p++;
             pattern++;
-        i++;
+        }
+        if (*pattern == '*' || (*pattern == '\0' && *p == ' '))
+            return i + 1;
+        if (*p != ' ' || (*pattern != ' ' && !is_wide(*word) && !is_wide(*pattern)))
+            return 0;
+        pattern += *pattern == ' ';
     }
-    return i;
 }
 
 static void mark(struct smtp_words *words, size_t from, size_t end, enum smtp_mark mark)
@@ -146,22 +144,21 @@ static void take(struct smtp_words *words, size_t from, size_t end,
         mark(words, from, end, SMTP_HIDDEN);
 }
 
-static void look(struct smtp_words *words, bool hides, struct finding *finding)
+static void look(struct smtp_words *words, struct chains *chains, struct finding *finding)
 {
     for (size_t i = 0; i < words->n; i++) {
-        uint16_t at = first_of[bucket_of(words->text + words->start[i])];
-        for (; at != NONE; at = next_of[at]) {
-            const struct smtp_phrase *phrase = &smtp_phrases[at];
-            size_t end = phrase->hides == hides ? phrase_end(words, i, phrase) : 0;
+        uint32_t key = key_of(words->text + words->start[i]);
+        for (uint16_t at = *bucket_of(chains, key); at != NONE; at = links[at].next) {
+            size_t end = links[at].key == key ? phrase_end(words, i, &smtp_phrases[at]) : 0;
             if (end > 0)
-                take(words, i, end, phrase, finding);
+                take(words, i, end, &smtp_phrases[at], finding);
         }
     }
 }
 
 /* --- who does not exist? --------------------------------------------------------------- */
 
-#define REACH_BEHIND 8 /* words from a subject to what is said of it */
+#define REACH_BEHIND 9 /* words from a subject to what is said of it */
 #define REACH_BEFORE 3 /* ... and back: "no such local user" */
 #define REACH_BESIDE 2
 
@@ -209,25 +206,44 @@ static enum subject subject_behind(const struct smtp_words *words, size_t i, siz
     return SUBJECT_NONE;
 }
 
+/* "Unknown user": what follows at once decides, then who stands right before
+ * ("the user is unknown to this server"), then what follows further away. */
+static bool is_said_before(const struct smtp_words *words, const struct negation *negation)
+{
+    enum subject next = subject_behind(words, negation->end, 1);
+    if (next != SUBJECT_NONE)
+        return next == SUBJECT_WHO;
+    bool begins = words->marks[negation->from] & SMTP_PUNCTUATED;
+    if (!begins && subject_before(words, negation->from, REACH_BESIDE) == SUBJECT_WHO)
+        return true;
+    next = subject_behind(words, negation->end, REACH_BEFORE);
+    return next == SUBJECT_WHO ||
+           (next == SUBJECT_NONE &&
+            subject_before(words, negation->from, REACH_BEHIND) == SUBJECT_WHO);
+}
+
 static bool is_evidence(const struct smtp_words *words, const struct negation *negation)
 {
-    bool behind = negation->topic == SMTP_IS_NOT_BEHIND;
-    bool beside = negation->topic == SMTP_IS_NOT_BESIDE;
-    size_t back = beside ? REACH_BESIDE + 1 : REACH_BEHIND + 1;
-    size_t ahead = beside ? 1 : REACH_BEFORE;
-    enum subject before = subject_before(words, negation->from, back);
-    enum subject after = subject_behind(words, negation->end, ahead);
-    if (behind)
-        return before == SUBJECT_WHO || (before == SUBJECT_NONE && after == SUBJECT_WHO);
-    return after == SUBJECT_WHO || (after == SUBJECT_NONE && before == SUBJECT_WHO);
+    size_t from = negation->from, end = negation->end;
+    if (negation->topic == SMTP_IS_NOT_BEFORE)
+        return is_said_before(words, negation);
+    if (negation->topic == SMTP_IS_NOT_BESIDE) {
+        enum subject next = subject_behind(words, end, 1);
+        return next == SUBJECT_WHO ||
+               (next == SUBJECT_NONE &&
+                subject_before(words, from, REACH_BESIDE + 1) == SUBJECT_WHO);
+    }
+    enum subject before = subject_before(words, from, REACH_BEHIND);
+    return before == SUBJECT_WHO ||
+           (before == SUBJECT_NONE && subject_behind(words, end, REACH_BEFORE) == SUBJECT_WHO);
 }
 
 unsigned smtp_topics_of(struct smtp_words *words)
 {
     struct finding finding = {.topics = 0};
     (void)pthread_once(&index_once, make_index);
-    look(words, true, &finding);
-    look(words, false, &finding);
+    look(words, &hiding, &finding);
+    look(words, &others, &finding);
     for (size_t i = 0; i < finding.negations_n; i++) {
         if (!(finding.topics & SMTP_NO_USER) && is_evidence(words, &finding.negations[i]))
             finding.topics |= SMTP_NO_USER;

@@ -9,83 +9,6 @@
 
 #include <string.h>
 
-/* --- addresses ---------------------------------------------------------------- */
-
-/* For comparing addresses: letters folded, all else as it is. */
-static uint16_t address_key(uint16_t c)
-{
-    uint16_t second = 0;
-    if (c < 0x80)
-        return (uint16_t)ascii_lower((char)c);
-    uint16_t folded = smtp_fold(c, &second);
-    return folded == 0 || folded == ' ' ? c : folded;
-}
-
-/* Common words of replies: "550 unknown user" does not name unknown@. */
-static const char *const common[] = {
-    "user",    "users",  "mailbox", "account", "recipient", "address", "alias",   "unknown",
-    "invalid", "no",     "not",     "such",    "found",     "here",    "mail",    "email",
-    "exist",   "exists", "nobody",  "valid",   "the",       "a",       "is",      "this",
-    "to",      "for",    "of",      "utente",  "konto",     "compte",  "usuario", "cuenta",
-    "buzon",   "in",     "on",      "by",      "benutzer"};
-
-static bool is_one_of(const uint16_t *word, size_t n, const char *const list[], size_t list_n)
-{
-    for (size_t i = 0; i < list_n; i++) {
-        size_t k = 0;
-        while (k < n && list[i][k] && (unsigned char)list[i][k] == word[k])
-            k++;
-        if (k == n && !list[i][k])
-            return true;
-    }
-    return false;
-}
-
-/* Letters, blanks and hyphens only, as words of a sentence. */
-static bool is_plain(const uint16_t *local, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (local[i] < 0x80 && !ascii_is_alpha((char)local[i]) && local[i] != '-' &&
-            local[i] != ' ')
-            return false;
-    }
-    return true;
-}
-
-static size_t unquote(uint16_t *local, size_t n)
-{
-    size_t kept = 0;
-    if (n < 2 || local[0] != '"' || local[n - 1] != '"')
-        return n;
-    for (size_t i = 1; i + 1 < n; i++) {
-        if (local[i] == '\\' && i + 2 < n)
-            i++;
-        local[kept++] = local[i];
-    }
-    return kept;
-}
-
-void smtp_address_of(struct slice address, struct smtp_address *out)
-{
-    uint16_t raw[SMTP_ADDRESS_KEPT];
-    out->n = 0;
-    out->local_n = 0;
-    out->plain = false;
-    if (address.n == 0 || address.n > SMTP_ADDRESS_KEPT)
-        return;
-    size_t n = smtp_decode(SMTP_UTF_8, address, raw), at = n;
-    for (size_t i = 0; i < n; i++) {
-        raw[i] = address_key(raw[i]);
-        if (raw[i] == '@')
-            at = i;
-    }
-    out->local_n = unquote(raw, at);
-    memcpy(out->text, raw, out->local_n * sizeof raw[0]);
-    memcpy(out->text + out->local_n, raw + at, (n - at) * sizeof raw[0]);
-    out->n = out->local_n + (n - at);
-    out->plain = is_plain(out->text, out->local_n);
-}
-
 /* --- reading ------------------------------------------------------------------------ */
 
 #define HOSTS_MAX 32 /* whose labels are looked at */
@@ -133,9 +56,26 @@ static bool is_any(uint16_t c, const char *signs)
 static bool ends_token(uint16_t c)
 {
     uint16_t second = 0;
-    if (c < 0x80)
-        return is_any(c, " \t\n<>()[]{}\"',;");
-    return smtp_is_ideograph(c) || smtp_fold(c, &second) == ' ';
+    switch (c) {
+    case ' ':
+    case '\t':
+    case '\n':
+    case '<':
+    case '>':
+    case '(':
+    case ')':
+    case '[':
+    case ']':
+    case '{':
+    case '}':
+    case '"':
+    case '\'':
+    case ',':
+    case ';':
+        return true;
+    default:
+        return c >= 0x80 && (smtp_is_ideograph(c) || smtp_fold(c, &second) == ' ');
+    }
 }
 
 /* --- putting out words -------------------------------------------------------------- */
@@ -225,7 +165,7 @@ static bool stands_at(const struct reader *reader, size_t i, const uint16_t *wor
     if (n == 0 || i + n > reader->n)
         return false;
     for (size_t k = 0; k < n; k++) {
-        if (address_key(reader->text[i + k]) != word[k])
+        if (smtp_address_key(reader->text[i + k]) != word[k])
             return false;
     }
     return true;
@@ -253,6 +193,26 @@ static bool starts_at(const struct reader *reader, size_t i)
     uint16_t before = i == 0 ? ' ' : at(reader, i - 1);
     return !(is_letter(before) && !smtp_is_ideograph(before)) && before != '.' && before != '-' &&
            before != '_' && before != '+' && before != '@' && before != '/';
+}
+
+/* Common words of replies: "550 unknown user" does not name unknown@. */
+static const char *const common[] = {
+    "user",    "users",  "mailbox", "account", "recipient", "address", "alias",   "unknown",
+    "invalid", "no",     "not",     "such",    "found",     "here",    "mail",    "email",
+    "exist",   "exists", "nobody",  "valid",   "the",       "a",       "is",      "this",
+    "to",      "for",    "of",      "utente",  "konto",     "compte",  "usuario", "cuenta",
+    "buzon",   "in",     "on",      "by",      "benutzer"};
+
+static bool is_one_of(const uint16_t *word, size_t n, const char *const list[], size_t list_n)
+{
+    for (size_t i = 0; i < list_n; i++) {
+        size_t k = 0;
+        while (k < n && list[i][k] && (unsigned char)list[i][k] == word[k])
+            k++;
+        if (k == n && !list[i][k])
+            return true;
+    }
+    return false;
 }
 
 /* Words behind which, and before which, a plain one is a name: "no such user
@@ -319,6 +279,8 @@ static size_t recipient_end(const struct reader *reader, size_t i)
 {
     const struct smtp_address *it = reader->recipient;
     size_t domain_n = it->n - it->local_n, end = i + it->local_n;
+    if (it->n == 0 || smtp_address_key(at(reader, i)) != it->text[0])
+        return 0;
     if (!stands_at(reader, i, it->text, it->local_n) || !starts_at(reader, i))
         return 0;
     size_t closed = end + (is_quote(at(reader, end)) && i > 0 && is_quote(at(reader, i - 1)));
@@ -347,6 +309,8 @@ static struct token token_at(const struct reader *reader, size_t i)
     size_t k = i;
     for (; k < reader->n && !ends_token(reader->text[k]); k++) {
         uint16_t c = reader->text[k];
+        if (c >= 'a' && c <= 'z')
+            continue;
         if (address && c == ':')
             break;
         if (c == '@' && !address) {
@@ -485,7 +449,9 @@ static bool takes_token(struct reader *reader, const struct token *token)
 {
     const struct smtp_address *recipient = reader->recipient;
     size_t domain = recipient->local_n + 1; /* behind the '@' */
-    if (is_ipv4(reader, token) || is_ipv6(reader, token)) {
+    if (token->dots == 0 && token->n < 4) {
+        return false;
+    } else if (is_ipv4(reader, token) || is_ipv6(reader, token)) {
         reader->out->names_host = true;
     } else if (takes_status(reader, token)) {
         return true;

@@ -13,10 +13,10 @@
 #define LIB_NET_SMTP_WORDS_H
 
 #include "lib/base/str.h"
+#include "lib/net/smtp_address.h"
 #include "lib/net/smtp_charset.h"
 #include "lib/net/smtp_reply.h"
 
-#define SMTP_ADDRESS_KEPT 512 /* characters of an address that are compared */
 #define SMTP_STATUSES_MAX 8
 /* A byte makes four at most, with the blank: an ideograph of two bytes. */
 #define SMTP_WORDS_BYTES (2 * SMTP_TEXT_KEPT + 16)
@@ -31,12 +31,6 @@ enum smtp_mark {
     SMTP_IS_WHAT = 16 /* names something else */
 };
 
-struct smtp_address {
-    uint16_t text[SMTP_ADDRESS_KEPT]; /* folded; local part without its quotes */
-    size_t n, local_n;                /* with '@' and domain; before the '@' */
-    bool plain;                       /* the local part could be a common word */
-};
-
 struct smtp_words {
     char text[SMTP_WORDS_BYTES + 1];
     uint16_t start[SMTP_WORDS_MAX];
@@ -47,9 +41,6 @@ struct smtp_words {
     bool names_host; /* an address of a host: the client's, as a rule */
     bool names_sender;
 };
-
-/* Without brackets; longer ones are nobody's. */
-void smtp_address_of(struct slice address, struct smtp_address *out);
 
 /* Looks at the first SMTP_TEXT_KEPT bytes. */
 void smtp_words_of(struct slice text, enum smtp_charset charset,

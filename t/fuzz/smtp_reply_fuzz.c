@@ -15,8 +15,11 @@ static void check(const struct smtp_reply *reply)
     CHECK(strlen(reply->status) < sizeof reply->status);
     CHECK(!memchr(reply->text, '\0', reply->text_n) && !memchr(reply->text, '\r', reply->text_n));
     for (int stage = CALLAHEAD_AT_RESOLVE; stage <= CALLAHEAD_AT_RCPT; stage++) {
-        enum callahead_class class = smtp_classify((enum callahead_stage)stage, reply->code,
-                                                   reply->status, smtp_reply_text(reply));
+        struct smtp_said said = {.stage = (enum callahead_stage)stage,
+                                 .code = reply->code,
+                                 .status = reply->status,
+                                 .text = smtp_reply_text(reply)};
+        enum callahead_class class = smtp_classify(&said);
         CHECK((class == CALLAHEAD_VALID) == (stage == CALLAHEAD_AT_RCPT && reply->code < 300));
         CHECK(class != CALLAHEAD_USER_UNKNOWN || reply->code >= 500);
     }
