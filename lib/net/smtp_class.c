@@ -100,6 +100,8 @@ static struct facts facts_of(const struct smtp_said *said)
     }
     if (said->status[0] != '\0')
         facts.statuses |= status_of(said->status);
+    if (said->other_status && said->other_status[0] != '\0')
+        facts.statuses |= status_of(said->other_status);
     if (facts.statuses == 0)
         facts.statuses = STATUS_NONE;
     return facts;

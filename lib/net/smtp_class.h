@@ -18,9 +18,10 @@
 /* All borrowed. */
 struct smtp_said {
     enum callahead_stage stage;
-    int code;           /* 0: no answer at this stage */
-    const char *status; /* of the first line that has one; "" none */
-    struct slice text;  /* all lines, joined by '\n'; the first 2048 bytes are looked at */
+    int code;                 /* 0: no answer at this stage */
+    const char *status;       /* of the first line that has one; "" none */
+    const char *other_status; /* of later lines, as smtp_reply.h; NULL: none */
+    struct slice text;        /* all lines, joined by '\n'; the first 2048 bytes are looked at */
     struct slice recipient, sender; /* as asked about, without brackets; may be empty */
 };
 

@@ -50,6 +50,7 @@ static void begin_reply(struct smtp_parser *parser)
     struct smtp_reply *reply = &parser->reply;
     reply->code = 0;
     reply->status[0] = '\0';
+    reply->other_status[0] = '\0';
     reply->text_n = 0;
     reply->lines = 0;
     parser->bytes = 0;
@@ -68,20 +69,28 @@ static void keep_text(struct smtp_reply *reply, struct slice text)
     reply->text_n += n;
 }
 
-/* A line with another status than the first keeps it: it says something else. */
+/* The first one counts; of the others is kept that they differ. */
+static void keep_status(struct smtp_reply *reply, struct slice status)
+{
+    char *kept = reply->status[0] == '\0' ? reply->status : reply->other_status;
+    if (status.n >= sizeof reply->status || slice_is(status, reply->status))
+        return;
+    if (kept[0] != '\0') {
+        if (!slice_is(status, kept))
+            snprintf(kept, sizeof reply->other_status, "several");
+        return;
+    }
+    memcpy(kept, status.p, status.n);
+    kept[status.n] = '\0';
+}
+
 static struct slice take_status(struct smtp_reply *reply, struct slice text)
 {
     size_t n = smtp_status_length(text);
     size_t sharp = n > 0 && text.p[0] == '#' ? 1 : 0;
-    struct slice status = {text.p + sharp, n - sharp};
     if (n == 0)
         return text;
-    if (reply->status[0] == '\0' && status.n < sizeof reply->status) {
-        memcpy(reply->status, status.p, status.n);
-        reply->status[status.n] = '\0';
-    }
-    if (!slice_is(status, reply->status))
-        return text;
+    keep_status(reply, (struct slice){text.p + sharp, n - sharp});
     return slice_trim((struct slice){text.p + n, text.n - n});
 }
 

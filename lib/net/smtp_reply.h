@@ -22,9 +22,10 @@
 #define SMTP_TEXT_KEPT 2048  /* bytes of text kept of one reply; EHLO needs the most */
 
 struct smtp_reply {
-    int code;        /* 200...599 */
-    char status[12]; /* enhanced status of the first line that has one; "" none */
-    /* Text of all lines without code and that status, joined by '\n', cut at
+    int code;              /* 200...599 */
+    char status[12];       /* enhanced status of the first line that has one; "" none */
+    char other_status[12]; /* a different one of a later line, "several" of several; "" none */
+    /* Text of all lines without code and status, joined by '\n', cut at
      * SMTP_TEXT_KEPT; may hold any byte but NUL and CR. Not NUL-terminated. */
     char text[SMTP_TEXT_KEPT];
     size_t text_n;

@@ -510,6 +510,11 @@ static void add_labels(struct reader *reader, size_t i, size_t n)
     end_word(reader);
 }
 
+static bool is_plain_letter(uint16_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
+}
+
 static size_t read_one(struct reader *reader, size_t i)
 {
     size_t n = path_length(reader, i), end = recipient_end(reader, i);
@@ -554,8 +559,12 @@ void smtp_words_of(struct slice text, enum smtp_charset charset,
     reader.before = reader.before_n = reader.hosts_n = 0;
     out->text_n = out->n = out->statuses_n = 0;
     out->names_host = out->names_sender = false;
-    for (size_t i = 0; i < reader.n;)
-        i = read_one(&reader, i);
+    for (size_t i = 0; i < reader.n;) {
+        if (reader.in_word && is_plain_letter(reader.text[i]))
+            add_letter(&reader, smtp_address_key(reader.text[i++]), 0); /* nothing begins here */
+        else
+            i = read_one(&reader, i);
+    }
     for (size_t i = 0; i < reader.hosts_n; i++)
         add_labels(&reader, reader.hosts[i].at, reader.hosts[i].n);
     end_word(&reader);

@@ -13,11 +13,13 @@ static void check(const struct smtp_reply *reply)
     CHECK(reply->code >= 200 && reply->code <= 599);
     CHECK(reply->text_n <= SMTP_TEXT_KEPT && reply->lines >= 1);
     CHECK(strlen(reply->status) < sizeof reply->status);
+    CHECK(strlen(reply->other_status) < sizeof reply->other_status);
     CHECK(!memchr(reply->text, '\0', reply->text_n) && !memchr(reply->text, '\r', reply->text_n));
     for (int stage = CALLAHEAD_AT_RESOLVE; stage <= CALLAHEAD_AT_RCPT; stage++) {
         struct smtp_said said = {.stage = (enum callahead_stage)stage,
                                  .code = reply->code,
                                  .status = reply->status,
+                                 .other_status = reply->other_status,
                                  .text = smtp_reply_text(reply)};
         enum callahead_class class = smtp_classify(&said);
         CHECK((class == CALLAHEAD_VALID) == (stage == CALLAHEAD_AT_RCPT && reply->code < 300));

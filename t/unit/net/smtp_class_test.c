@@ -351,6 +351,7 @@ static enum callahead_class classify(enum callahead_stage stage, int code, const
     struct smtp_said said = {stage,
                              code,
                              status,
+                             NULL,
                              text,
                              slice_of(recipient ? recipient : "joe@example.com"),
                              slice_of("verify@gate.example")};

@@ -67,6 +67,30 @@ static void check_reply(const struct smtp_reply *reply, const struct good *good)
     assert_int_equal(reply->lines, good->lines);
 }
 
+/* What lines after the first one with a status say that it does not. */
+static void test_other_status(void **state)
+{
+    static const struct {
+        const char *in, *status, *other;
+    } rows[] = {
+        {"550 5.1.1 a\r\n", "5.1.1", ""},
+        {"550-5.1.1 a\r\n550 5.1.1 b\r\n", "5.1.1", ""},
+        {"550-a\r\n550 5.1.1 b\r\n", "5.1.1", ""},
+        {"550-5.7.1 a\r\n550 #5.7.2 b\r\n", "5.7.1", "5.7.2"},
+        {"550-5.7.1 a\r\n550-5.7.2 b\r\n550-5.7.1 c\r\n550 5.7.2 d\r\n", "5.7.1", "5.7.2"},
+        {"550-5.7.1 a\r\n550-5.7.2 b\r\n550-5.7.3 c\r\n550 5.7.2 d\r\n", "5.7.1", "several"},
+    };
+    struct smtp_parser parser;
+    size_t left = 0;
+    (void)state;
+    smtp_parser_init(&parser);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(feed(&parser, rows[i].in, strlen(rows[i].in), &left), SMTP_PARSE_REPLY);
+        assert_string_equal(parser.reply.status, rows[i].status);
+        assert_string_equal(parser.reply.other_status, rows[i].other);
+    }
+}
+
 static void test_good(void **state)
 {
     (void)state;
@@ -185,9 +209,9 @@ static void test_text_is_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),        cmocka_unit_test(test_several),
-        cmocka_unit_test(test_bad),         cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_text_is_cut),
+        cmocka_unit_test(test_good),    cmocka_unit_test(test_other_status),
+        cmocka_unit_test(test_several), cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_limits),  cmocka_unit_test(test_text_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
