@@ -193,7 +193,7 @@ nomx.example MX 0 .
 """
 SMTP = [["^unknown", "550 5.1.1 who is that,  100% unknown"], ["^full", "452 4.2.2 full"],
         ["^busy", "450 4.3.0 later"], ["^grey", "451 4.7.1 greylisted"], ["^policy", "554 5.7.1 blocked"],
-        ["^odd", "250 fine"], ["^bare", "550 unknown"], ["^relay", "550 5.7.1 relaying denied"],
+        ["^odd", "250 fine"], ["^bare", "550 unknown user"], ["^relay", "550 5.7.1 relaying denied"],
         ["^big", "552 5.2.2 over quota"], ["^lines", "550-5.1.1 one\n550 5.1.1 two"]]
 MOVED = {"two": ["v@example.com"], "gone": ["unknown@example.com"], "late": ["grey@example.com"],
          "list": ["v@example.com", "unknown@example.com"], "void": ["u@void.example"], "nomx": ["u@nomx.example"],
