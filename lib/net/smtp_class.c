@@ -71,7 +71,7 @@ static unsigned status_of(const char *status)
 struct facts {
     unsigned topics; /* enum smtp_topic */
     unsigned statuses;
-    bool names_host;
+    bool doubtful;
 };
 
 static void add_facts(struct slice text, enum smtp_charset charset,
@@ -82,7 +82,7 @@ static void add_facts(struct slice text, enum smtp_charset charset,
     smtp_words_of(text, charset, recipient, sender, &words);
     facts->topics |= smtp_topics_of(&words);
     facts->topics |= words.names_sender ? SMTP_SENDER : 0;
-    facts->names_host = facts->names_host || words.names_host;
+    facts->doubtful = facts->doubtful || words.doubtful;
     for (size_t i = 0; i < words.statuses_n; i++)
         facts->statuses |= status_of(words.statuses[i]);
 }
@@ -176,8 +176,9 @@ enum callahead_class smtp_classify(const struct smtp_said *said)
     if (said->code / 100 == 2)
         return at_rcpt ? CALLAHEAD_VALID : CALLAHEAD_SERVER_ILL;
     struct facts facts = facts_of(said);
-    /* The address of a host and nothing of the recipient: the client is meant. */
-    if (facts.names_host && !(facts.topics & (SMTP_NO_USER | SMTP_REJECTED | SMTP_TROUBLE)))
+    /* A status alone is not enough then. */
+    if (facts.doubtful && (facts.statuses & STATUS_USER) &&
+        !(facts.topics & (SMTP_NO_USER | SMTP_REJECTED | SMTP_TROUBLE)))
         facts.topics |= SMTP_CLIENT;
     return at_rcpt ? judge(refusals, ARRAY_LEN(refusals), said->code, &facts)
                    : judge(before_rcpt, ARRAY_LEN(before_rcpt), said->code, &facts);

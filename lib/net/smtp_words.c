@@ -274,11 +274,13 @@ static bool is_named(const struct reader *reader, size_t i, size_t end)
     return is_one_of(word, n, verbs, ARRAY_LEN(verbs));
 }
 
-/* Where the recipient that begins at i ends; 0: none does. */
-static size_t recipient_end(const struct reader *reader, size_t i)
+/* Where the recipient that begins at i ends; 0: none does. In *word_out: it
+ * may be a common word all the same. */
+static size_t recipient_end(const struct reader *reader, size_t i, bool *word_out)
 {
     const struct smtp_address *it = reader->recipient;
     size_t domain_n = it->n - it->local_n, end = i + it->local_n;
+    *word_out = false;
     if (it->n == 0 || smtp_address_key(at(reader, i)) != it->text[0])
         return 0;
     if (!stands_at(reader, i, it->text, it->local_n) || !starts_at(reader, i))
@@ -289,6 +291,7 @@ static size_t recipient_end(const struct reader *reader, size_t i)
         return closed + domain_n;
     if (!ends_before(reader, end) || (it->plain && !is_named(reader, i, end)))
         return 0;
+    *word_out = it->plain;
     return end;
 }
 
@@ -452,7 +455,7 @@ static bool takes_token(struct reader *reader, const struct token *token)
     if (token->dots == 0 && token->n < 4) {
         return false;
     } else if (is_ipv4(reader, token) || is_ipv6(reader, token)) {
-        reader->out->names_host = true;
+        reader->out->doubtful = true;
     } else if (takes_status(reader, token)) {
         return true;
     } else if (token->at_sign < token->n) {
@@ -481,7 +484,8 @@ static size_t path_length(const struct reader *reader, size_t i)
 
 static void take_path(struct reader *reader, size_t i, size_t n)
 {
-    size_t end = recipient_end(reader, i + 1);
+    bool word = false;
+    size_t end = recipient_end(reader, i + 1, &word);
     struct token token = token_at(reader, i + 1);
     if (n == 2)
         reader->out->names_sender = true; /* the null reverse-path */
@@ -517,14 +521,19 @@ static bool is_plain_letter(uint16_t c)
 
 static size_t read_one(struct reader *reader, size_t i)
 {
-    size_t n = path_length(reader, i), end = recipient_end(reader, i);
+    bool word = false;
+    size_t n = path_length(reader, i), end = recipient_end(reader, i, &word);
     if (n > 0) {
         end_word(reader);
         take_path(reader, i, n);
         return i + n;
     }
     if (end > i) {
-        add_sign(reader, '@');
+        reader->out->doubtful = reader->out->doubtful || word;
+        if (word)
+            end_word(reader);
+        else
+            add_sign(reader, '@');
         return end;
     }
     bool begins = !ends_token(reader->text[i]) && (i == 0 || ends_token(reader->text[i - 1]));
@@ -558,7 +567,7 @@ void smtp_words_of(struct slice text, enum smtp_charset charset,
     reader.punctuated = false;
     reader.before = reader.before_n = reader.hosts_n = 0;
     out->text_n = out->n = out->statuses_n = 0;
-    out->names_host = out->names_sender = false;
+    out->doubtful = out->names_sender = false;
     for (size_t i = 0; i < reader.n;) {
         if (reader.in_word && is_plain_letter(reader.text[i]))
             add_letter(&reader, smtp_address_key(reader.text[i++]), 0); /* nothing begins here */

@@ -38,7 +38,9 @@ struct smtp_words {
     size_t text_n, n;
     char statuses[SMTP_STATUSES_MAX][12]; /* in the text; further ones are dropped */
     size_t statuses_n;
-    bool names_host; /* an address of a host: the client's, as a rule */
+    /* It has the address of a host, or a word that is the recipient's local part
+     * and perhaps more: it may be about something else. */
+    bool doubtful;
     bool names_sender;
 };
 
