@@ -184,6 +184,19 @@ enum callahead_class smtp_classify(const struct smtp_said *said)
                    : judge(before_rcpt, ARRAY_LEN(before_rcpt), said->code, &facts);
 }
 
+enum callahead_class smtp_classify_reply(enum callahead_stage stage, const struct smtp_reply *reply,
+                                         const char *recipient, const char *sender)
+{
+    struct smtp_said said = {.stage = stage,
+                             .code = reply->code,
+                             .status = reply->status,
+                             .other_status = reply->other_status,
+                             .text = smtp_reply_text(reply),
+                             .recipient = slice_of(recipient),
+                             .sender = slice_of(sender)};
+    return smtp_classify(&said);
+}
+
 static const char *const class_names[] = {
     [CALLAHEAD_VALID] = "valid",
     [CALLAHEAD_USER_UNKNOWN] = "user_unknown",

@@ -14,6 +14,7 @@
 
 #include "lib/base/answer.h"
 #include "lib/base/str.h"
+#include "lib/net/smtp_reply.h"
 
 /* All borrowed. */
 struct smtp_said {
@@ -26,6 +27,9 @@ struct smtp_said {
 };
 
 enum callahead_class smtp_classify(const struct smtp_said *said);
+/* The same of a parsed reply; addresses as C strings, NULL: none. */
+enum callahead_class smtp_classify_reply(enum callahead_stage stage, const struct smtp_reply *reply,
+                                         const char *recipient, const char *sender);
 const char *smtp_class_name(enum callahead_class class); /* "user_unknown" */
 NODISCARD bool smtp_class_by_name(struct slice name, enum callahead_class *class_out);
 

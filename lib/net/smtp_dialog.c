@@ -325,16 +325,11 @@ static void take_answer(const struct smtp_dialog *dialog, enum callahead_stage s
     char line[SMTP_TEXT_KEPT];
     const struct smtp_reply *reply = &dialog->parser.reply;
     struct slice text = smtp_reply_text(reply);
-    struct smtp_said said = {stage,
-                             reply->code,
-                             reply->status,
-                             reply->other_status,
-                             text,
-                             slice_of(recipient),
-                             slice_of(dialog->settings.mail_from)};
     for (size_t i = 0; i < text.n; i++)
         line[i] = text.p[i] == '\n' ? ' ' : text.p[i];
-    *answer_out = (struct dialog_answer){smtp_classify(&said), stage, reply->code, "", ""};
+    answer_out->class = smtp_classify_reply(stage, reply, recipient, dialog->settings.mail_from);
+    answer_out->stage = stage;
+    answer_out->code = reply->code;
     snprintf(answer_out->status, sizeof answer_out->status, "%s", reply->status);
     escape_reply((struct slice){line, text.n}, answer_out->text, sizeof answer_out->text);
 }

@@ -16,12 +16,8 @@ static void check(const struct smtp_reply *reply)
     CHECK(strlen(reply->other_status) < sizeof reply->other_status);
     CHECK(!memchr(reply->text, '\0', reply->text_n) && !memchr(reply->text, '\r', reply->text_n));
     for (int stage = CALLAHEAD_AT_RESOLVE; stage <= CALLAHEAD_AT_RCPT; stage++) {
-        struct smtp_said said = {.stage = (enum callahead_stage)stage,
-                                 .code = reply->code,
-                                 .status = reply->status,
-                                 .other_status = reply->other_status,
-                                 .text = smtp_reply_text(reply)};
-        enum callahead_class class = smtp_classify(&said);
+        enum callahead_class class =
+            smtp_classify_reply((enum callahead_stage)stage, reply, NULL, NULL);
         CHECK((class == CALLAHEAD_VALID) == (stage == CALLAHEAD_AT_RCPT && reply->code < 300));
         CHECK(class != CALLAHEAD_USER_UNKNOWN || reply->code >= 500);
     }

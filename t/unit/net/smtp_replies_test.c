@@ -81,13 +81,7 @@ static enum callahead_class class_of(const char *reply, size_t n, const char *re
     smtp_parser_init(&parser);
     assert_int_equal(smtp_parser_feed(&parser, &in, &why), SMTP_PARSE_REPLY);
     assert_int_equal(in.n, 0);
-    struct smtp_said said = {.stage = CALLAHEAD_AT_RCPT,
-                             .code = parser.reply.code,
-                             .status = parser.reply.status,
-                             .other_status = parser.reply.other_status,
-                             .text = smtp_reply_text(&parser.reply),
-                             .recipient = slice_of(recipient)};
-    return smtp_classify(&said);
+    return smtp_classify_reply(CALLAHEAD_AT_RCPT, &parser.reply, recipient, NULL);
 }
 
 static void judge(char *fields[4], const char *where, unsigned line, struct figures *figures)
