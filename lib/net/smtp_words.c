@@ -499,10 +499,12 @@ static void take_path(struct reader *reader, size_t i, size_t n)
 static void add_labels(struct reader *reader, size_t i, size_t n)
 {
     size_t end = i + n, from = i;
-    for (size_t k = i; k + 2 < end; k++) {
+    for (size_t k = i; k + 1 < end; k++) {
         if (reader->text[k] == ':' && reader->text[k + 1] == '/')
-            from = k + 3;
+            from = k + 1;
     }
+    while (from < end && reader->text[from] == '/')
+        from++;
     add_sign(reader, '.');
     for (size_t k = from; k < end && reader->text[k] != '/' && reader->text[k] != '?'; k++) {
         uint16_t second = 0, c = smtp_fold(reader->text[k], &second);
