@@ -408,29 +408,32 @@ size_t smtp_decode(enum smtp_charset charset, struct slice text, uint16_t *out)
     return n;
 }
 
-/* Can a phrase be in it that other character sets do not show? It takes two
- * ideographs, or three Cyrillic letters in a row. */
-static bool is_likely(enum smtp_charset charset, const uint16_t *text, size_t n)
+/* Can a phrase be in it that other character sets do not show? It takes a
+ * letter at least, two ideographs, or three Cyrillic letters in a row. */
+static bool is_likely(enum smtp_charset charset, const uint16_t *text, size_t n, size_t eight_bit)
 {
-    unsigned wide = 0, cyrillic = 0;
-    if (charset <= SMTP_LATIN_2)
-        return true;
+    unsigned wide = 0, cyrillic = 0, strange = 0;
     for (size_t i = 0; i < n && wide < 2 && cyrillic < 3; i++) {
         wide += smtp_is_ideograph(text[i]);
         cyrillic = text[i] >= 0x400 && text[i] <= 0x45f ? cyrillic + 1 : 0;
+        strange += text[i] == SMTP_STRANGE;
     }
-    return charset >= SMTP_SHIFT_JIS ? wide == 2 : cyrillic == 3;
+    if (charset == SMTP_KOI8_R || charset == SMTP_WINDOWS_1251)
+        return cyrillic == 3;
+    return charset >= SMTP_SHIFT_JIS ? wide == 2 : strange < eight_bit;
 }
 
 static unsigned eight_bit_charsets(struct slice text)
 {
     uint16_t decoded[SMTP_TEXT_KEPT];
     unsigned likely = 0;
-    if (text.n > SMTP_TEXT_KEPT)
-        text.n = SMTP_TEXT_KEPT;
+    size_t eight_bit = 0;
+    for (size_t i = 0; i < text.n; i++)
+        eight_bit += (unsigned char)text.p[i] >= 0x80;
     for (unsigned i = SMTP_UTF_8; i < SMTP_ISO_2022_JP; i++) {
         enum smtp_charset charset = (enum smtp_charset)i;
-        if (is_likely(charset, decoded, smtp_decode(charset, text, decoded)))
+        size_t n = smtp_decode(charset, text, decoded);
+        if (is_likely(charset, decoded, n, eight_bit))
             likely |= 1U << i;
     }
     return likely;
@@ -438,6 +441,8 @@ static unsigned eight_bit_charsets(struct slice text)
 
 unsigned smtp_charsets_of(struct slice text)
 {
+    if (text.n > SMTP_TEXT_KEPT)
+        text.n = SMTP_TEXT_KEPT;
     if (!is_ascii(text))
         return is_utf8(text) ? 1U << SMTP_UTF_8 : eight_bit_charsets(text);
     for (size_t i = 0; i < text.n; i++) {

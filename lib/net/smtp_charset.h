@@ -32,7 +32,8 @@ enum smtp_charset {
 #define SMTP_STRANGE 0xfffd /* a character nothing is known of */
 
 /* What the text may be written in: a set of 1U << charset, never empty. One
- * where the bytes say which, all likely ones of 8 bits where they do not. */
+ * where the bytes say which, all likely ones of 8 bits where they do not. Only
+ * the first SMTP_TEXT_KEPT bytes are looked at. */
 unsigned smtp_charsets_of(struct slice text);
 
 /* Code points of the basic plane, at most one a byte: out has room for text.n. */

@@ -167,6 +167,23 @@ static void test_charsets(void **state)
                "\xc4\x87\xc4\x99\xc5\x84\xc3\xb3");
 }
 
+/* There is always a way to read a text. */
+static void test_some_charset(void **state)
+{
+    static const char *const texts[] = {"",       "a",   "\xff", "\x80\x80", "\xe4 \x1b$B",
+                                        "\x1b$B", "\xc3"};
+    char text[SMTP_TEXT_KEPT + 2];
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        assert_int_not_equal(smtp_charsets_of(slice_of(texts[i])), 0);
+    memset(text, 'x', sizeof text);
+    for (size_t i = sizeof text; i-- > sizeof text - 5;) {
+        text[i] = '\xe4'; /* where the text ends, and behind */
+        assert_int_not_equal(smtp_charsets_of((struct slice){text, sizeof text}), 0);
+        text[i] = 'x';
+    }
+}
+
 /* Words are what people would call words. */
 static void test_words(void **state)
 {
@@ -202,9 +219,13 @@ static void test_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_phrases_are_words), cmocka_unit_test(test_phrases_are_found),
-        cmocka_unit_test(test_no_row_twice),      cmocka_unit_test(test_every_language),
-        cmocka_unit_test(test_charsets),          cmocka_unit_test(test_words),
+        cmocka_unit_test(test_phrases_are_words),
+        cmocka_unit_test(test_phrases_are_found),
+        cmocka_unit_test(test_no_row_twice),
+        cmocka_unit_test(test_every_language),
+        cmocka_unit_test(test_charsets),
+        cmocka_unit_test(test_some_charset),
+        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
