@@ -6,13 +6,16 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <syslog.h>
 #include <unistd.h>
 
+#include "lib/base/log.h"
 #include "milter/packet.h"
 #include "milter/shortage.h"
 #include "milter/turnaway.h"
@@ -186,12 +189,60 @@ int interposed_accept(int listener, struct sockaddr *address, socklen_t *n)
     return fd;
 }
 
+/* --- log ------------------------------------------------------------------------ */
+
+static enum log_level level_of(int priority)
+{
+    switch (LOG_PRI(priority)) {
+    case LOG_DEBUG:
+        return LOG_AT_DEBUG;
+    case LOG_INFO:
+    case LOG_NOTICE:
+        return LOG_AT_INFO;
+    case LOG_WARNING:
+        return LOG_AT_WARNING;
+    default:
+        return LOG_AT_ERROR;
+    }
+}
+
+static void PRINTF_LIKE(2, 0) say(int priority, const char *fmt, va_list ap)
+{
+    char text[LOG_NOTE_MAX];
+
+    if (vsnprintf(text, sizeof text, fmt, ap) >= 0)
+        log_note(level_of(priority), "libmilter", "%s", text);
+}
+
+/* Declared like this, they do not meet what headers make of syslog(). */
+void plain_syslog(int priority, const char *fmt, ...) __asm__("syslog") PRINTF_LIKE(2, 3);
+void checked_syslog(int priority, int flag, const char *fmt, ...) __asm__("__syslog_chk")
+    PRINTF_LIKE(3, 4);
+
+void plain_syslog(int priority, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say(priority, fmt, ap);
+    va_end(ap);
+}
+
+/* The same, for what was compiled with checks of the format. */
+void checked_syslog(int priority, int flag, const char *fmt, ...)
+{
+    va_list ap;
+    (void)flag;
+    va_start(ap, fmt);
+    say(priority, fmt, ap);
+    va_end(ap);
+}
+
 /* --- in effect? ------------------------------------------------------------------- */
 
 bool interpose_check(struct err *err)
 {
-    static const char *const names[] = {"sigwait", "mi_rd_cmd", "pthread_create", "pthread_detach",
-                                        "accept"};
+    static const char *const names[] = {"sigwait",        "mi_rd_cmd", "pthread_create",
+                                        "pthread_detach", "accept",    "__syslog_chk"};
 
     pthread_once(&once, find_hidden);
     if (hidden.libmilter == NULL || hidden.create == NULL || hidden.detach == NULL ||

@@ -15,6 +15,7 @@
  *   pthread_detach  for that
  *   accept          without descriptors it would be called again and again: a pause; and
  *                   some descriptors are held back for what is not a session: turnaway.h
+ *   syslog          may wait for ever, with a lock held: to our own log, which never does
  */
 #ifndef MILTER_INTERPOSE_H
 #define MILTER_INTERPOSE_H

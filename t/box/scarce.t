@@ -44,6 +44,8 @@ def serves(it, address="<u@fast.example>"):
     """The answers to a session; None where one of them did not come."""
     try:
         with it.session() as mta:
+            if mta.greeting.line != "continue":
+                return [mta.greeting.line]
             return [mta.greeting.line, mta.mail("<a@b.test>").line, mta.rcpt(address).line]
     except (Closed, OSError):
         return None

@@ -124,6 +124,7 @@ static const struct {
     {REASON_SENDER_SYNTAX, "501 5.1.7 Bad sender address syntax"},
     {REASON_TOO_MANY_MARKS, "554 5.6.0 Too many header fields reserved for this host"},
     {REASON_INTERNAL, "451 4.3.0 Temporary local problem"},
+    {REASON_STOPPING, "451 4.3.2 Service is stopping, try again later"},
 };
 
 static void refusals_are_as_specified(void **state)
