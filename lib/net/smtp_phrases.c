@@ -169,21 +169,55 @@ static bool is_end(const struct smtp_words *words, size_t i)
     return i >= words->n || words->text[words->start[i]] == '.' || (words->marks[i] & SMTP_LABEL);
 }
 
-/* "The recipient's domain" is none: the last noun is what it is about. */
+/* Between something and whose it is: "the domain of the recipient". */
+static const char *const links_of[] = {
+    "of ",   "the ",  "for ",  "this ", "that ", "your ", "du ",   "de ",     "la ",   "le ",
+    "l ",    "les ",  "des ",  "d ",    "ce ",   "cet ",  "pour ", "del ",    "el ",   "los ",
+    "para ", "este ", "do ",   "da ",   "dos ",  "o ",    "a ",    "di ",     "dell ", "della ",
+    "il ",   "lo ",   "per ",  "der ",  "dem ",  "den ",  "die ",  "dieses ", "fur ",  "van ",
+    "het ",  "een ",  "voor ", "dla ",  "tego ", "для ",  "этого "};
+
+static bool is_link(const struct smtp_words *words, size_t i)
+{
+    for (size_t k = 0; k < ARRAY_LEN(links_of); k++) {
+        if (strncmp(words->text + words->start[i], links_of[k], strlen(links_of[k])) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "The domain of the recipient", or without an "of" where a case says it. */
+static bool is_owner(const struct smtp_words *words, size_t i)
+{
+    while (i > 0 && (words->marks[i - 1] & SMTP_IS_WHO) && !is_at_sign(words, i))
+        i--;
+    for (size_t n = 0; n < 3 && i > 0 && !(words->marks[i] & SMTP_PUNCTUATED); n++, i--) {
+        if (words->marks[i - 1] & SMTP_IS_WHAT)
+            return true;
+        if (!is_link(words, i - 1))
+            return false;
+    }
+    return false;
+}
+
+/* "The recipient's domain": the last noun is what it is about. */
+static bool is_owner_before(const struct smtp_words *words, size_t i)
+{
+    for (i++; !is_end(words, i) && (words->marks[i] & SMTP_IS_WHO) && !is_at_sign(words, i);)
+        i++;
+    bool possessive = !is_end(words, i) && strncmp(words->text + words->start[i], "s ", 2) == 0;
+    i += possessive;
+    return !is_end(words, i) && (words->marks[i] & SMTP_IS_WHAT) &&
+           (possessive || !(words->marks[i] & SMTP_PUNCTUATED));
+}
+
 static enum subject subject_at(const struct smtp_words *words, size_t i)
 {
     if (words->marks[i] & SMTP_IS_WHAT)
         return SUBJECT_WHAT;
     if (!(words->marks[i] & SMTP_IS_WHO))
         return SUBJECT_NONE;
-    for (i++; !is_end(words, i) && (words->marks[i] & SMTP_IS_WHO) && !is_at_sign(words, i);)
-        i++;
-    bool possessive = !is_end(words, i) && words->text[words->start[i]] == 's' &&
-                      words->text[words->start[i] + 1] == ' ';
-    i += possessive;
-    bool compound = !is_end(words, i) && (words->marks[i] & SMTP_IS_WHAT) &&
-                    (possessive || !(words->marks[i] & SMTP_PUNCTUATED));
-    return compound ? SUBJECT_WHAT : SUBJECT_WHO;
+    return is_owner(words, i) || is_owner_before(words, i) ? SUBJECT_WHAT : SUBJECT_WHO;
 }
 
 static enum subject subject_before(const struct smtp_words *words, size_t i, size_t reach)
@@ -206,16 +240,20 @@ static enum subject subject_behind(const struct smtp_words *words, size_t i, siz
     return SUBJECT_NONE;
 }
 
-/* "Unknown user": what follows at once decides, then who stands right before
- * ("the user is unknown to this server"), then what follows further away. */
+/* "Unknown user", "utilisateur inconnu": what stands right beside it decides,
+ * first what it cannot be about, then what follows further away. */
 static bool is_said_before(const struct smtp_words *words, const struct negation *negation)
 {
-    enum subject next = subject_behind(words, negation->end, 1);
-    if (next != SUBJECT_NONE)
-        return next == SUBJECT_WHO;
     bool begins = words->marks[negation->from] & SMTP_PUNCTUATED;
-    if (!begins && subject_before(words, negation->from, REACH_BESIDE) == SUBJECT_WHO)
+    enum subject next = subject_behind(words, negation->end, 1);
+    enum subject last = begins ? SUBJECT_NONE : subject_before(words, negation->from, 1);
+    if (next == SUBJECT_WHAT || last == SUBJECT_WHAT)
+        return false;
+    if (next == SUBJECT_WHO || last == SUBJECT_WHO)
         return true;
+    last = begins ? SUBJECT_NONE : subject_before(words, negation->from, REACH_BESIDE);
+    if (last != SUBJECT_NONE)
+        return last == SUBJECT_WHO;
     next = subject_behind(words, negation->end, REACH_BEFORE);
     return next == SUBJECT_WHO ||
            (next == SUBJECT_NONE &&

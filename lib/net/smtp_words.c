@@ -139,6 +139,14 @@ static bool ends_sentence(const struct reader *reader, size_t i)
     return sign && is_blank(next) && (i == 0 || at(reader, i - 1) != '.');
 }
 
+/* An apostrophe or hyphen. */
+static bool is_inside_word(const struct reader *reader, size_t i)
+{
+    uint16_t c = at(reader, i);
+    return (c == '\'' || c == 0x2019 || c == '-') && i > 0 && is_letter(at(reader, i - 1)) &&
+           is_letter(at(reader, i + 1));
+}
+
 static void add_character(struct reader *reader, size_t i)
 {
     uint16_t second = 0, c = at(reader, i), folded = smtp_fold(c, &second);
@@ -146,7 +154,7 @@ static void add_character(struct reader *reader, size_t i)
         add_sign(reader, '.');
     } else if (folded == ' ') {
         end_word(reader);
-        reader->punctuated = reader->punctuated || !is_blank(c);
+        reader->punctuated = reader->punctuated || !(is_blank(c) || is_inside_word(reader, i));
     } else if (smtp_is_ideograph(folded)) {
         end_word(reader);
         add_letter(reader, folded, 0);
