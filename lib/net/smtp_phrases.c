@@ -186,10 +186,17 @@ static bool is_link(const struct smtp_words *words, size_t i)
     return false;
 }
 
+#define NOUNS_MAX 4 /* "user e mail account" */
+
+static bool is_noun_of(const struct smtp_words *words, size_t i)
+{
+    return (words->marks[i] & SMTP_IS_WHO) && !is_at_sign(words, i);
+}
+
 /* "The domain of the recipient", or without an "of" where a case says it. */
 static bool is_owner(const struct smtp_words *words, size_t i)
 {
-    while (i > 0 && (words->marks[i - 1] & SMTP_IS_WHO) && !is_at_sign(words, i))
+    for (size_t n = 0; n < NOUNS_MAX && i > 0 && is_noun_of(words, i - 1); n++)
         i--;
     for (size_t n = 0; n < 3 && i > 0 && !(words->marks[i] & SMTP_PUNCTUATED); n++, i--) {
         if (words->marks[i - 1] & SMTP_IS_WHAT)
@@ -203,7 +210,8 @@ static bool is_owner(const struct smtp_words *words, size_t i)
 /* "The recipient's domain": the last noun is what it is about. */
 static bool is_owner_before(const struct smtp_words *words, size_t i)
 {
-    for (i++; !is_end(words, i) && (words->marks[i] & SMTP_IS_WHO) && !is_at_sign(words, i);)
+    i++;
+    for (size_t n = 0; n < NOUNS_MAX && !is_end(words, i) && is_noun_of(words, i); n++)
         i++;
     bool possessive = !is_end(words, i) && strncmp(words->text + words->start[i], "s ", 2) == 0;
     i += possessive;

@@ -486,6 +486,8 @@ static size_t path_length(const struct reader *reader, size_t i)
     for (size_t k = i + 1; k < reader->n && !is_blank(reader->text[k]); k++) {
         if (reader->text[k] == '>')
             return k + 1 - i;
+        if (reader->text[k] == '<')
+            break;
     }
     return 0;
 }

@@ -18,7 +18,7 @@
 #include "lib/net/smtp_reply.h"
 
 #define SMTP_STATUSES_MAX 8
-/* A byte makes four at most, with the blank: an ideograph of two bytes. */
+/* A byte makes two at most: an ideograph of two bytes three, and a blank. */
 #define SMTP_WORDS_BYTES (2 * SMTP_TEXT_KEPT + 16)
 #define SMTP_WORDS_MAX (SMTP_TEXT_KEPT + 4)
 

@@ -244,7 +244,10 @@ static void test_speed(void **state)
         "\xe7\x94\xa8\xe6\x88\xb7",
         "Empf\xe4nger unbekannt ",
         "\xd3\xc3\xbb\xa7\xb2\xbb",
-        "a.b.c "};
+        "a.b.c ",
+        "<",
+        "user user unknown ",
+        "5.1.1 "};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(sentences); i++) {
         double took = microseconds(sentences[i]);
