@@ -213,8 +213,9 @@ static void tell_shortage(struct dns_engine *engine, int status, const struct dn
 
 static void hold(struct dns_engine *engine, struct dns_job *job)
 {
+    job->due = mono_now() + DNS_ENGINE_RETRY;
     if (engine->held == NULL)
-        engine->retry_at = mono_now() + DNS_ENGINE_RETRY;
+        engine->retry_at = job->due;
     engine->is_short = true;
     set_held(job, true);
     job->next = engine->held;
@@ -265,11 +266,11 @@ static void send_jobs(struct dns_engine *engine, struct dns_job *jobs)
     }
 }
 
-/* A batch of those held, up to the first that is held again. */
+/* A batch of those held long enough, up to the first that is held again. */
 static void retry_held(struct dns_engine *engine)
 {
     const struct dns_result over = {.without = DNS_TIMEOUT, .ours = true};
-    mono_us now = mono_now();
+    mono_us now = mono_now(), next = now + DNS_ENGINE_RETRY;
     struct dns_job *jobs = engine->held, *job;
     if (jobs == NULL || now < engine->retry_at)
         return;
@@ -279,16 +280,17 @@ static void retry_held(struct dns_engine *engine)
         jobs = job->next;
         if (now >= job->give_up) {
             end_job(engine, job, &over);
-        } else if (engine->is_short || sent == BATCH) {
+        } else if (engine->is_short || sent == BATCH || now < job->due) {
             job->next = engine->held;
             engine->held = job;
+            next = job->due < next ? job->due : next;
         } else {
             set_held(job, false);
             send_job(engine, job);
             sent++;
         }
     }
-    engine->retry_at = engine->is_short ? now + DNS_ENGINE_RETRY : now;
+    engine->retry_at = engine->is_short ? now + DNS_ENGINE_RETRY : next;
 }
 
 /* --- the loop ------------------------------------------------------------- */

@@ -32,7 +32,7 @@ struct dns_job {
     struct dns_channel *channel; /* the engine's */
     unsigned tries;              /* the engine's: used up */
     unsigned shortages;          /* the engine's: those of the channel before it was sent */
-    mono_us give_up;             /* the engine's: not to be held any longer */
+    mono_us due, give_up;        /* the engine's: when to try again, to hold it no longer */
     bool held;                   /* atomic: waits for what this host is short of */
 };
 

@@ -34,12 +34,14 @@ int dns_socket_close(int fd, void *shortage)
     return close(fd);
 }
 
-/* EAGAIN is no connection under way, for which c-ares takes it: no local port is free. */
+/* EAGAIN is no connection under way, for which c-ares takes it: no local port is free.
+ * EADDRNOTAVAIL is what a host without IPv6 says of its servers, for ever. */
 int dns_socket_connect(int fd, const struct sockaddr *to, socklen_t n, void *shortage)
 {
     int rc = connect(fd, to, n);
 
-    if (rc != 0 && errno != EINPROGRESS && note(shortage, errno))
+    if (rc != 0 && errno != EINPROGRESS && !(errno == EADDRNOTAVAIL && to->sa_family == AF_INET6) &&
+        note(shortage, errno))
         errno = EADDRNOTAVAIL;
     return rc;
 }

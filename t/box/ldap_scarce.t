@@ -118,13 +118,27 @@ def ports():
     short_of("no local ports", without_ports)
 
 
+def no_ipv6():
+    """A name server that a host cannot reach at all is no shortage that might pass."""
+    with open("/proc/sys/net/ipv6/conf/all/disable_ipv6", "w", encoding="ascii") as file:
+        file.write("1")
+    conf = CONF.replace("127.0.0.1:%(dns)d", "[::1]:%(dns)d")
+    with House(conf % {"dns": 53, "host": "dir.example", "port": 389}, RAT) as it, it.session() as mta:
+        mta.mail("<a@example.net>")
+        tap.eq(mta.rcpt("<joe@example.com>").line, DOWN, "no IPv6: nobody can tell")
+        line = it.wait_log(event="ldap")["detail"]
+        tap.ok("the name servers fail; not asked for" in line, "no IPv6: not for want of something", line)
+        tap.eq(it.find_log(event="dns"), [], "no IPv6: nor does the engine say so")
+
+
 if "--network" in sys.argv:
     tap.part(ports)
+    tap.part(no_ipv6)
     tap.done()
 for part in (descriptors, threads):
     tap.part(part)
 if AS_ROOT:
     done = subprocess.run(["unshare", "-n", sys.executable, os.path.abspath(__file__), "--network"], check=False,
                           stdout=subprocess.DEVNULL)
-    tap.ok(done.returncode == 0, "no local ports, in a network of its own")
+    tap.ok(done.returncode == 0, "no local ports and no IPv6, in a network of its own")
 tap.done()

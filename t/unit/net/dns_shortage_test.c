@@ -139,6 +139,32 @@ static void test_truncated(void **state)
     dns_free(dns);
 }
 
+/* The name server is not asked the same without end meanwhile. */
+static void test_many_truncated(void **state)
+{
+    static struct dns_query *queries[MANY];
+    (void)state;
+    struct dns *dns = start("*.long.example A 192.0.2.1\n*.long.example !truncated");
+    leave_descriptors(1);
+    mono_us began = mono_now();
+    for (unsigned i = 0; i < MANY; i++) {
+        char name[40];
+        snprintf(name, sizeof name, "h%u.long.example", i);
+        queries[i] = dns_ask(dns, DNS_A, name, mono_now() + MONO_SECONDS(60));
+    }
+    (void)dns_wait(queries[0], began + MONO_SECONDS(2));
+    leave_all();
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_int_equal(dns_wait(queries[i], MONO_NEVER)->outcome, DNS_FOUND);
+        dns_drop(queries[i]);
+    }
+    int64_t rounds = (mono_now() - began) / DNS_ENGINE_RETRY + 2;
+    unsigned asked = nameserver_count(&server, "udp", "h0.long.example", "A");
+    if (asked > rounds)
+        fail_msg("asked %u times in %lld rounds", asked, (long long)rounds);
+    dns_free(dns);
+}
+
 static void test_ends_some_time(void **state)
 {
     (void)state;
@@ -206,8 +232,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_waits_and_recovers), cmocka_unit_test(test_no_spinning),
-        cmocka_unit_test(test_truncated),          cmocka_unit_test(test_ends_some_time),
-        cmocka_unit_test(test_not_ours),
+        cmocka_unit_test(test_truncated),          cmocka_unit_test(test_many_truncated),
+        cmocka_unit_test(test_ends_some_time),     cmocka_unit_test(test_not_ours),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
