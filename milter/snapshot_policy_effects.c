@@ -127,12 +127,10 @@ static const struct rule {
     {"sender_rate_period", has_period,
      "acts where max_sender_recipients or max_auth_recipients" LIMITED, false},
     {"max_auth_recipients", knows_users, "acts where auth is not off", true},
-    {"max_auth_recipients_code", limits_users, "acts where max_auth_recipients" LIMITED
-                                               " and auth is not off",
-     false},
-    {"max_auth_recipients_text", limits_users, "acts where max_auth_recipients" LIMITED
-                                               " and auth is not off",
-     false},
+    {"max_auth_recipients_code", limits_users,
+     "acts where max_auth_recipients" LIMITED " and auth is not off", false},
+    {"max_auth_recipients_text", limits_users,
+     "acts where max_auth_recipients" LIMITED " and auth is not off", false},
     {"use_reputation", counts_clients,
      "acts where max_recipients_per_hour or max_invalid_recipients_per_hour" LIMITED, false},
     {"significant_bits", counts_clients,

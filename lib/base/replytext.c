@@ -24,9 +24,10 @@ static bool check(struct slice written, struct err *err)
         return err_set(err, ERR_RANGE, "the text has %zu bytes; allowed: at most %d", written.n,
                        REPLYTEXT_MAX);
     if (has_control(written))
-        return err_set(err, ERR_SYNTAX,
-                       "the text holds a control character; allowed: text without tabs, and \\n for "
-                       "a new line of the reply");
+        return err_set(
+            err, ERR_SYNTAX,
+            "the text holds a control character; allowed: text without tabs, and \\n for "
+            "a new line of the reply");
     return str_is_utf8(written) || err_set(err, ERR_SYNTAX, "the text is no UTF-8");
 }
 

@@ -288,8 +288,8 @@ static void put_banner(const struct offers *offers, struct strbuf *out)
     }
     if (policy_greets_as_mta(offers->all))
         host = "$myhostname";
-    strbuf_printf(out, "    -o { smtpd_banner = %s%sESMTP%s%s }\n", host, host[0] != '\0' ? " " : "",
-                  text[0] != '\0' ? " " : "", text);
+    strbuf_printf(out, "    -o { smtpd_banner = %s%sESMTP%s%s }\n", host,
+                  host[0] != '\0' ? " " : "", text[0] != '\0' ? " " : "", text);
 }
 
 /* What one of the policies may require is offered. */

@@ -445,9 +445,10 @@ struct hat *hat_builder_finish(struct hat_builder *builder, bool good)
 {
     struct hat *hat = builder->hat;
     arena_free(builder->scratch);
-    good = good && ((ipmap_seal(hat->addresses) &&
-                     hat_hidden_warn(hat, &builder->places, builder->sections, builder->problems)) ||
-                    no_memory(builder, (struct place){.file = hat->file}));
+    good =
+        good && ((ipmap_seal(hat->addresses) &&
+                  hat_hidden_warn(hat, &builder->places, builder->sections, builder->problems)) ||
+                 no_memory(builder, (struct place){.file = hat->file}));
     hat_places_done(&builder->places);
     if (!good || problems_errors(builder->problems) > builder->errors) {
         hat_free(hat);

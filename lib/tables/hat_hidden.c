@@ -121,10 +121,11 @@ static void tell_group(struct hidden *hidden, size_t group)
         return;
     if (name == NULL)
         name = group + 1 < hat->ngroups ? hat_entry_text(hat, row->first) : "ALL";
-    problem_warning(hidden->problems, at, hidden->sections ? "[group %s] is never reached: ALL "
-                                                             "comes first, %s:%u"
-                                                           : "%s is never reached: ALL comes "
-                                                             "first, %s:%u",
+    problem_warning(hidden->problems, at,
+                    hidden->sections ? "[group %s] is never reached: ALL "
+                                       "comes first, %s:%u"
+                                     : "%s is never reached: ALL comes "
+                                       "first, %s:%u",
                     name, all.file, all.line);
 }
 

@@ -64,8 +64,8 @@ static bool set_row(struct hat_text *text, struct braces *braces, size_t row, co
 static bool keep_unknown(struct hat_text *text, struct hat_setting *setting)
 {
     setting->unknown = true;
-    problem_warning(text->builder.problems, setting->at, "%s is unknown: kept, but without effect%s",
-                    setting->key,
+    problem_warning(text->builder.problems, setting->at,
+                    "%s is unknown: kept, but without effect%s", setting->key,
                     policy_text_restricts(slice_of(setting->key))
                         ? ", though its name is like that of a restriction"
                         : "");

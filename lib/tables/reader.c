@@ -19,8 +19,7 @@ void reader_close(struct reader *reader)
 {
     if (reader->hidden > READER_HIDDEN_MAX)
         problem_warning(reader->problems, (struct place){.file = reader->path},
-                        "%zu more rows are never reached",
-                        reader->hidden - READER_HIDDEN_MAX);
+                        "%zu more rows are never reached", reader->hidden - READER_HIDDEN_MAX);
     lines_close(reader->lines);
     arena_free(reader->scratch);
     *reader = (struct reader){0};

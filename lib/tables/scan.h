@@ -30,8 +30,8 @@ struct slice scan_rest(const struct scan *scan);
 struct slice scan_word(struct scan *scan, const char *stops);
 
 /* "text" in double quotes, where a backslash makes the next byte an ordinary
- * one, but "\n", which stays for replytext_read(): the text without them, as UTF-8. The opening quote comes next (a CHECK).
- * On failure the scan stands at the opening quote. */
+ * one, but "\n", which stays for replytext_read(): the text without them, as UTF-8. The opening
+ * quote comes next (a CHECK). On failure the scan stands at the opening quote. */
 NODISCARD bool scan_quoted(struct scan *scan, struct arena *arena, const char **text_out,
                            struct err *err);
 

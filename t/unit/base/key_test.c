@@ -208,9 +208,10 @@ static void texts(void **state)
     assert_string_equal(err.text, "the text has 901 bytes; allowed: at most 900");
     check("text", "\xc3\xa4 100%", "\xc3\xa4 100%");
     check("text", "\xe4", "the text is no UTF-8");
-    check("text", "a\tb",
-          "the text holds a control character; allowed: text without tabs, and \\n for a new line of "
-          "the reply");
+    check(
+        "text", "a\tb",
+        "the text holds a control character; allowed: text without tabs, and \\n for a new line of "
+        "the reply");
     check("text", "one\\ntwo\\\\nthree \\t", "one\\ntwo\\\\nthree \\t");
     assert_string_equal(section.text, "one\ntwo\\\nthree \\t");
     check("text", "", "");

@@ -64,13 +64,16 @@ static const struct {
     {"a\\\\nb", "a\\\nb", NULL},
     {"\xc3\xa4\\n\xe2\x82\xac", "\xc3\xa4\n\xe2\x82\xac", NULL},
     {"a\tb", NULL,
-     "the text holds a control character; allowed: text without tabs, and \\n for a new line of the "
+     "the text holds a control character; allowed: text without tabs, and \\n for a new line of "
+     "the "
      "reply"},
     {"a\nb", NULL,
-     "the text holds a control character; allowed: text without tabs, and \\n for a new line of the "
+     "the text holds a control character; allowed: text without tabs, and \\n for a new line of "
+     "the "
      "reply"},
     {"a\xc2\x85", NULL,
-     "the text holds a control character; allowed: text without tabs, and \\n for a new line of the "
+     "the text holds a control character; allowed: text without tabs, and \\n for a new line of "
+     "the "
      "reply"},
     {"\xe4", NULL, "the text is no UTF-8"},
     {"1\\n2\\n3\\n4\\n5\\n6\\n7\\n8\\n9\\n10\\n11\\n12\\n13\\n14\\n15\\n16\\n17\\n18\\n19\\n20",

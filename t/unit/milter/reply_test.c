@@ -166,7 +166,8 @@ static void any_bytes_are_made_harmless(void **state)
 
 /* --- several lines ---------------------------------------------------------------- */
 
-static const char twenty[] = "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n18\n19\n20";
+static const char twenty[] =
+    "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n18\n19\n20";
 
 static const struct {
     const char *text;
@@ -213,8 +214,8 @@ static void line_feeds_begin_lines(void **state)
  * too long and all fit. */
 static void no_line_and_not_all_lines_are_too_long(void **state)
 {
-    static const char *const words[] = {"\n", "\n\n", "%", "\xe2\x82\xac", "word ",
-                                        "a long word without a blank in it"};
+    static const char *const words[] = {
+        "\n", "\n\n", "%", "\xe2\x82\xac", "word ", "a long word without a blank in it"};
     struct dice dice = dice_start(1);
     char text[3 * LONG_MAX_BYTES];
     (void)state;

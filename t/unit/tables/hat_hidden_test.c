@@ -61,7 +61,8 @@ static const struct table_line cases[] = {
      "F:2:1: warning: mail.example.com. is never reached: Mail.Example.com comes first, F:1\n"
      "F:4:1: warning: .example.com is never reached: .Example.COM comes first, F:3\n"},
     /* what is looked up */
-    {"SBRS[-10:0] REJECT\nSBRS[-3:-1.5] ACCEPT\nSBRS[-1:1] ACCEPT\nSBRS[none] RELAY\nsbrs[NONE] ACCEPT",
+    {"SBRS[-10:0] REJECT\nSBRS[-3:-1.5] ACCEPT\nSBRS[-1:1] ACCEPT\nSBRS[none] RELAY\nsbrs[NONE] "
+     "ACCEPT",
      "F:2:1: warning: SBRS[-3:-1.5] is never reached: SBRS[-10:0] comes first, F:1\n"
      "F:5:1: warning: sbrs[NONE] is never reached: SBRS[none] comes first, F:4\n"},
     {"SBRS[-10:0] REJECT\nSBRS[0:10] REJECT\nSBRS[-1:1] ACCEPT",
@@ -157,18 +158,20 @@ static void test_sections(void **state)
 
 /* --- random tables ----------------------------------------------------------------------- */
 
-static const char *const rows4[] = {"10.0.0.0", "10.0.0.1", "10.0.0.0-3", "10.0.0.2-5", "10.0.0.0/30",
-                                    "10.0.0.4/30", "10.0.0.0/29", "10.0.0.6-10.0.0.7", "10.0.0.3-3."};
+static const char *const rows4[] = {"10.0.0.0",    "10.0.0.1",          "10.0.0.0-3",
+                                    "10.0.0.2-5",  "10.0.0.0/30",       "10.0.0.4/30",
+                                    "10.0.0.0/29", "10.0.0.6-10.0.0.7", "10.0.0.3-3."};
 static const char *const rows6[] = {
     "2001:db8::1:0:0:1",      "2001:db8::1:0:0:0/126",  "2001:db8:0:0:0-1:0:0:1",
     "2001:db8:0:0:0-3:0:0:2", "2001:db8:0:0:1:0:0:0-2", "2001:db8::/64",
     "2001:db8::2:0:0:2",      "2001:db8:0:0:2-3:0:0:2", "2001:db8::-2001:db8::1:0:0:9"};
-static const char *const names[] = {"a.test", ".a.test", "b.a.test", ".b.a.test", "c.b.a.test",
-                                    ".test",  "A.test",  "B.a.Test."};
-static const char *const scores[] = {"SBRS[-1:0]",   "SBRS[0:1]",      "SBRS[-1:1]", "SBRS[0.5:0.5]",
+static const char *const names[] = {"a.test",     ".a.test", "b.a.test", ".b.a.test",
+                                    "c.b.a.test", ".test",   "A.test",   "B.a.Test."};
+static const char *const scores[] = {"SBRS[-1:0]",  "SBRS[0:1]",  "SBRS[-1:1]",    "SBRS[0.5:0.5]",
                                      "SBRS[-2:-1]", "SBRS[none]", "sbrs[-0.5:0.5]"};
-static const char *const others[] = {"SBO:1", "SBO:2", "sbo:1", "country:JP", "Country:jp",
-                                     "nx.domain", "serv.fail", "NX.Domain", "ALL"};
+static const char *const others[] = {"SBO:1",      "SBO:2",      "sbo:1",
+                                     "country:JP", "Country:jp", "nx.domain",
+                                     "serv.fail",  "NX.Domain",  "ALL"};
 
 static const struct {
     const char *const *rows;
@@ -217,8 +220,8 @@ static void ask_addresses(struct world *world)
 /* With an address that no entry but ALL means. */
 static void ask_the_rest(struct world *world)
 {
-    static const char *const hosts[] = {"a.test", "b.a.test", "c.b.a.test", "x.test", "x.a.test",
-                                        "x.b.a.test"};
+    static const char *const hosts[] = {"a.test", "b.a.test", "c.b.a.test",
+                                        "x.test", "x.a.test", "x.b.a.test"};
     static const enum host_class classes[] = {HOST_NO_PTR, HOST_PTR_TEMPFAIL, HOST_PTR_MISMATCH};
     struct hat_client client = {.ip = ip_from_v4(0xc0000201)};
     ask(world, &client);

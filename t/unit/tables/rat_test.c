@@ -169,9 +169,9 @@ static void test_warnings(void **state)
 static void test_hidden(void **state)
 {
     static const char *const rows[] = {
-        "a",   "b.a",  ".a",   ".b.a",    "x@a",           "x@b.a",
-        "x@",  "y@",   ".c.b.a", "c.b.a", "[192.0.2.1]",   "y@c.b.a",
-        "x@d", "B.a.", "ALL",  "X@C.b.a", "x@[192.0.2.1]", "\"y\"@"};
+        "a",   "b.a",  ".a",     ".b.a",    "x@a",           "x@b.a",
+        "x@",  "y@",   ".c.b.a", "c.b.a",   "[192.0.2.1]",   "y@c.b.a",
+        "x@d", "B.a.", "ALL",    "X@C.b.a", "x@[192.0.2.1]", "\"y\"@"};
     static const char *const hosts[] = {"@a",   "@b.a",         "@c.b.a", "@z.c.b.a", "@d",
                                         "@z.a", "@[192.0.2.1]", "@z.b.a", ""};
     static const char *const locals[] = {"x", "y", "z"};
@@ -226,7 +226,8 @@ static void test_many_hidden(void **state)
     assert_non_null(rat);
     assert_int_equal(file.problems.warnings, 101);
     assert_non_null(strstr(table_file_problems(&file), "F:101:1: warning: u99@a is never reached"));
-    assert_non_null(strstr(table_file_problems(&file), "F: warning: 2 more rows are never reached"));
+    assert_non_null(
+        strstr(table_file_problems(&file), "F: warning: 2 more rows are never reached"));
     rat_free(rat);
     table_file_done(&file);
     strbuf_done(&text);
