@@ -3,17 +3,24 @@
 #include "milter/snapshot_parts.h"
 
 /* What conf_read() does for policies of the configuration. */
-static void check_references(const struct snapshot *snapshot, const struct policy *policy,
+static void check_references(const struct snapshot *snapshot, const struct hat *hat, size_t policy,
                              struct problems *problems)
 {
-    for (size_t i = 0; i < policy_nrows; i++) {
-        const struct key_row *row = &policy_rows[i];
+    bool own;
+    const struct policy_keys *keys = &hat_policy_get(hat, policy, &own)->keys;
+    const char *key;
+    struct place at;
+    size_t index;
+
+    for (size_t i = 0; own && hat_text_setting(hat, policy, i, &index, &key, &at); i++) {
+        const struct key_row *row = &policy_rows[index];
         if (row->type != KEY_REF)
             continue;
-        const char *name = *(const char *const *)((const char *)&policy->keys + row->offset);
+        const char *name = *(const char *const *)((const char *)keys + row->offset);
         if (name[0] != '\0' && conf_find(snapshot->conf, row->refers, name) == NULL)
-            problem_error(problems, policy->at, "%s: there is no section [%s %s]", row->name,
-                          row->refers, name);
+            problem_error(problems, at,
+                          "%s: there is no section [%s %s]; allowed: the name of a [%s] section",
+                          key, row->refers, name, row->refers);
     }
 }
 
@@ -39,12 +46,8 @@ struct hat *snapshot_hat_text(struct snapshot *snapshot, const struct conf_secti
         hat_text_load(keys->hat, conf_place(listener, "hat"), policies, fallback, problems);
     if (hat == NULL)
         return NULL;
-    for (size_t i = 0; i < hat_policies(hat); i++) {
-        bool own;
-        const struct policy *policy = hat_policy_get(hat, i, &own);
-        if (own)
-            check_references(snapshot, policy, problems);
-    }
+    for (size_t i = 0; i < hat_policies(hat); i++)
+        check_references(snapshot, hat, i, problems);
     check_rest(listener, hat, problems);
     return hat;
 }

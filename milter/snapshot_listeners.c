@@ -1,6 +1,7 @@
 /* Listeners of a snapshot: sender groups, recipient tables, cross-key rules. */
 #include <string.h>
 
+#include "lib/base/strmap.h"
 #include "lib/tables/group.h"
 #include "lib/tables/hat_hidden.h"
 #include "milter/snapshot_parts.h"
@@ -133,6 +134,21 @@ static const struct policy *fallback_policy(struct snapshot *snapshot,
     return stand_in(policies);
 }
 
+/* A group decides where it stands first. */
+static void warn_of_doubles(const struct key_list *list, struct problems *problems)
+{
+    struct strmap *names = strmap_new();
+
+    for (size_t i = 0; names != NULL && i < list->n; i++) {
+        bool was_there = false;
+        if (strmap_add(names, slice_of(modern_name(list->v[i].text)), 0, &was_there) && was_there)
+            problem_warning(problems, list->v[i].at,
+                            "%s is never reached where it stands again: the first time decides",
+                            list->v[i].text);
+    }
+    strmap_free(names);
+}
+
 static struct hat *listed_hat(struct snapshot *snapshot, const struct conf_section *listener,
                               const struct policies *policies, const struct policy *fallback,
                               struct problems *problems)
@@ -153,8 +169,12 @@ static struct hat *listed_hat(struct snapshot *snapshot, const struct conf_secti
         if (section != NULL)
             fill_group(section, name, policies, &groups[n++], problems);
         else if (predefined(name) == NULL)
-            problem_error(problems, list.v[i].at, "there is no [group %s]", name);
+            problem_error(problems, list.v[i].at,
+                          "there is no [group %s]; allowed: the name of a [group] section, or a "
+                          "predefined group",
+                          name);
     }
+    warn_of_doubles(&list, problems);
     struct hat *hat = hat_build(groups, n, fallback, problems);
     if (hat != NULL && hat_hides_fallback(hat) && conf_is_set(listener, "default_policy"))
         conf_warning(problems, listener, "default_policy",
@@ -252,6 +272,34 @@ static void check_fallbacks(const struct snapshot *snapshot, struct problems *pr
     }
 }
 
+static bool same_service(const struct listener_keys *a, const struct listener_keys *b)
+{
+    return a->local_port == b->local_port && strcmp(a->daemon_name, b->daemon_name) == 0 &&
+           strcmp(a->local_address, b->local_address) == 0;
+}
+
+/* Of listeners that match the same the first serves. Fallbacks are an error of their own. */
+static void warn_of_twins(const struct snapshot *snapshot, struct problems *problems)
+{
+    const struct conf_section *section = NULL, *first;
+
+    while ((section = conf_next(snapshot->conf, "listener", section)) != NULL) {
+        const struct listener_keys *keys = section->values;
+        bool fallback =
+            keys->daemon_name[0] == '\0' && keys->local_address[0] == '\0' && keys->local_port == 0;
+        for (first = conf_next(snapshot->conf, "listener", NULL); !fallback && first != section;
+             first = conf_next(snapshot->conf, "listener", first)) {
+            if (!same_service(keys, first->values))
+                continue;
+            conf_warning(problems, section, NULL,
+                         "never serves: [listener %s] at line %u has the same daemon_name, "
+                         "local_address and local_port",
+                         first->name, first->at.line);
+            break;
+        }
+    }
+}
+
 static void set_local_ip(struct listener *listener, const struct conf_section *section,
                          struct problems *problems)
 {
@@ -311,6 +359,7 @@ void snapshot_build_listeners(struct snapshot *snapshot, struct problems *proble
     }
     listeners_note_counted(list, snapshot->listeners.n);
     check_fallbacks(snapshot, problems);
+    warn_of_twins(snapshot, problems);
     check_unused_groups(snapshot, problems);
     snapshot_check_callahead(snapshot, problems);
 }

@@ -1,4 +1,6 @@
 /* Policies and SMTP routes of a snapshot. */
+#include <string.h>
+
 #include "lib/tables/routes_keys.h"
 #include "milter/snapshot_parts.h"
 
@@ -40,6 +42,25 @@ void snapshot_build_policies(struct snapshot *snapshot, struct problems *problem
     policies_check(snapshot->policies, written, n, problems);
 }
 
+/* Profiles that routes name; each is looked for once in a row. */
+static void check_auths(const struct snapshot *snapshot, struct problems *problems)
+{
+    const char *known = "";
+
+    for (size_t i = 0; i < routes_count(snapshot->routes); i++) {
+        const struct route *route = routes_get(snapshot->routes, i);
+        if (route->auth == NULL || strcmp(route->auth, known) == 0)
+            continue;
+        if (conf_find(snapshot->conf, "auth", route->auth) != NULL)
+            known = route->auth;
+        else
+            problem_error(problems, route->at,
+                          "auth=%s: there is no section [auth %s]; allowed: the name of an [auth] "
+                          "section",
+                          route->auth, route->auth);
+    }
+}
+
 void snapshot_build_routes(struct snapshot *snapshot, struct problems *problems)
 {
     const struct conf_section *section = conf_find(snapshot->conf, "routes", "");
@@ -51,4 +72,6 @@ void snapshot_build_routes(struct snapshot *snapshot, struct problems *problems)
                            : routes_empty();
     if (snapshot->routes == NULL && problems->errors == 0)
         conf_error(problems, section, NULL, "out of memory");
+    if (snapshot->routes != NULL)
+        check_auths(snapshot, problems);
 }

@@ -197,6 +197,25 @@ def password_of_root():
 
 
 @tap.part
+def references():
+    """What a table or a list names must be there, and what is listed twice decides once."""
+    with House(IN, {**FILES, "routes": "a.example: [h.example] auth=here\nb.example: [h.example] auth=gone\n", "password": "x\n"}, start=False) as it:
+        os.chmod(os.path.join(it.folder, "password"), 0o600)
+        it.configure("[auth here]\nuser = u\npassword_file = password\n[routes]\nfile = routes\n" + IN)
+        status, _out, err = it.ctl("check")
+        tap.ok(status == 1 and err.count("there is no section") == 1 and f"{it.folder}/routes:2: auth=gone: there is no section [auth gone]" in err,
+               "the credentials of a route", err)
+        it.write("routes", "a.example: [h.example] auth=here\n")
+        tap.eq(it.ctl("check")[0], 0, "... that are there")
+        it.configure("[group A]\nsenders = 192.0.2.1\n[group ALLOWED_LIST]\nsenders = 192.0.2.2\n" + IN + "groups = A, WHITELIST\n  A ALLOWED_LIST\n")
+        status, _out, err = it.ctl("check")
+        tap.eq((status, re.findall(r"warning: \[listener in\] groups: (\w+) is never reached", err)), (0, ["A", "ALLOWED_LIST"]), "a group that is listed twice")
+        it.configure(IN + "".join(f"[listener {name}]\nlocal_port = {port}\nrat = rat\n" for name, port in (("a", 25), ("b", 26), ("c", 25))))
+        status, _out, err = it.ctl("check")
+        tap.eq((status, re.findall(r"warning: \[listener (\w+)\] never serves: \[listener (\w+)\]", err)), (0, [("c", "a")]), "listeners that match the same")
+
+
+@tap.part
 def statuses_of_defaults():
     """A status that comes from a default takes the class of the code."""
     with House(IN, FILES, start=False) as it:

@@ -370,7 +370,7 @@ def key_hat():
         tap.eq((got["entry"], got["policy"]), ("ALL", "BLOCKED"), "it is ALL where the file has none")
     with house("[listener in]\nrat = rat\nhat = hat\n", hat="$A ACCEPT { tls_required_senders = none }\nA: 192.0.2.1 $A\n") as it:
         status, _out, err = it.ctl("check")
-        tap.ok(status == 1 and "hat:1:1: tls_required_senders: there is no section [addresslist none]" in err,
+        tap.ok(status == 1 and "hat:1:36: tls_required_senders: there is no section [addresslist none]" in err,
                "what a policy of the file refers to must be there", err)
     with house("[listener in]\nrat = rat\nhat = none\n[group ALL]\nsenders = 192.0.2.1\n") as it:
         status, _out, err = it.ctl("check")
