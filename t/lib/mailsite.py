@@ -24,7 +24,24 @@ SMALL = "127.0.0.50"
 BLOCKED = "127.0.0.66"
 REFUSED = "127.0.0.70"
 REFUSED_LATER = "127.0.0.71"
-CLIENTS = {name: value for name, value in globals().items() if name.isupper()}
+LINES = "127.0.0.80"  # refused with LINES_TEXT
+HUNG_UP = "127.0.0.81"  # ... by a 421 of two lines
+LINES_TEXT = """
+[group LINES]
+policy = LINES
+senders = {LINES}
+[policy LINES]
+access = reject
+reject_text = 5.7.9 one, 100%\\ntwo
+[group HUNG_UP]
+policy = HUNG_UP
+senders = {HUNG_UP}
+[policy HUNG_UP]
+access = reject
+reject_code = 421
+reject_text = go\\naway
+"""
+CLIENTS = {name: value for name, value in globals().items() if name.isupper() and value.startswith("127.")}
 
 tap = Tap()
 
@@ -150,6 +167,19 @@ def tcp_refused(site):
     site.mx.wait_log(site.refused_log)
     line = site.house.wait_log(event="connect", ip=REFUSED_LATER)
     tap.eq((line["code"], line["detail"]), ("421", "tcprefused"), "... in the log of Gatehouse")
+
+
+def several_lines(site):
+    """Of listeners main and at_mail, which have the groups of LINES_TEXT."""
+    with site.client(LINES, "at_mail") as client:
+        tap.eq(client.mail(), "554-5.7.9 one, 100%\n554 5.7.9 two", "a refusal of two lines at MAIL")
+        starts(client.command("NOOP"), "250", "... and the session goes on")
+    with site.client(HUNG_UP, "at_mail") as client:
+        tap.eq(client.mail(), "421-4.7.1 go\n421 4.7.1 away", "a 421 of two lines at MAIL")
+        tap.eq(client.command("NOOP"), "", "... hangs up")
+    with site.client(HUNG_UP) as client:
+        starts(client.banner, "421 ", "a 421 of two lines at connect: 421 at once")
+        tap.eq(client.command("EHLO x.example"), "", "... and hung up")
 
 
 def relaying(site):

@@ -14,9 +14,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from certificates import self_signed
 from front import Front
-from mailsite import (BLOCKED, CLIENTS, OUTSIDE, REFUSED, RELAY, MailSite, killed, mailhost_down, many_messages,
-                      null_sender, open_relay, recipients, relaying, reload, run, sizes, starts, tap, tcp_refused,
-                      throttled)
+from mailsite import (BLOCKED, CLIENTS, LINES_TEXT, OUTSIDE, REFUSED, RELAY, MailSite, killed, mailhost_down,
+                      many_messages, null_sender, open_relay, recipients, relaying, reload, run, several_lines, sizes,
+                      starts, tap, tcp_refused, throttled)
 from sasl import sasldb
 
 CONF = """
@@ -48,7 +48,7 @@ tls = required
 
 [listener main]
 {main}
-groups = BLOCKED_LIST, REFUSED, THROTTLED, SMALL
+groups = BLOCKED_LIST, LINES, HUNG_UP, REFUSED, THROTTLED, SMALL
 rat = rat.txt
 callahead = mailboxes
 
@@ -58,7 +58,7 @@ type = private
 
 [listener at_mail]
 {at_mail}
-groups = BLOCKED_LIST
+groups = BLOCKED_LIST, LINES, HUNG_UP
 reject_at = mail
 rat = rat.txt
 
@@ -79,7 +79,7 @@ type = delivery_host
 
 [routes]
 file = routes.txt
-"""
+""" + LINES_TEXT
 
 
 class Site(MailSite, Front):
@@ -269,6 +269,7 @@ PARTS = (
     rejected_at_mail,
     rejected_at_rcpt,
     tcp_refused,
+    several_lines,
     relaying,
     open_relay,
     authenticated,

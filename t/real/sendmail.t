@@ -12,8 +12,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from certificates import Authority, self_signed
 from dnsserver import DnsServer
 from front import SendmailFront
-from mailsite import (BLOCKED, OUTSIDE, REFUSED, MailSite, killed, mailhost_down, many_messages, null_sender,
-                      open_relay, recipients, relaying, reload, run, sizes, starts, tap, tcp_refused, throttled)
+from mailsite import (BLOCKED, LINES_TEXT, OUTSIDE, REFUSED, MailSite, killed, mailhost_down, many_messages,
+                      null_sender, open_relay, recipients, relaying, reload, run, several_lines, sizes, starts, tap,
+                      tcp_refused, throttled)
 
 RATE = "127.0.0.40"
 SENDER = "127.0.0.60"
@@ -73,7 +74,7 @@ reject_text = 5.7.1 Not you, $RemoteIP
 
 [listener main]
 {main}
-groups = BLOCKED_LIST, REFUSED, THROTTLED, SMALL, RATE, SENDER, HARVEST, CERTIFIED
+groups = BLOCKED_LIST, LINES, HUNG_UP, REFUSED, THROTTLED, SMALL, RATE, SENDER, HARVEST, CERTIFIED
 rat = rat.txt
 callahead = mailboxes
 
@@ -83,7 +84,7 @@ type = private
 
 [listener at_mail]
 {at_mail}
-groups = BLOCKED_LIST
+groups = BLOCKED_LIST, LINES, HUNG_UP
 reject_at = mail
 rat = rat.txt
 
@@ -98,7 +99,7 @@ type = delivery_host
 
 [routes]
 file = routes.txt
-"""
+""" + LINES_TEXT
 ZONE = "good.example MX 10 mail.good.example\nmail.good.example A 192.0.2.1\nslow.example !servfail\n"
 
 
@@ -254,6 +255,7 @@ PARTS = (
     rejected,
     greeting,
     tcp_refused,
+    several_lines,
     relaying,
     open_relay,
     sizes,
