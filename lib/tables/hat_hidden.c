@@ -7,7 +7,6 @@
 #include "lib/tables/hat_hidden.h"
 
 #include <string.h>
-#include "lib/base/escape.h"
 #include "lib/tables/hat_table.h"
 #include "lib/tables/reader.h"
 
@@ -154,7 +153,7 @@ static void look_at_range(struct hidden *hidden, uint32_t entry, const struct ha
         tell(hidden, entry, first, false);
     else if (last < entry && holds_both(hidden, last, form))
         tell(hidden, entry, last, false);
-    else if (!is_shown(hidden, entry))
+    else if (first < entry && !is_shown(hidden, entry))
         tell(hidden, entry, first, true);
 }
 
@@ -200,22 +199,34 @@ static bool look_at_lookup(struct hidden *hidden, uint32_t entry, const struct h
     return true;
 }
 
-/* The group that takes the class first may do so without an entry. */
-static void look_at_class(struct hidden *hidden, uint32_t entry, const struct hat_form *form,
-                          size_t group)
+/* Classes that the group takes, by an entry or by unverified: before = "" or the key. */
+static void look_at_classes(struct hidden *hidden, struct place at, const char *before,
+                            unsigned classes, size_t group)
 {
     const struct hat *hat = hidden->hat;
-    char text[READER_SHOWN_MAX];
     for (unsigned i = 0; i < HAT_CLASSES; i++) {
-        if (form->class != 1u << i || hat->class_group[i] >= group || too_many(hidden))
+        const char *word = hat_class_word((enum hat_unverified)(1u << i));
+        if ((classes & 1u << i) == 0 || hat->class_group[i] >= group || too_many(hidden))
             continue;
         const struct hat_row *row = &hat->groups[hat->class_group[i]];
         const char *name = hat_word(hat, row->name);
-        problem_warning(hidden->problems, place_of(hidden, entry),
-                        "%s is never reached: %s%s comes first, %s:%u",
-                        shown_text(hidden, entry, text), name != NULL ? "the group " : "",
-                        name != NULL ? name : text, hat->file, row->line);
+        problem_warning(hidden->problems, at, "%s%s is never reached: %s%s comes first, %s:%u",
+                        before, word, name != NULL ? "the group " : "", name != NULL ? name : word,
+                        hat->file, row->line);
     }
+}
+
+/* [group] unverified. */
+static void look_at_unverified(struct hidden *hidden, size_t group)
+{
+    const struct hat *hat = hidden->hat;
+    const struct hat_row *row = &hat->groups[group];
+    const char *name = hat_word(hat, row->name);
+    char before[READER_SHOWN_MAX + 32] = "";
+    if (name != NULL)
+        snprintf(before, sizeof before, "[group %.*s] unverified: ", READER_SHOWN_MAX, name);
+    look_at_classes(hidden, (struct place){.file = hat->file, .line = row->line}, before,
+                    row->classes, group);
 }
 
 /* Most entries need not be parsed once more: shown ones but ranges of IPv6 and scores,
@@ -255,7 +266,7 @@ static bool look_at(struct hidden *hidden, uint32_t entry, size_t group)
     case HAT_ENTRY_LOOKUP:
         return look_at_lookup(hidden, entry, &form);
     case HAT_ENTRY_UNVERIFIED:
-        look_at_class(hidden, entry, &form, group);
+        look_at_classes(hidden, place_of(hidden, entry), "", form.class, group);
         break;
     case HAT_ENTRY_ALL:
         break;
@@ -299,6 +310,7 @@ static bool look_at_group(struct hidden *hidden, size_t group)
         tell_group(hidden, group);
         return true;
     }
+    look_at_unverified(hidden, group);
     for (uint32_t entry = row->first; entry < row[1].first; entry++) {
         if (!look_at(hidden, entry, group))
             return false;

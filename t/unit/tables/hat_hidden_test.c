@@ -74,7 +74,7 @@ static const struct table_line cases[] = {
      "F:3:1: warning: dnslist[A.test] is never reached: dnslist[a.test] comes first, F:1\n"},
     {"A: nx.domain REJECT\nserv.fail REJECT\nNX.domain ACCEPT\nserv.fail ACCEPT\n"
      "not.double.verified ACCEPT",
-     "F:3:1: warning: NX.domain is never reached: the group A comes first, F:1\n"
+     "F:3:1: warning: nx.domain is never reached: the group A comes first, F:1\n"
      "F:4:1: warning: serv.fail is never reached: serv.fail comes first, F:2\n"},
     /* static entries hide no look-ups and names no addresses */
     {"192.0.2.1 REJECT\nSBO:1 REJECT\na.example ACCEPT\nnx.domain REJECT\n", ""},
@@ -124,11 +124,16 @@ static void test_sections(void **state)
                                  {"ALL", {.file = "c", .line = 6, .key = "[group B] senders"}}};
     const struct key_item d[] = {{"1.2.3.4", {.file = "c", .line = 9, .key = "[group D] senders"}}};
     struct hat_group groups[] = {
-        {.name = "A", .at = {.file = "c", .line = 1}, .policy = reject, .senders = {a, 2}},
+        {.name = "A",
+         .at = {.file = "c", .line = 1},
+         .policy = reject,
+         .senders = {a, 2},
+         .unverified = HAT_NO_PTR},
         {.name = "B",
          .at = {.file = "c", .line = 5},
          .policy = reject,
          .senders = {b, 2},
+         .unverified = HAT_NO_PTR | HAT_PTR_TEMPFAIL,
          .senders_file = file.path},
         {.name = "C", .at = {.file = "c", .line = 7}, .policy = reject, .unverified = HAT_NO_PTR},
         {.name = "D", .at = {.file = "c", .line = 8}, .policy = reject, .senders = {d, 1}},
@@ -138,6 +143,8 @@ static void test_sections(void **state)
     assert_non_null(hat);
     static const char *const expected[] = {
         "c:3: warning: [group A] senders: 10.9. is never reached: 10. comes first, c:2",
+        "c:5: warning: [group B] unverified: nx.domain is never reached: the group A comes first, "
+        "c:1",
         "c:6: warning: [group B] senders: 10.8. is never reached: 10. comes first, c:2",
         ":1:1: warning: 10.1. is never reached: ALL comes first, c:6",
         ":3:1: warning: 10.2. is never reached: ALL comes first, c:6",
