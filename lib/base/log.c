@@ -163,17 +163,18 @@ static bool tell_dropped(uint64_t lines, mono_us deadline)
     return logtarget_put(&line, false, deadline) == 0;
 }
 
-static void write_queued(const struct logqueue_line *line, bool more)
-{
-    unsaid += count_dropped(logtarget_put(line, more, MONO_NEVER));
-}
-
 /* Those dropped are counted already: when they were. */
 static void tell_written(uint64_t dropped)
 {
     unsaid += dropped;
     if (unsaid > 0 && tell_dropped(unsaid, MONO_NEVER))
         unsaid = 0;
+}
+
+static void write_queued(const struct logqueue_line *line, bool more)
+{
+    tell_written(0); /* of lines lost just before this one */
+    unsaid += count_dropped(logtarget_put(line, more, MONO_NEVER));
 }
 
 static void write_now(const struct logqueue_line *line)
@@ -212,6 +213,8 @@ bool log_start_thread(struct err *err)
 {
     static const struct logqueue_writer writer = {.write = write_queued, .written = tell_written};
 
+    unsaid = direct.unsaid;
+    direct.unsaid = 0;
     return logtarget_listen(err) && logqueue_start(&writer, err);
 }
 

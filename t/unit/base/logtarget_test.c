@@ -511,6 +511,25 @@ static void full_disk_without_thread(void **state)
     assert_int_equal(seen.torn, 1); /* the line the disk cut */
 }
 
+/* What was lost before the thread began, it tells. */
+static void tells_of_losses_at_the_start(void **state)
+{
+    struct seen seen = {.end = '\n'};
+    (void)state;
+    limit_files(0);
+    open_log_file(path);
+    say(0);
+    say(1);
+    limit_files(RLIM_INFINITY);
+    start_thread();
+    say(2);
+    read_file(path, 3, &seen);
+    assert_int_equal(seen.lines, 1);
+    assert_int_equal(seen.dropped, 2);
+    assert_int_equal(seen.torn, 0);
+    stop_soon();
+}
+
 static void disk_full_for_ever(void **state)
 {
     (void)state;
@@ -588,6 +607,7 @@ int main(void)
         TEST(reader_gone),
         TEST(full_disk_with_thread),
         TEST(full_disk_without_thread),
+        TEST(tells_of_losses_at_the_start),
         TEST(disk_full_for_ever),
         TEST(fifo_without_reader),
         TEST(reopens_while_stuck),
