@@ -5,6 +5,7 @@
 
 #include "lib/base/log.h"
 #include "milter/form.h"
+#include "milter/shortage.h"
 #include "milter/tally.h"
 
 enum wire_status verbs_usage(struct strbuf *reply)
@@ -154,6 +155,8 @@ static enum wire_status status(void *ctx, const char *const *arguments, size_t n
     form_number(&form, "sessions", atomic_load(&world->house->open));
     form_number(&form, "blocks", atomic_load(&world->house->blocks.count));
     form_number(&form, "log_dropped", log_dropped());
+    form_number(&form, "thread_shortages", shortage_count(SHORT_OF_THREADS));
+    form_number(&form, "descriptor_shortages", shortage_count(SHORT_OF_DESCRIPTORS));
     put_callahead(&form, world->house);
     put_domains(&form, world->house);
     put_dnslists(&form, world->house);
@@ -195,6 +198,11 @@ static void put_samples(const struct verbs_world *world, struct strbuf *out)
                atomic_load(&world->house->open));
     put_sample(out, "log_dropped_total", "counter",
                "Log lines dropped because their reader did not keep up.", log_dropped());
+    put_sample(out, "thread_shortages_total", "counter",
+               "Sessions for which the system had no thread.", shortage_count(SHORT_OF_THREADS));
+    put_sample(out, "descriptor_shortages_total", "counter",
+               "Sessions for which there was no descriptor.",
+               shortage_count(SHORT_OF_DESCRIPTORS));
     put_sample(out, "callahead_asked_total", "counter", "Recipients asked for.", stats.asked);
     put_sample(out, "callahead_cached_total", "counter", "Of these, answered from the cache.",
                stats.cached);

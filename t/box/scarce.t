@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Descriptors, threads and memory run short: that session tempfails, the daemon goes on."""
+import json
 import os
 import pwd
 import resource
@@ -49,6 +50,13 @@ def serves(it, address="<u@fast.example>"):
             return [mta.greeting.line, mta.mail("<a@b.test>").line, mta.rcpt(address).line]
     except (Closed, OSError):
         return None
+
+
+def told(it, what):
+    """A number of status, which metrics have as well."""
+    number = json.loads(it.ctl("status", "--json")[1])[what]
+    sample = f"gatehouse_{what}_total {number}"
+    return number if sample in it.ctl("stats", "--prometheus")[1].splitlines() else -1
 
 
 def descriptors(it):
@@ -137,6 +145,7 @@ def no_threads():
                 opened, lambda n, mta: mta.rcpt(f"<u{n}@slow.example>")), 3)
             tap.ok(said <= {EXCUSE, SHORT}, "... nobody is accepted or refused for it", said)
             tap.ok(it.wait_log(event="shortage", optional=True), "the log says that threads are short")
+            tap.ok(told(it, "thread_shortages") > 0, "... and status and metrics count them")
             limit(it, "nproc", 10000)
             for mta in opened + fresh:
                 mta.close()
@@ -167,6 +176,7 @@ def few_descriptors():
             tap.ok("continue" in said, "... some are served", said)
             status, out, err = it.ctl("status")
             tap.ok(status == 0, "gatehousectl status is answered meanwhile", out + err)
+            tap.ok(told(it, "descriptor_shortages") >= 40, "... and counts those turned away", out)
             while time.monotonic() < began + 2:
                 time.sleep(0.1)
             used = cpu_seconds(it) - before
