@@ -11,6 +11,7 @@
 #include <syslog.h>
 #include <unistd.h>
 #include "lib/base/domain.h"
+#include "lib/base/ip.h"
 #include "lib/gate/mark.h"
 
 static const char *const settings_mode_words[] = {"enforce", "monitor", NULL};
@@ -59,41 +60,63 @@ static const char *absolute(const struct building *b, const char *key, const cha
     return text;
 }
 
-/* PORT@HOST */
-static bool is_inet(const char *text)
+static const char socket_forms[] = "unix:PATH, inet:PORT@HOST or inet6:PORT@HOST";
+
+/* PORT@HOST. An address belongs to one family, and libmilter asks for the other in vain. */
+static void understand_inet(const struct building *b, const char *inet, bool v6)
 {
+    const char *text = b->settings->keys->socket;
+    const char *at = strchr(inet, '@');
+    struct slice host = slice_of(at ? at + 1 : "");
+    char canonical[DOMAIN_MAX];
     uint64_t port = 0;
-    const char *at = strchr(text, '@');
-    return at && at[1] && str_to_uint((struct slice){text, (size_t)(at - text)}, 65535, &port) &&
-           port > 0;
+    struct ip ip;
+    if (host.n > 1 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+        host = (struct slice){host.p + 1, host.n - 2};
+    bool is_ip = ip_parse(host, &ip);
+    bool is_v6 = is_ip && memchr(host.p, ':', host.n);
+    if (!at || !str_to_uint((struct slice){inet, (size_t)(at - inet)}, 65535, &port) || port == 0 ||
+        (!is_ip && (at[1] == '[' || !domain_canon(host, canonical)))) {
+        wrong(b, "socket", text, socket_forms);
+    } else if (is_ip && is_v6 != v6) {
+        char form[100];
+        snprintf(form, sizeof form, "%s:%u@%.*s for an %s address", is_v6 ? "inet6" : "inet",
+                 (unsigned)port, (int)host.n, host.p, is_v6 ? "IPv6" : "IPv4");
+        wrong(b, "socket", text, form);
+    } else {
+        b->settings->socket = text;
+    }
+}
+
+static void understand_unix(const struct building *b, const char *written)
+{
+    struct settings *settings = b->settings;
+    size_t longest = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
+    const char *path = absolute(b, "socket", written);
+    if (!path)
+        return;
+    if (strlen(path) > longest) {
+        conf_error(b->problems, b->section, "socket",
+                   "the path has %zu bytes; allowed: at most %zu", strlen(path), longest);
+        return;
+    }
+    settings->socket_path = path;
+    settings->socket = arena_printf(conf_arena(b->conf), "unix:%s", path);
+    if (!settings->socket)
+        conf_error(b->problems, b->section, "socket", "out of memory");
 }
 
 static void understand_socket(const struct building *b)
 {
-    struct settings *settings = b->settings;
-    const char *text = settings->keys->socket;
+    const char *text = b->settings->keys->socket;
     const char *path = after(text, "unix:");
-    const char *inet = after(text, "inet:");
-    size_t longest = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
-    if (!inet)
-        inet = after(text, "inet6:");
-    if (inet ? !is_inet(inet) : !path || !path[0]) {
-        wrong(b, "socket", text, "unix:PATH, inet:PORT@HOST or inet6:PORT@HOST");
-        return;
-    }
-    settings->socket = text;
-    if (!path)
-        return;
-    settings->socket_path = absolute(b, "socket", path);
-    if (!settings->socket_path)
-        return;
-    if (strlen(settings->socket_path) > longest)
-        conf_error(b->problems, b->section, "socket",
-                   "the path has %zu bytes; allowed: at most %zu", strlen(settings->socket_path),
-                   longest);
-    settings->socket = arena_printf(conf_arena(b->conf), "unix:%s", settings->socket_path);
-    if (!settings->socket)
-        conf_error(b->problems, b->section, "socket", "out of memory");
+    const char *inet = after(text, "inet:"), *inet6 = after(text, "inet6:");
+    if (inet || inet6)
+        understand_inet(b, inet ? inet : inet6, inet6 != NULL);
+    else if (path && path[0])
+        understand_unix(b, path);
+    else
+        wrong(b, "socket", text, socket_forms);
 }
 
 static void understand_mode(const struct building *b)

@@ -23,7 +23,7 @@ enum settings_mode { SETTINGS_ENFORCE, SETTINGS_MONITOR };
 
 struct settings {
     const struct settings_keys *keys;
-    const char *socket;      /* as smfi_setconn() takes it; a unix path is absolute */
+    const char *socket;      /* as smfi_setconn() takes it; a unix path is absolute. NULL: wrong */
     const char *socket_path; /* of a unix socket; NULL: inet, inet6 */
     mode_t socket_mode;
     enum log_target log_target;

@@ -33,6 +33,17 @@ static void reports(void **state)
         {"socket = inet:65536@localhost", "socket: \"inet:65536@localhost\" is wrong"},
         {"socket = inet:8893@", "socket: \"inet:8893@\" is wrong"},
         {"socket = inet6:smtp@::1", "socket: \"inet6:smtp@::1\" is wrong"},
+        {"socket = inet:8899@::1",
+         "socket: \"inet:8899@::1\" is wrong; allowed: inet6:8899@::1 for an IPv6 address"},
+        {"socket = inet:8899@[2001:DB8::1]",
+         "socket: \"inet:8899@[2001:DB8::1]\" is wrong; allowed: "
+         "inet6:8899@2001:DB8::1 for an IPv6 address"},
+        {"socket = inet6:8899@192.0.2.1", "socket: \"inet6:8899@192.0.2.1\" is wrong; allowed: "
+                                          "inet:8899@192.0.2.1 for an IPv4 address"},
+        {"socket = inet6:8899@[::1", "socket: \"inet6:8899@[::1\" is wrong; allowed: unix:PATH"},
+        {"socket = inet:8899@[]", "socket: \"inet:8899@[]\" is wrong; allowed: unix:PATH"},
+        {"socket = inet:8899@[h]", "socket: \"inet:8899@[h]\" is wrong; allowed: unix:PATH"},
+        {"socket = inet:8899@a b", "socket: \"inet:8899@a b\" is wrong; allowed: unix:PATH"},
         {"socket_mode = 0888", "socket_mode: \"0888\" is wrong; allowed: octal"},
         {"socket_mode =", "socket_mode: \"\" is wrong"},
         {"socket_mode = 00660", "socket_mode: \"00660\" is wrong"},
@@ -128,7 +139,9 @@ static void has_defaults(void **state)
 
 static void understands_inet(void **state)
 {
-    static const char *const sockets[] = {"inet:1@h", "inet:65535@127.0.0.1", "inet6:8893@[::1]"};
+    static const char *const sockets[] = {"inet:1@h",           "inet:65535@127.0.0.1",
+                                          "inet:1@[127.0.0.1]", "inet6:8893@[::1]",
+                                          "inet6:1@::",         "inet6:1@mx.example.com"};
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(sockets); i++) {
         struct problems problems;
