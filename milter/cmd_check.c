@@ -6,6 +6,7 @@
 #include "lib/mta/lint.h"
 #include "milter/mapsinput.h"
 #include "milter/mapsnames.h"
+#include "milter/startcheck.h"
 
 /* What a mail server of whatever kind would make of it: warnings. */
 static void look_at_maps(const struct snapshot *snapshot)
@@ -26,10 +27,18 @@ static void look_at_maps(const struct snapshot *snapshot)
 
 int command_check(const struct command *command, const char *conf, int argc, char **argv)
 {
+    struct startcheck check;
+    struct problems problems;
+
     (void)argv;
     if (argc != 1)
         return command_usage(command, "takes no arguments");
-    struct snapshot *snapshot = command_snapshot(conf, false);
+    problems_init(&problems);
+    startcheck_host(conf, STARTCHECK_LOOK, &check, &problems);
+    struct snapshot *snapshot = startcheck_rest(&check, &problems);
+    problems_print(&problems, stderr);
+    problems_done(&problems);
+    startcheck_done(&check);
     if (snapshot == NULL)
         return COMMAND_NO;
     look_at_maps(snapshot);

@@ -14,15 +14,13 @@
 #include "milter/filter.h"
 #include "milter/interpose.h"
 #include "milter/notify.h"
-#include "milter/privilege.h"
-#include "milter/registry.h"
 #include "milter/shortage.h"
 #include "milter/signals.h"
 #include "milter/socketfile.h"
+#include "milter/startcheck.h"
 #include "milter/tally.h"
 #include "milter/turnaway.h"
 #include "milter/verbs.h"
-#include "milter/wake.h"
 #include "milter/workers.h"
 
 #define TICK_MS 250 /* closed sessions are reaped this often: no wake-up for each */
@@ -35,12 +33,10 @@
 struct daemon {
     const char *path;
     enum daemon_place place;
-    int status;               /* where it cannot start */
-    struct settings settings; /* of the first reading: socket, user, log */
-    struct conf *first;       /* what settings borrows from */
-    struct identity identity;
+    int status;              /* where it cannot start */
+    struct startcheck first; /* of the first reading: socket, user, log */
+    struct problems found;   /* then, and in the tables */
     struct socketfile socket_file;
-    struct wake *wake;
     struct house house;
     struct running running;
     struct verbs_world world;
@@ -56,7 +52,7 @@ struct daemon {
 
 static bool complain(const struct daemon *daemon, const char *key, const struct err *err)
 {
-    const struct conf_section *section = conf_find(daemon->first, "gatehouse", "");
+    const struct conf_section *section = conf_find(daemon->first.conf, "gatehouse", "");
     struct problems problems;
 
     problems_init(&problems);
@@ -66,50 +62,43 @@ static bool complain(const struct daemon *daemon, const char *key, const struct 
     return false;
 }
 
-/* All that is wrong, in the tables too: who has one mistake may have more. */
-static void print_mistakes(const struct daemon *daemon)
+/* Reads the tables, as the user we become here at the latest: what that one cannot
+ * read now could not be read at a reload. */
+static struct snapshot *read_tables(struct daemon *daemon)
 {
-    struct problems problems;
+    size_t before = problems_errors(&daemon->found);
+    struct snapshot *snapshot = startcheck_rest(&daemon->first, &daemon->found);
 
-    problems_init(&problems);
-    snapshot_drop(snapshot_build(daemon->path, &problems));
-    problems_print(&problems, stderr);
-    problems_done(&problems);
+    if (daemon->first.conf == NULL || problems_errors(&daemon->found) > before)
+        daemon->status = EX_CONFIG;
+    return snapshot;
 }
 
-/* The little that must be known before root is dropped. */
-static bool read_settings(struct daemon *daemon)
+/* Whoever has one mistake may have more: where the start ends here, the tables are
+ * read all the same. */
+static bool look_at_host(struct daemon *daemon)
 {
-    struct problems problems;
-
-    problems_init(&problems);
-    daemon->first = conf_read(daemon->path, registry, registry_count, &problems);
-    bool good =
-        daemon->first != NULL && settings_build(daemon->first, &daemon->settings, &problems);
-    problems_done(&problems);
-    if (good)
+    problems_init(&daemon->found);
+    startcheck_host(daemon->path, STARTCHECK_DAEMON, &daemon->first, &daemon->found);
+    if (problems_errors(&daemon->found) == 0)
         return true;
-    print_mistakes(daemon);
-    daemon->status = EX_CONFIG;
+    snapshot_drop(read_tables(daemon));
+    problems_print(&daemon->found, stderr);
     return false;
-}
-
-/* libmilter would take the socket of a running program away from it. */
-static bool is_in_use(const struct daemon *daemon, struct err *err)
-{
-    struct err unused;
-    return daemon->settings.socket_path != NULL && wake_listener(daemon->wake, &unused) &&
-           !err_set(err, ERR_SYSTEM, "another program is listening on %s", daemon->settings.socket);
 }
 
 /* A socket at the place of the default is a convenience: many a host has no
  * such folder. One that was asked for must be there. */
 static bool open_control(struct daemon *daemon)
 {
-    const struct settings_keys *keys = daemon->settings.keys;
+    const struct startcheck *first = &daemon->first;
+    const struct settings_keys *keys = first->settings.keys;
     struct control_setup setup = {
         .path = keys->control_socket,
-        .rules = {.user = daemon->identity.uid, .has_group = keys->control_group[0] != '\0'},
+        .rules = {.user = first->identity.uid,
+                  .has_group = keys->control_group[0] != '\0',
+                  .group = first->control_gid},
+        .group = first->control_gid,
         .verbs = verbs,
         .nverbs = verbs_count,
         .ctx = &daemon->world,
@@ -117,12 +106,9 @@ static bool open_control(struct daemon *daemon)
     };
     struct err err = {0};
 
-    if (!privilege_find_group(keys->control_group, &daemon->identity, &setup.group, &err))
-        return complain(daemon, "control_group", &err);
-    setup.rules.group = setup.group;
     daemon->control = control_open(&setup, &err);
     if (daemon->control == NULL &&
-        conf_is_set(conf_find(daemon->first, "gatehouse", ""), "control_socket"))
+        conf_is_set(conf_find(first->conf, "gatehouse", ""), "control_socket"))
         return complain(daemon, "control_socket", &err);
     daemon->control_trouble = err;
     return true;
@@ -130,12 +116,13 @@ static bool open_control(struct daemon *daemon)
 
 static bool open_state(struct daemon *daemon)
 {
-    const char *folder = daemon->settings.keys->state_dir;
+    const struct startcheck *first = &daemon->first;
+    const char *folder = first->settings.keys->state_dir;
     struct err err = {0};
 
-    if (statefile_folder(folder, daemon->identity.uid, daemon->identity.gid, &err))
+    if (statefile_folder(folder, first->identity.uid, first->identity.gid, &err))
         daemon->state_dir = folder;
-    else if (conf_is_set(conf_find(daemon->first, "gatehouse", ""), "state_dir"))
+    else if (conf_is_set(conf_find(first->conf, "gatehouse", ""), "state_dir"))
         return complain(daemon, "state_dir", &err);
     daemon->state_trouble = err;
     return true;
@@ -143,30 +130,25 @@ static bool open_state(struct daemon *daemon)
 
 static bool open_sockets(struct daemon *daemon)
 {
-    const struct settings *settings = &daemon->settings;
+    const struct settings *settings = &daemon->first.settings;
+    struct identity *identity = &daemon->first.identity;
     struct err err = {0};
 
-    if (!privilege_find(settings->keys->user, settings->keys->socket_group, &daemon->identity,
-                        &err))
-        return complain(daemon, daemon->identity.uid == 0 ? "user" : "socket_group", &err);
-    daemon->wake = wake_new(settings->socket, &err);
-    if (daemon->wake == NULL)
-        return complain(daemon, "socket", &err);
-    if (!socketfile_check_folder(settings->socket_path, &err) || is_in_use(daemon, &err) ||
-        !filter_open(&daemon->house, settings->socket, settings->socket_mode, &err) ||
-        !socketfile_own(&daemon->socket_file, settings->socket_path, daemon->identity.uid,
-                        daemon->identity.socket_gid, &err))
+    if (!filter_open(&daemon->house, wake_connection(daemon->first.wake), settings->socket_mode,
+                     &err) ||
+        !socketfile_own(&daemon->socket_file, settings->socket_path, identity->uid,
+                        identity->socket_gid, &err))
         return complain(daemon, "socket", &err);
     if (!open_state(daemon) || !open_control(daemon))
         return false;
-    if (!privilege_drop(&daemon->identity, &err))
+    if (!privilege_drop(identity, &err))
         return complain(daemon, "user", &err);
     return true;
 }
 
 static bool open_log(struct daemon *daemon)
 {
-    const struct settings *settings = &daemon->settings;
+    const struct settings *settings = &daemon->first.settings;
     enum log_target target =
         daemon->place == DAEMON_TERMINAL ? LOG_TO_STDERR : settings->log_target;
     struct err err = {0};
@@ -209,25 +191,24 @@ static void log_problems(const struct problems *problems)
                  "configuration", "%s", problems->list[i].line);
 }
 
-/* As the user we are now: what cannot be read now could not at a reload. */
-static bool read_tables(struct daemon *daemon)
+static bool take_tables(struct daemon *daemon)
 {
-    struct problems problems;
+    struct snapshot *snapshot = read_tables(daemon);
 
-    problems_init(&problems);
-    struct snapshot *snapshot = snapshot_build(daemon->path, &problems);
-    if (snapshot != NULL) {
-        log_problems(&problems);
-        snapshot_store_init(&daemon->house.snapshots, snapshot);
-        running_init(&daemon->running, daemon->path, &daemon->house, &problems);
-        blocks_init(&daemon->house.blocks, daemon->state_dir, snapshot);
-        raise_descriptors(snapshot);
-    } else {
-        problems_print(&problems, stderr);
-        daemon->status = EX_CONFIG;
+    if (snapshot == NULL) {
+        problems_print(&daemon->found, stderr);
+        return false;
     }
-    problems_done(&problems);
-    return snapshot != NULL;
+    if (!open_log(daemon)) {
+        snapshot_drop(snapshot);
+        return false;
+    }
+    log_problems(&daemon->found);
+    snapshot_store_init(&daemon->house.snapshots, snapshot);
+    running_init(&daemon->running, daemon->path, &daemon->house, &daemon->found);
+    blocks_init(&daemon->house.blocks, daemon->state_dir, snapshot);
+    raise_descriptors(snapshot);
+    return true;
 }
 
 static void *serve(void *arg)
@@ -253,9 +234,9 @@ static bool start_threads(struct daemon *daemon)
 
     if (!interpose_check(&err) || !workers_start(&err) || !turnaway_start(&err))
         return complain(daemon, NULL, &err);
-    if (!wake_listener(daemon->wake, &err))
+    if (!wake_listener(daemon->first.wake, &err))
         return complain(daemon, "socket", &err);
-    daemon->house.limits = limits_new((size_t)daemon->settings.keys->max_counters);
+    daemon->house.limits = limits_new((size_t)daemon->first.settings.keys->max_counters);
     if (daemon->house.limits == NULL) {
         err_set(&err, ERR_MEMORY, "there is no memory for so many counters");
         return complain(daemon, "max_counters", &err);
@@ -265,7 +246,7 @@ static bool start_threads(struct daemon *daemon)
         return complain(daemon, NULL, &err);
     if (daemon->state_dir != NULL)
         engine_keep(daemon->house.engine, daemon->state_dir);
-    daemon->house.wake = daemon->wake;
+    daemon->house.wake = daemon->first.wake;
     daemon->house.tally = tally_new();
     daemon->house.guard = guard_new(daemon->state_dir);
     daemon->world = (struct verbs_world){.house = &daemon->house, .running = &daemon->running};
@@ -327,8 +308,8 @@ static void stop(struct daemon *daemon)
     running_done(&daemon->running);
     stats_free(daemon->house.tally);
     guard_free(daemon->house.guard);
-    wake_free(daemon->wake);
-    conf_free(daemon->first);
+    startcheck_done(&daemon->first);
+    problems_done(&daemon->found);
 }
 
 /* Under a leak checker; otherwise there is no such function. */
@@ -393,11 +374,11 @@ static bool start(struct daemon *daemon)
     struct err err = {0};
 
     signals_block_all();
-    if (!read_settings(daemon))
+    if (!look_at_host(daemon))
         return false;
     if (daemon->place == DAEMON_BACKGROUND && !daemonize_begin(&err))
         return complain(daemon, NULL, &err);
-    return open_sockets(daemon) && open_log(daemon) && read_tables(daemon) && start_threads(daemon);
+    return open_sockets(daemon) && take_tables(daemon) && start_threads(daemon);
 }
 
 int daemon_main(const char *path, enum daemon_place place)
@@ -409,7 +390,7 @@ int daemon_main(const char *path, enum daemon_place place)
     daemon.status = EXIT_FAILURE;
     if (start(&daemon)) {
         log_note(LOG_AT_INFO, "start", "gatehoused %s listens on %s", PACKAGE_VERSION,
-                 daemon.settings.socket);
+                 daemon.first.settings.socket);
         daemonize_ready();
         notify_state("READY=1");
         serve_until_stopped(&daemon);
@@ -417,7 +398,7 @@ int daemon_main(const char *path, enum daemon_place place)
     close_control(&daemon);
     log_stop_thread();
     socketfile_remove(&daemon.socket_file);
-    wake_free(daemon.wake);
-    conf_free(daemon.first);
+    startcheck_done(&daemon.first);
+    problems_done(&daemon.found);
     return daemon.status;
 }

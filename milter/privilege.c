@@ -8,7 +8,7 @@
 
 #define LOOKUP_ROOM 16384
 
-static bool find_user(const char *name, struct identity *identity, struct err *err)
+bool privilege_find_user(const char *name, struct identity *identity, struct err *err)
 {
     struct passwd entry, *found = NULL;
     char room[LOOKUP_ROOM];
@@ -23,7 +23,7 @@ static bool find_user(const char *name, struct identity *identity, struct err *e
     if (entry.pw_uid == 0)
         return err_set(err, ERR_RANGE, "\"%s\" is root; allowed: any other user", name);
     identity->uid = entry.pw_uid;
-    identity->gid = entry.pw_gid;
+    identity->gid = identity->socket_gid = entry.pw_gid;
     snprintf(identity->user, sizeof identity->user, "%s", name);
     return true;
 }
@@ -41,15 +41,13 @@ static bool find_group(const char *name, gid_t *gid_out, struct err *err)
     return true;
 }
 
-bool privilege_find(const char *user, const char *socket_group, struct identity *identity_out,
-                    struct err *err)
+bool privilege_find(const char *user, struct identity *identity_out, struct err *err)
 {
-    *identity_out = (struct identity){
-        .needed = geteuid() == 0 || getuid() == 0, .uid = geteuid(), .gid = getegid()};
-    if (identity_out->needed && !find_user(user, identity_out, err))
-        return false;
-    identity_out->socket_gid = identity_out->gid;
-    return privilege_find_group(socket_group, identity_out, &identity_out->socket_gid, err);
+    *identity_out = (struct identity){.needed = geteuid() == 0 || getuid() == 0,
+                                      .uid = geteuid(),
+                                      .gid = getegid(),
+                                      .socket_gid = getegid()};
+    return !identity_out->needed || privilege_find_user(user, identity_out, err);
 }
 
 bool privilege_find_group(const char *name, const struct identity *identity, gid_t *gid_out,
@@ -59,7 +57,7 @@ bool privilege_find_group(const char *name, const struct identity *identity, gid
     return name[0] == '\0' || find_group(name, gid_out, err);
 }
 
-bool privilege_drop(const struct identity *identity, struct err *err)
+bool privilege_drop(struct identity *identity, struct err *err)
 {
     if (!identity->needed)
         return true;
@@ -68,5 +66,6 @@ bool privilege_drop(const struct identity *identity, struct err *err)
         return err_system(err, errno, "cannot become user \"%s\"", identity->user);
     if (setuid(0) == 0 || geteuid() == 0 || getuid() == 0)
         return err_set(err, ERR_SYSTEM, "still root after becoming \"%s\"", identity->user);
+    identity->needed = false;
     return true;
 }

@@ -19,16 +19,19 @@ struct identity {
     gid_t socket_gid; /* of the unix socket */
 };
 
-/* Look both up; socket_group "" is the user's own group. Not root: nothing is
- * needed but socket_group must still exist. */
-NODISCARD bool privilege_find(const char *user, const char *socket_group,
-                              struct identity *identity_out, struct err *err);
+/* Who a daemon becomes that is started by us: user, where we are root, else who we
+ * are. socket_gid is the user's own group. After an error *identity_out is who we are. */
+NODISCARD bool privilege_find(const char *user, struct identity *identity_out, struct err *err);
+
+/* The same for user, whoever we are. */
+NODISCARD bool privilege_find_user(const char *user, struct identity *identity_out,
+                                   struct err *err);
 
 /* The group called name; identity's own when it is "". */
 NODISCARD bool privilege_find_group(const char *name, const struct identity *identity,
                                     gid_t *gid_out, struct err *err);
 
-/* Become identity, for good; checked. */
-NODISCARD bool privilege_drop(const struct identity *identity, struct err *err);
+/* Become identity, for good; checked. A second call finds nothing to do. */
+NODISCARD bool privilege_drop(struct identity *identity, struct err *err);
 
 #endif

@@ -1,27 +1,88 @@
 #include "milter/socketfile.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool socketfile_check_folder(const char *path, struct err *err)
+static const char *folder_of(const char *path, char room[PATH_MAX])
 {
-    char copy[PATH_MAX];
-    struct stat status;
+    snprintf(room, PATH_MAX, "%s", path);
+    return dirname(room);
+}
 
-    if (path == NULL)
-        return true;
-    snprintf(copy, sizeof copy, "%s", path);
-    const char *folder = dirname(copy);
-    if (stat(folder, &status) != 0)
+static bool check_folder(const char *folder, struct stat *status_out, struct err *err)
+{
+    if (stat(folder, status_out) != 0)
         return err_system(err, errno, "socket folder %s", folder);
-    if (!S_ISDIR(status.st_mode))
+    if (!S_ISDIR(status_out->st_mode))
         return err_set(err, ERR_RANGE, "socket folder %s is no folder", folder);
-    if ((status.st_mode & S_IWOTH) != 0)
+    if ((status_out->st_mode & S_IWOTH) != 0)
         return err_set(err, ERR_RANGE, "socket folder %s is writable by others", folder);
     return true;
+}
+
+bool socketfile_check_folder(const char *path, struct err *err)
+{
+    char room[PATH_MAX];
+    struct stat status;
+
+    return path == NULL || check_folder(folder_of(path, room), &status, err);
+}
+
+static bool cannot_give(const char *path, int sys, struct err *err)
+{
+    return err_system(err, sys,
+                      "cannot give %s to its user and group (others than root need "
+                      "it to be a group of theirs, or that of a folder with the setgid bit)",
+                      path);
+}
+
+static bool is_group_of_ours(gid_t group)
+{
+    gid_t *list = NULL;
+    int n = getgroups(0, NULL);
+    bool ours = group == getegid();
+
+    if (n > 0 && (list = calloc((size_t)n, sizeof *list)) != NULL)
+        n = getgroups(n, list);
+    for (int i = 0; list != NULL && !ours && i < n; i++)
+        ours = list[i] == group;
+    free(list);
+    return ours;
+}
+
+/* What mkdir(2) and chown(2) would say to us. */
+static bool check_rights(const struct socketfile_wish *wish, const char *folder,
+                         const struct stat *status, struct err *err)
+{
+    bool inherited = (status->st_mode & S_ISGID) != 0 && status->st_gid == wish->group;
+
+    if (!wish->able)
+        return true;
+    if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
+        return err_system(err, errno, "cannot make a socket in the folder %s", folder);
+    return geteuid() == 0 || inherited || is_group_of_ours(wish->group) ||
+           cannot_give(wish->path, EPERM, err);
+}
+
+bool socketfile_check(const struct socketfile_wish *wish, struct err *err)
+{
+    char room[PATH_MAX];
+    const char *folder = folder_of(wish->path, room);
+    struct stat status;
+
+    if (!check_folder(folder, &status, err))
+        return !wish->able && err->sys == EACCES;
+    if (!check_rights(wish, folder, &status, err))
+        return false;
+    if (lstat(wish->path, &status) != 0)
+        return errno == ENOENT || (!wish->able && errno == EACCES) ||
+               err_system(err, errno, "%s", wish->path);
+    return S_ISSOCK(status.st_mode) ||
+           err_set(err, ERR_RANGE, "%s is there and no socket", wish->path);
 }
 
 bool socketfile_own(struct socketfile *file, const char *path, uid_t uid, gid_t gid,
@@ -37,10 +98,7 @@ bool socketfile_own(struct socketfile *file, const char *path, uid_t uid, gid_t 
     /* The folder may belong to a user whom we, still root, must not follow
      * through a link to a file of somebody else. */
     if (lchown(path, uid, gid) != 0)
-        return err_system(err, errno,
-                          "cannot give %s to its user and group (others than root need "
-                          "it to be a group of theirs, or that of a folder with the setgid bit)",
-                          path);
+        return cannot_give(path, errno, err);
     return true;
 }
 

@@ -18,6 +18,20 @@ struct socketfile {
     ino_t inode;
 };
 
+#define SOCKETFILE_IN_USE "another program is listening on %s"
+
+/* A socket to be: its path (absolute; not NULL), the group it is to get, and whether
+ * our own rights are those of the daemon (else they are not looked at). */
+struct socketfile_wish {
+    const char *path;
+    gid_t group;
+    bool able;
+};
+
+/* Could it be made? As below, and: the folder is for us to write in, the group ours to
+ * give, and nothing but a socket stands there already. Changes nothing. */
+NODISCARD bool socketfile_check(const struct socketfile_wish *wish, struct err *err);
+
 /* The folder must exist and not be writable by others. */
 NODISCARD bool socketfile_check_folder(const char *path, struct err *err);
 

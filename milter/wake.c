@@ -10,11 +10,14 @@
 
 #include "lib/base/str.h"
 
+#define WAKE_CONNECTION_MAX 128 /* bytes: the longest path and "local:" are fewer */
+
 struct wake {
     struct sockaddr_storage address;
     socklen_t length;
     pthread_mutex_t lock; /* a leaf; guards reserve */
     int reserve;          /* a descriptor to give up where there is no other; -1: given up */
+    char connection[WAKE_CONNECTION_MAX];
 };
 
 static bool set_unix(struct wake *wake, const char *path, struct err *err)
@@ -27,6 +30,7 @@ static bool set_unix(struct wake *wake, const char *path, struct err *err)
     memcpy(un.sun_path, path, strlen(path));
     memcpy(&wake->address, &un, sizeof un);
     wake->length = sizeof un;
+    snprintf(wake->connection, sizeof wake->connection, "unix:%s", path);
     return true;
 }
 
@@ -36,7 +40,7 @@ static bool set_inet(struct wake *wake, int family, const char *spec, struct err
     const char *at = strchr(spec, '@');
     const char *host = at != NULL ? at + 1 : (family == AF_INET6 ? "::1" : "127.0.0.1");
     size_t port_n = at != NULL ? (size_t)(at - spec) : strlen(spec);
-    char port[32], bare[256];
+    char port[16], bare[256];
     struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM}, *found = NULL;
 
     snprintf(port, sizeof port, "%.*s", (int)port_n, spec);
@@ -49,6 +53,13 @@ static bool set_inet(struct wake *wake, int family, const char *spec, struct err
     memcpy(&wake->address, found->ai_addr, found->ai_addrlen);
     wake->length = found->ai_addrlen;
     freeaddrinfo(found);
+    char address[64];
+    rc = getnameinfo((const struct sockaddr *)&wake->address, wake->length, address, sizeof address,
+                     NULL, 0, NI_NUMERICHOST);
+    if (rc != 0)
+        return err_set(err, ERR_SYSTEM, "\"%s\": %s", spec, gai_strerror(rc));
+    snprintf(wake->connection, sizeof wake->connection, "%s:%s@[%s]",
+             family == AF_INET6 ? "inet6" : "inet", port, address);
     return true;
 }
 
@@ -97,6 +108,23 @@ void wake_free(struct wake *wake)
         close(wake->reserve);
     pthread_mutex_destroy(&wake->lock);
     free(wake);
+}
+
+const char *wake_connection(const struct wake *wake)
+{
+    return wake->connection;
+}
+
+int wake_try_bind(const struct wake *wake)
+{
+    int fd = socket(wake->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
+    bool bound = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+                 bind(fd, (const struct sockaddr *)&wake->address, wake->length) == 0;
+    int sys = bound ? 0 : errno;
+
+    if (fd >= 0)
+        close(fd);
+    return sys;
 }
 
 /* The reserve itself, where no other descriptor is to be had. -1: it is in use, too. */

@@ -19,6 +19,14 @@ struct wake;
 struct wake *wake_new(const char *socket, struct err *err);
 void wake_free(struct wake *wake);
 
+/* The socket as smfi_setconn() takes it, its host an address: the one the self-connect
+ * goes to, where a name has several. */
+const char *wake_connection(const struct wake *wake);
+
+/* Could one listen on this inet socket? 0, else why not: EADDRINUSE, EADDRNOTAVAIL,
+ * EACCES ... Nothing stays bound. */
+int wake_try_bind(const struct wake *wake);
+
 /* Open and close one connection; one descriptor is held back for it. Any thread; does not
  * block. */
 bool wake_listener(struct wake *wake, struct err *err);

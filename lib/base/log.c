@@ -33,6 +33,11 @@ static struct {
 
 static uint64_t unsaid; /* the same; belongs to the log's thread */
 
+bool log_check(const char *path, struct err *err)
+{
+    return logtarget_check(path, err);
+}
+
 bool log_open(enum log_target target, const char *path, int facility, enum log_level level,
               const char *program, struct err *err)
 {

@@ -42,6 +42,8 @@ enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
  * FIFO without a reader, is no error. */
 NODISCARD bool log_open(enum log_target target, const char *path, int facility,
                         enum log_level level, const char *program, struct err *err);
+/* Could the file be opened so? Makes and changes nothing. Any thread, also while a log is open. */
+NODISCARD bool log_check(const char *path, struct err *err);
 NODISCARD bool log_reopen(struct err *err); /* LOG_TO_FILE only; keeps the old one on error */
 
 /* From now on, until log_stop_thread() has written the rest, lines go out by a

@@ -159,6 +159,27 @@ static int open_file(const char *path, struct err *err)
     return fd;
 }
 
+/* One that is there is opened, without waiting for the reader of a pipe; one that is
+ * not needs a folder to write in. */
+bool logtarget_check(const char *path, struct err *err)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd >= 0) {
+        close(fd);
+        return true;
+    }
+    if (errno == ENXIO) /* a pipe that nobody reads yet */
+        return true;
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+    int n = snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
+                     slash == NULL ? "." : path);
+    if (errno == ENOENT && n < (int)sizeof folder &&
+        faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0)
+        return true;
+    return err_system(err, errno, "cannot open log file %s", path);
+}
+
 /* So much of the text that no line is cut, if possible. */
 static size_t whole_lines(const char *text, size_t n, size_t most)
 {

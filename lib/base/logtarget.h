@@ -27,6 +27,8 @@
 /* path and program as in log_open(). */
 NODISCARD bool logtarget_open(enum log_target kind, const char *path, int facility,
                               const char *program, struct err *err);
+/* As log_check(). */
+NODISCARD bool logtarget_check(const char *path, struct err *err);
 /* Opens LOG_TO_FILE's path anew. Lines go there from the next one on, the whole
  * of one that is only half written included. */
 NODISCARD bool logtarget_reopen(struct err *err);

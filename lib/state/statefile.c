@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,17 +28,10 @@ static bool give_away(const char *folder, uid_t uid, gid_t gid)
     return given;
 }
 
-bool statefile_folder(const char *folder, uid_t uid, gid_t gid, struct err *err)
+static bool is_private(const char *folder, uid_t uid, struct err *err)
 {
     struct stat status;
 
-    if (mkdir(folder, 0700) == 0) {
-        if (geteuid() == 0 && !give_away(folder, uid, gid))
-            return err_system(err, errno, "cannot give %s to its user", folder);
-        return true;
-    }
-    if (errno != EEXIST)
-        return err_system(err, errno, "cannot make the folder %s", folder);
     if (stat(folder, &status) != 0)
         return err_system(err, errno, "%s", folder);
     if (!S_ISDIR(status.st_mode))
@@ -48,6 +42,47 @@ bool statefile_folder(const char *folder, uid_t uid, gid_t gid, struct err *err)
                        folder, (unsigned)status.st_mode & 07777, (unsigned long)status.st_uid,
                        (unsigned long)uid);
     return true;
+}
+
+/* The folder around one that is to be made. Whoever may write there could put a folder of
+ * his own in its place, unless the sticky bit forbids it. */
+static bool check_parent(const char *folder, bool able, struct err *err)
+{
+    char copy[PATH_MAX];
+    struct stat status;
+
+    snprintf(copy, sizeof copy, "%s", folder);
+    const char *parent = dirname(copy);
+    if (stat(parent, &status) != 0)
+        return (!able && errno == EACCES) ||
+               err_system(err, errno, "cannot make the folder %s", folder);
+    if (!S_ISDIR(status.st_mode))
+        return err_system(err, ENOTDIR, "cannot make the folder %s", folder);
+    if ((status.st_mode & (S_IWOTH | S_ISVTX)) == S_IWOTH)
+        return err_set(err, ERR_RANGE, "the folder %s around it is writable by others", parent);
+    return !able || faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) == 0 ||
+           err_system(err, errno, "cannot make the folder %s", folder);
+}
+
+bool statefile_check_folder(const char *folder, uid_t uid, bool able, struct err *err)
+{
+    struct stat status;
+
+    if (lstat(folder, &status) == 0)
+        return is_private(folder, uid, err);
+    return (!able && errno == EACCES) || check_parent(folder, able, err);
+}
+
+bool statefile_folder(const char *folder, uid_t uid, gid_t gid, struct err *err)
+{
+    if (mkdir(folder, 0700) == 0) {
+        if (geteuid() == 0 && !give_away(folder, uid, gid))
+            return err_system(err, errno, "cannot give %s to its user", folder);
+        return true;
+    }
+    if (errno != EEXIST)
+        return err_system(err, errno, "cannot make the folder %s", folder);
+    return is_private(folder, uid, err);
 }
 
 /* --- checksum ------------------------------------------------------------------- */

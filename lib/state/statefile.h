@@ -29,6 +29,9 @@ enum statefile_answer {
  * enter. */
 NODISCARD bool statefile_folder(const char *folder, uid_t uid, gid_t gid, struct err *err);
 
+/* Would that be well? Makes and changes nothing. able: our own right to make it counts. */
+NODISCARD bool statefile_check_folder(const char *folder, uid_t uid, bool able, struct err *err);
+
 /* kind: one word, with a version, such as "blocks-1". content: whole lines. */
 NODISCARD bool statefile_write(const char *folder, const char *name, const char *kind,
                                struct slice content, struct err *err);

@@ -77,6 +77,8 @@ def ctl(slapd, uri, *arguments, more="", sections="", base="ou=people,dc=test", 
         routing="(mail={d})", tls="", ca="ca.pem", limit=60, dns=1):
     conf = slapd.write("gatehouse%d.conf" % next(numbers), """
 [gatehouse]
+socket = inet:8899@127.0.0.1
+user = nobody
 hostname = mx.test
 command_deadline = 120s
 [dns]
