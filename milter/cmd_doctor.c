@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/mta/doctor.h"
@@ -32,6 +35,23 @@ static bool ask_postconf(const char *postconf, const char *option, struct strbuf
     return run_tool(&run, out, err);
 }
 
+/* By links and mounts: the folders are one, and the names in them. */
+static bool same_place(const char *a, const char *b)
+{
+    char one[PATH_MAX], other[PATH_MAX];
+    struct stat there, wanted;
+    const char *name = strrchr(a, '/'), *wanted_name = strrchr(b, '/');
+
+    if (name == NULL || wanted_name == NULL || strcmp(name, wanted_name) != 0)
+        return false;
+    snprintf(one, sizeof one, "%s", a);
+    snprintf(other, sizeof other, "%s", b);
+    return stat(dirname(one), &there) == 0 && stat(dirname(other), &wanted) == 0 &&
+           there.st_dev == wanted.st_dev && there.st_ino == wanted.st_ino;
+}
+
+static const struct doctor_host this_host = {same_place};
+
 static bool look_at_postfix(const struct maps_input *input, const struct doctor_options *options,
                             struct problems *problems, struct err *err)
 {
@@ -44,9 +64,9 @@ static bool look_at_postfix(const struct maps_input *input, const struct doctor_
         ok = ok && ask_postconf(options->from, questions[i], &texts[i], err);
     }
     if (ok) {
-        struct doctor_postfix found = {strbuf_text(&texts[0]), strbuf_text(&texts[1]),
-                                       strbuf_text(&texts[2])};
-        doctor_postfix(input, options->folder, &found, problems);
+        struct postconf found = {strbuf_text(&texts[0]), strbuf_text(&texts[1]),
+                                 strbuf_text(&texts[2])};
+        doctor_postfix(input, options->folder, &found, &this_host, problems);
     }
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         strbuf_done(&texts[i]);

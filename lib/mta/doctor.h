@@ -13,17 +13,20 @@
 
 #include "lib/base/problem.h"
 #include "lib/mta/maps.h"
+#include "lib/mta/postconf.h"
 
-struct doctor_postfix {
-    const char *main;     /* `postconf -x`: "name = value" lines */
-    const char *services; /* `postconf -M`: master.cf, one service a line */
-    const char *changes;  /* `postconf -Px`: "smtp/inet/name = value" lines */
+/* What the doctor asks of the host; NULL: it goes by the texts alone. */
+struct doctor_host {
+    /* Do both paths lead to one place, by way of links or mounts? The file itself need
+     * not be there. */
+    bool (*same_place)(const char *a, const char *b);
 };
 
 /* folder: where `maps --output` writes. Listener names must have passed
  * lint_maps(). */
 void doctor_postfix(const struct maps_input *input, const char *folder,
-                    const struct doctor_postfix *found, struct problems *problems);
+                    const struct postconf *found, const struct doctor_host *host,
+                    struct problems *problems);
 
 /* Classes with domains whose mail Sendmail would keep, as their lines in sendmail.cf begin. */
 #define DOCTOR_CLASSES 3
@@ -34,8 +37,7 @@ extern const char *const doctor_classes[DOCTOR_CLASSES];
 void doctor_sendmail(const struct maps_input *input, const char *folder, const char *cf,
                      struct problems *problems);
 
-/* "30s", "5m", a bare number of seconds; 0: not a time. Longer units than days
- * are not times either. */
+/* "30s", "5m", "1w", a bare number of seconds; 0: not a time. */
 int64_t doctor_seconds(struct slice text);
 
 #endif

@@ -9,74 +9,26 @@
 #include "lib/mta/socketname.h"
 
 #define WORD_MAX 600
-#define SERVICE_WORDS 8    /* the last one is the program */
-#define DEFAULT_SECONDS 30 /* milter_command_timeout */
+#define DEFAULT_SECONDS 30          /* milter_command_timeout */
+#define DEFAULT_CONTENT_SECONDS 300 /* milter_content_timeout */
 
 struct exam {
     const struct maps_input *input;
     const char *folder;
-    const struct doctor_postfix *found;
+    const struct postconf *found;
+    const struct doctor_host *host;
     struct problems *problems;
-};
-
-/* A line of master.cf. */
-struct smtpd {
-    struct slice name, type; /* "127.0.0.1:25", "inet" */
 };
 
 static const struct place main_cf = {.file = "main.cf"}, master_cf = {.file = "master.cf"};
 
 /* --- reading ------------------------------------------------------------------- */
 
-/* What stands behind "name = " on a line of its own; p NULL: no such line. */
-static struct slice value_of(const char *text, const char *name)
-{
-    size_t n = strlen(name);
-    for (const char *line = text; *line != '\0';) {
-        size_t end = strcspn(line, "\n");
-        if (end >= n + 2 && memcmp(line, name, n) == 0 && memcmp(line + n, " =", 2) == 0)
-            return slice_trim((struct slice){line + n + 2, end - n - 2});
-        line += end + (line[end] == '\n');
-    }
-    return (struct slice){NULL, 0};
-}
-
-/* What a service has of its own (-o); p NULL: nothing. */
-static struct slice own_value(const struct exam *exam, const struct smtpd *service,
-                              const char *name)
-{
-    char full[WORD_MAX];
-    snprintf(full, sizeof full, "%.*s/%.*s/%s", (int)service->name.n, service->name.p,
-             (int)service->type.n, service->type.p, name);
-    return value_of(exam->found->changes, full);
-}
-
-/* The value a service has: its own, or that of main.cf. */
-static struct slice effective(const struct exam *exam, const struct smtpd *service,
-                              const char *name)
-{
-    struct slice own = own_value(exam, service, name);
-    return own.p != NULL ? own : value_of(exam->found->main, name);
-}
-
-static bool cut_word(struct slice *rest, struct slice *word_out)
-{
-    static const char between[] = " \t,{}";
-    while (rest->n > 0 && strchr(between, rest->p[0]) != NULL)
-        *rest = (struct slice){rest->p + 1, rest->n - 1};
-    size_t n = 0;
-    while (n < rest->n && strchr(between, rest->p[n]) == NULL)
-        n++;
-    *word_out = (struct slice){rest->p, n};
-    *rest = (struct slice){rest->p + n, rest->n - n};
-    return n > 0;
-}
-
 /* Names and domains are so to Postfix, whatever their case. */
 static bool has_word(struct slice list, const char *wanted)
 {
     struct slice word;
-    while (cut_word(&list, &word))
+    while (postconf_word(&list, &word))
         if (slice_is_nocase(word, wanted))
             return true;
     return false;
@@ -88,21 +40,6 @@ static bool begins(struct slice word, const char *start)
     return word.n >= n && slice_is_nocase((struct slice){word.p, n}, start);
 }
 
-/* The columns of the next line of master.cf; p NULL: it has fewer. */
-static bool next_service(const char **at, struct slice words_out[SERVICE_WORDS])
-{
-    size_t end = strcspn(*at, "\n"), n = 0;
-    struct slice rest = {*at, end};
-    if (**at == '\0')
-        return false;
-    while (n < SERVICE_WORDS && cut_word(&rest, &words_out[n]))
-        n++;
-    while (n < SERVICE_WORDS)
-        words_out[n++] = (struct slice){NULL, 0};
-    *at += end + ((*at)[end] == '\n');
-    return true;
-}
-
 /* Is FOLDER/NAME looked up, as whatever type of map? */
 static bool has_map(const struct exam *exam, struct slice list, const char *name,
                     const char *suffix)
@@ -112,7 +49,7 @@ static bool has_map(const struct exam *exam, struct slice list, const char *name
              suffix);
     struct slice word;
     size_t n = strlen(path);
-    while (cut_word(&list, &word))
+    while (postconf_word(&list, &word))
         if (word.n > n && memcmp(word.p + word.n - n, path, n) == 0)
             return true;
     return false;
@@ -120,85 +57,191 @@ static bool has_map(const struct exam *exam, struct slice list, const char *name
 
 /* --- the filter ------------------------------------------------------------------ */
 
-static bool is_our_socket(const struct exam *exam, struct slice word)
+/* Where the next name of a path begins: behind slashes, and "." that stands for a name. */
+static const char *next_name(const char *path)
 {
-    struct socketname name;
-    char text[WORD_MAX];
-    if (!socketname_parse(exam->input->socket, &name))
-        return false;
-    if (name.path == NULL) {
-        bool v6 = memchr(name.host.p, ':', name.host.n) != NULL;
-        snprintf(text, sizeof text, v6 ? "inet:[%.*s]:%u" : "inet:%.*s:%u", (int)name.host.n,
-                 name.host.p, name.port);
-        return slice_is(word, text);
-    }
-    if (word.n < 5 || memcmp(word.p, "unix:", 5) != 0)
-        return false;
-    struct slice path = {word.p + 5, word.n - 5};
-    struct slice queue = value_of(exam->found->main, "queue_directory");
-    if (slice_is(path, name.path))
-        return true;
-    /* Below the queue, which is where smtpd is and may be locked up. */
-    snprintf(text, sizeof text, "%.*s/%.*s", (int)queue.n, queue.p, (int)path.n, path.p);
-    return strcmp(text, name.path) == 0;
+    while (path[0] == '/' || (path[0] == '.' && (path[1] == '/' || path[1] == '\0')))
+        path++;
+    return path;
 }
 
-/* The filter's own options in braces, up to the next one's. */
+/* Of absolute paths: "/run//gatehouse/./milter.sock". */
+static bool same_path(const char *a, const char *b)
+{
+    size_t n;
+    do {
+        a = next_name(a);
+        b = next_name(b);
+        n = strcspn(a, "/");
+        if (n != strcspn(b, "/") || strncmp(a, b, n) != 0)
+            return false;
+        a += n;
+        b += n;
+    } while (n > 0);
+    return true;
+}
+
+static bool is_our_file(const struct exam *exam, const struct postconf_service *service,
+                        struct slice path, const char *ours)
+{
+    char reached[WORD_MAX];
+    if (!postconf_path(exam->found, service, path, reached, sizeof reached))
+        return false;
+    return same_path(reached, ours) ||
+           (exam->host != NULL && exam->host->same_place(reached, ours));
+}
+
+static bool is_loopback(const struct ip *ip)
+{
+    static const struct ip six = {.b = {[15] = 1}};
+    return ip_is_v4(ip) ? ip_v4(ip) >> 24 == 127 : ip_equal(ip, &six);
+}
+
+/* "host:port", "[address]:port", "port"; a host that is not said is this one. */
+static bool is_our_address(const struct exam *exam, struct slice word,
+                           const struct socketname *ours)
+{
+    struct ip there, wanted;
+    struct slice host = word, port = word;
+    const char *colon = memrchr(word.p, ':', word.n);
+    host.n = colon == NULL ? 0 : (size_t)(colon - word.p);
+    port.p += colon == NULL ? 0 : host.n + 1;
+    port.n -= (size_t)(port.p - word.p);
+    if (host.n > 1 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+        host = (struct slice){host.p + 1, host.n - 2};
+    uint64_t number;
+    if (!str_to_uint(port, 65535, &number) || number != ours->port)
+        return false;
+    bool local = host.n == 0 || slice_is_nocase(host, "localhost");
+    if (!ip_parse(ours->host, &wanted))
+        return host.n == ours->host.n && begins(host, ours->host.p);
+    if (!ip_parse(host, &there))
+        return local && is_loopback(&wanted);
+    return ip_equal(&there, &wanted) ||
+           (ours->any && exam->input->is_own != NULL && exam->input->is_own(&there));
+}
+
+enum reach { REACH_NOT, REACHED, LOCKED_OUT };
+
+/* LOCKED_OUT: the word names our socket, as it would be outside the chroot. */
+static enum reach reach_of(const struct exam *exam, const struct postconf_service *service,
+                           struct slice word)
+{
+    struct socketname ours;
+    struct postconf_service outside = *service;
+    if (!socketname_parse(exam->input->socket, &ours))
+        return REACH_NOT;
+    if (ours.path == NULL)
+        return begins(word, "inet:") &&
+                       is_our_address(exam, (struct slice){word.p + 5, word.n - 5}, &ours)
+                   ? REACHED
+                   : REACH_NOT;
+    if (!begins(word, "unix:"))
+        return REACH_NOT;
+    struct slice path = {word.p + 5, word.n - 5};
+    if (is_our_file(exam, service, path, ours.path))
+        return REACHED;
+    outside.chrooted = false;
+    return is_our_file(exam, &outside, path, ours.path) ? LOCKED_OUT : REACH_NOT;
+}
+
+/* The filter's own options in braces, up to the next one's; p NULL: none of its own. */
 struct filter {
-    bool there;
-    struct slice action; /* p NULL: none of its own */
-    struct slice time;
+    enum reach reach;
+    struct slice action, command, content;
 };
 
-static struct filter find_filter(const struct exam *exam, struct slice milters)
+static void take_option(struct filter *filter, struct slice word)
 {
-    struct filter filter = {0};
-    struct slice word;
-    static const char action[] = "default_action=", time[] = "command_timeout=";
-    while (cut_word(&milters, &word)) {
+    const struct {
+        const char *start;
+        struct slice *value;
+    } options[] = {{"default_action=", &filter->action},
+                   {"command_timeout=", &filter->command},
+                   {"content_timeout=", &filter->content}};
+    for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+        size_t n = strlen(options[i].start);
+        if (begins(word, options[i].start))
+            *options[i].value = (struct slice){word.p + n, word.n - n};
+    }
+}
+
+static struct filter find_filter(const struct exam *exam, const struct postconf_service *service)
+{
+    struct filter filter = {.reach = REACH_NOT};
+    struct slice word, milters = postconf_value(exam->found, service, "smtpd_milters");
+    while (postconf_word(&milters, &word)) {
         bool option = memchr(word.p, '=', word.n) != NULL;
-        if (filter.there && !option)
+        if (option && filter.reach == REACHED)
+            take_option(&filter, word);
+        if (option)
+            continue;
+        if (filter.reach == REACHED)
             break;
-        if (!option)
-            filter.there = is_our_socket(exam, word);
-        else if (filter.there && word.n > strlen(action) &&
-                 memcmp(word.p, action, strlen(action)) == 0)
-            filter.action = (struct slice){word.p + strlen(action), word.n - strlen(action)};
-        else if (filter.there && word.n > strlen(time) && memcmp(word.p, time, strlen(time)) == 0)
-            filter.time = (struct slice){word.p + strlen(time), word.n - strlen(time)};
+        enum reach reach = reach_of(exam, service, word);
+        filter.reach = reach != REACH_NOT ? reach : filter.reach;
     }
     return filter;
 }
 
-static void check_filter(const struct exam *exam, const struct smtpd *service)
+static void tell_no_filter(const struct exam *exam, const struct postconf_service *service,
+                           enum reach reach)
 {
-    struct filter filter = find_filter(exam, effective(exam, service, "smtpd_milters"));
     struct slice name = service->name;
-    if (!filter.there) {
+    struct slice queue = postconf_main(exam->found, "queue_directory");
+    if (reach == LOCKED_OUT)
+        problem_error(exam->problems, master_cf,
+                      "%.*s: smtpd is chrooted to %.*s and cannot reach %s: all mail is put off; "
+                      "write n in the fifth column, or set [gatehouse] socket = "
+                      "unix:%.*s/gatehouse/milter.sock",
+                      (int)name.n, name.p, (int)queue.n, queue.p, exam->input->socket, (int)queue.n,
+                      queue.p);
+    else
         problem_error(exam->problems, master_cf,
                       "%.*s: smtpd_milters does not name %s: Gatehouse is not asked here",
                       (int)name.n, name.p, exam->input->socket);
+}
+
+/* Nobody waits for an answer for ever: a client at a daemon that hangs is held so long. */
+static void check_time(const struct exam *exam, const struct postconf_service *service,
+                       struct slice own, const char *parameter, int64_t otherwise)
+{
+    struct slice name = service->name;
+    struct slice time = own.p != NULL ? own : postconf_value(exam->found, service, parameter);
+    int64_t seconds = doctor_seconds(time);
+    long long wanted = (long long)mtaconfig_milter_seconds(&exam->input->limits);
+    if (seconds == 0)
+        seconds = otherwise;
+    if (seconds * 1000 <= exam->input->limits.command_deadline)
+        problem_error(exam->problems, master_cf,
+                      "%.*s: %s = %.*s is not longer than command_deadline; set %llds", (int)name.n,
+                      name.p, parameter, (int)time.n, time.p, wanted);
+    else if (seconds > MTACONFIG_PATIENCE * wanted)
+        problem_warning(exam->problems, master_cf,
+                        "%.*s: %s = %llds: so long each client waits for a daemon that hangs; set "
+                        "%llds",
+                        (int)name.n, name.p, parameter, (long long)seconds, wanted);
+}
+
+static void check_filter(const struct exam *exam, const struct postconf_service *service)
+{
+    struct filter filter = find_filter(exam, service);
+    struct slice name = service->name;
+    if (filter.reach != REACHED) {
+        tell_no_filter(exam, service, filter.reach);
         return;
     }
     if (filter.action.p == NULL)
-        filter.action = effective(exam, service, "milter_default_action");
+        filter.action = postconf_value(exam->found, service, "milter_default_action");
     if (!slice_is(filter.action, "tempfail") && !slice_is(filter.action, "reject"))
         problem_error(
             exam->problems, master_cf,
             "%.*s: milter_default_action = %.*s: all mail passes while Gatehouse is away; "
             "set tempfail",
             (int)name.n, name.p, (int)filter.action.n, filter.action.p);
-    if (filter.time.p == NULL)
-        filter.time = effective(exam, service, "milter_command_timeout");
-    int64_t seconds = doctor_seconds(filter.time);
-    if ((seconds != 0 ? seconds : DEFAULT_SECONDS) * 1000 <= exam->input->limits.command_deadline)
-        problem_error(
-            exam->problems, master_cf,
-            "%.*s: milter_command_timeout = %.*s is not longer than command_deadline; set "
-            "%llds",
-            (int)name.n, name.p, (int)filter.time.n, filter.time.p,
-            (long long)mtaconfig_milter_seconds(&exam->input->limits));
-    struct slice maps = effective(exam, service, "smtpd_milter_maps");
+    check_time(exam, service, filter.command, "milter_command_timeout", DEFAULT_SECONDS);
+    check_time(exam, service, filter.content, "milter_content_timeout", DEFAULT_CONTENT_SECONDS);
+    struct slice maps = postconf_value(exam->found, service, "smtpd_milter_maps");
     if (maps.n > 0)
         problem_warning(exam->problems, master_cf,
                         "%.*s: clients that smtpd_milter_maps names come to other filters, or to "
@@ -216,7 +259,7 @@ static bool has_fence(struct slice list)
                                          "reject", "defer"};
     struct slice word;
     bool warn_only = false;
-    while (cut_word(&list, &word)) {
+    while (postconf_word(&list, &word)) {
         if (slice_is_nocase(word, "permit") || begins(word, "static:ok") ||
             begins(word, "static:permit"))
             return false;
@@ -228,10 +271,10 @@ static bool has_fence(struct slice list)
     return false;
 }
 
-static void check_fence(const struct exam *exam, const struct smtpd *service)
+static void check_fence(const struct exam *exam, const struct postconf_service *service)
 {
-    if (!has_fence(effective(exam, service, "smtpd_relay_restrictions")) &&
-        !has_fence(effective(exam, service, "smtpd_recipient_restrictions")))
+    if (!has_fence(postconf_value(exam->found, service, "smtpd_relay_restrictions")) &&
+        !has_fence(postconf_value(exam->found, service, "smtpd_recipient_restrictions")))
         problem_error(exam->problems, master_cf,
                       "%.*s: no reject_unauth_destination that all clients come to in "
                       "smtpd_relay_restrictions: an open relay",
@@ -250,9 +293,11 @@ static void check_networks(const struct exam *exam, struct place at, struct slic
 }
 
 /* "25", "192.0.2.1:smtp", "[2001:db8::1]:25"; behind postscreen (pass) nothing is known. */
-static const struct maps_listener *listener_of(const struct exam *exam, const struct smtpd *service)
+static const struct maps_listener *listener_of(const struct exam *exam,
+                                               const struct postconf_service *service)
 {
-    struct service arrival = {.daemon_name = effective(exam, service, "milter_macro_daemon_name")};
+    struct service arrival = {.daemon_name =
+                                  postconf_value(exam->found, service, "milter_macro_daemon_name")};
     struct slice address = service->name, port = service->name;
     const char *colon = memrchr(address.p, ':', address.n);
     if (colon != NULL) {
@@ -267,10 +312,10 @@ static const struct maps_listener *listener_of(const struct exam *exam, const st
     return service_listener(exam->input, &arrival);
 }
 
-static void check_clients(const struct exam *exam, const struct smtpd *service)
+static void check_clients(const struct exam *exam, const struct postconf_service *service)
 {
     const struct maps_listener *mine = listener_of(exam, service);
-    struct slice relay = effective(exam, service, "smtpd_relay_restrictions");
+    struct slice relay = postconf_value(exam->found, service, "smtpd_relay_restrictions");
     struct slice name = service->name;
     for (size_t i = 0; i < exam->input->nlisteners; i++) {
         const struct maps_listener *listener = &exam->input->listeners[i];
@@ -292,7 +337,7 @@ static void check_clients(const struct exam *exam, const struct smtpd *service)
                       "%.*s: no listener is for this service, by milter_macro_daemon_name, address "
                       "and port: Gatehouse answers 451 to every client",
                       (int)name.n, name.p);
-    else if (!has_map(exam, effective(exam, service, "smtpd_client_restrictions"),
+    else if (!has_map(exam, postconf_value(exam->found, service, "smtpd_client_restrictions"),
                       POSTFIX_REFUSED_CLIENTS, mine->name))
         problem_warning(exam->problems, master_cf,
                         "%.*s: smtpd_client_restrictions does not use " POSTFIX_REFUSED_CLIENTS
@@ -300,15 +345,17 @@ static void check_clients(const struct exam *exam, const struct smtpd *service)
                         (int)name.n, name.p, mine->name);
 }
 
-static void check_service(const struct exam *exam, const struct smtpd *service)
+static void check_service(const struct exam *exam, const struct postconf_service *service)
 {
     static const char *const early[] = {"reject_unverified_recipient", "reject_unlisted_recipient"};
     check_filter(exam, service);
     check_fence(exam, service);
-    check_networks(exam, master_cf, service->name, own_value(exam, service, "mynetworks"));
+    check_networks(exam, master_cf, service->name,
+                   postconf_own(exam->found, service, "mynetworks"));
     check_clients(exam, service);
     for (size_t i = 0; i < ARRAY_LEN(early); i++)
-        if (has_word(effective(exam, service, "smtpd_recipient_restrictions"), early[i]))
+        if (has_word(postconf_value(exam->found, service, "smtpd_recipient_restrictions"),
+                     early[i]))
             problem_warning(exam->problems, master_cf,
                             "%.*s: %s refuses recipients before Gatehouse is asked",
                             (int)service->name.n, service->name.p, early[i]);
@@ -318,10 +365,9 @@ static void check_service(const struct exam *exam, const struct smtpd *service)
 static void check_services(const struct exam *exam)
 {
     size_t found = 0;
-    struct slice words[SERVICE_WORDS];
-    for (const char *at = exam->found->services; next_service(&at, words);)
-        if (words[7].p != NULL && slice_is(words[7], "smtpd")) {
-            struct smtpd service = {words[0], words[1]};
+    struct postconf_service service;
+    for (const char *at = exam->found->services; postconf_next(exam->found, &at, &service);)
+        if (slice_is(service.program, "smtpd")) {
             check_service(exam, &service);
             found++;
         }
@@ -333,7 +379,7 @@ static void check_services(const struct exam *exam)
 
 static void need_map(const struct exam *exam, const char *parameter, const char *map)
 {
-    if (!has_map(exam, value_of(exam->found->main, parameter), map, ""))
+    if (!has_map(exam, postconf_main(exam->found, parameter), map, ""))
         problem_error(exam->problems, main_cf, "%s does not use %s/%s", parameter, exam->folder,
                       map);
 }
@@ -341,14 +387,34 @@ static void need_map(const struct exam *exam, const char *parameter, const char 
 /* A chroot has neither the certificates nor, at most hosts, the names. */
 static void check_chroot(const struct exam *exam, const char *program)
 {
-    struct slice words[SERVICE_WORDS];
-    for (const char *at = exam->found->services; next_service(&at, words);)
-        if (words[7].p != NULL && slice_is(words[7], program) && slice_is(words[4], "y"))
+    struct postconf_service service;
+    for (const char *at = exam->found->services; postconf_next(exam->found, &at, &service);)
+        if (slice_is(service.program, program) && service.chrooted)
             problem_warning(
                 exam->problems, master_cf,
                 "%.*s is chrooted: %s may not reach the directory; write n in the fifth "
                 "column",
-                (int)words[0].n, words[0].p, program);
+                (int)service.name.n, service.name.p, program);
+}
+
+/* Unlike smtp_tls_CAfile, the folder is looked into from where the service is. */
+static void check_authorities(const struct exam *exam)
+{
+    struct postconf_service service;
+    if (postconf_main(exam->found, "smtp_tls_CAfile").n > 0)
+        return;
+    struct slice folder = postconf_main(exam->found, "smtp_tls_CApath");
+    if (folder.n == 0)
+        problem_error(exam->problems, main_cf,
+                      "smtp_tls_CAfile and smtp_tls_CApath are empty: routes with tls=verify trust "
+                      "nobody, and deliver nothing");
+    for (const char *at = exam->found->services;
+         folder.n > 0 && postconf_next(exam->found, &at, &service);)
+        if (service.chrooted && slice_is(service.name, exam->input->transport))
+            problem_warning(exam->problems, master_cf,
+                            "%s is chrooted: it looks for smtp_tls_CApath = %.*s inside "
+                            "queue_directory; set smtp_tls_CAfile",
+                            exam->input->transport, (int)folder.n, folder.p);
 }
 
 static void check_directory(const struct exam *exam)
@@ -376,47 +442,41 @@ static void check_maps(const struct exam *exam)
     if (maps_have_auth(exam->input))
         need_map(exam, "smtp_sasl_password_maps", POSTFIX_SASL_PASSWD);
     if (maps_have_auth(exam->input) &&
-        !slice_is(value_of(exam->found->main, "smtp_sasl_auth_enable"), "yes"))
+        !slice_is(postconf_main(exam->found, "smtp_sasl_auth_enable"), "yes"))
         problem_error(exam->problems, main_cf,
                       "smtp_sasl_auth_enable is not yes: routes with auth= deliver without it");
-    if (maps_have_verify(exam->input->routes) &&
-        value_of(exam->found->main, "smtp_tls_CAfile").n == 0 &&
-        value_of(exam->found->main, "smtp_tls_CApath").n == 0)
-        problem_error(exam->problems, main_cf,
-                      "smtp_tls_CAfile and smtp_tls_CApath are empty: routes with tls=verify trust "
-                      "nobody, and deliver nothing");
+    if (maps_have_verify(exam->input->routes))
+        check_authorities(exam);
 }
 
 static void check_relaying(const struct exam *exam)
 {
-    struct slice domains = value_of(exam->found->main, "relay_domains"), word;
+    struct slice domains = postconf_main(exam->found, "relay_domains"), word;
     bool any = false;
-    while (cut_word(&domains, &word))
+    while (postconf_word(&domains, &word))
         any = any || begins(word, "static:") || slice_is(word, "*");
     if (any)
         problem_error(exam->problems, main_cf,
                       "relay_domains lets every domain through: an open relay when a filter is "
                       "missing");
-    if (has_word(value_of(exam->found->main, "parent_domain_matches_subdomains"), "relay_domains"))
+    if (has_word(postconf_main(exam->found, "parent_domain_matches_subdomains"), "relay_domains"))
         problem_warning(exam->problems, main_cf,
                         "parent_domain_matches_subdomains names relay_domains: example.com there "
                         "lets sub.example.com through as well");
-    check_networks(exam, main_cf, slice_of(""), value_of(exam->found->main, "mynetworks"));
+    check_networks(exam, main_cf, slice_of(""), postconf_main(exam->found, "mynetworks"));
 }
 
 /* Ways that mail may take instead of those of the SMTP routes. */
 static void check_ways(const struct exam *exam)
 {
-    char full[WORD_MAX];
-    snprintf(full, sizeof full, "%s/unix/smtp_fallback_relay", exam->input->transport);
-    struct slice fallback = value_of(exam->found->changes, full);
-    if (fallback.p == NULL)
-        fallback = value_of(exam->found->main, "smtp_fallback_relay");
+    struct postconf_service transport = {.name = slice_of(exam->input->transport),
+                                         .type = slice_of("unix")};
+    struct slice fallback = postconf_value(exam->found, &transport, "smtp_fallback_relay");
     if (fallback.n > 0)
         problem_warning(exam->problems, main_cf,
                         "smtp_fallback_relay = %.*s: mail for hosts that are down leaves its route",
                         (int)fallback.n, fallback.p);
-    struct slice relayhost = value_of(exam->found->main, "relayhost");
+    struct slice relayhost = postconf_main(exam->found, "relayhost");
     if (relayhost.n > 0 && !maps_have_default(exam->input->routes))
         problem_warning(exam->problems, main_cf,
                         "relayhost = %.*s: mail without an SMTP route goes there, and not where MX "
@@ -432,7 +492,7 @@ static void check_domain(void *arg, const char *domain, struct place at)
     const struct exam *exam = arg;
     (void)at;
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-        if (has_word(value_of(exam->found->main, lists[i]), domain))
+        if (has_word(postconf_main(exam->found, lists[i]), domain))
             problem_error(exam->problems, main_cf,
                           "%s names %s: Postfix keeps its mail and refuses unknown users before "
                           "Gatehouse is asked",
@@ -441,7 +501,7 @@ static void check_domain(void *arg, const char *domain, struct place at)
 
 static void check_recipients(struct exam *exam)
 {
-    struct slice maps = value_of(exam->found->main, "relay_recipient_maps");
+    struct slice maps = postconf_main(exam->found, "relay_recipient_maps");
     if (maps.n > 0)
         problem_warning(exam->problems, main_cf,
                         "relay_recipient_maps = %.*s: recipients are refused before Gatehouse is "
@@ -457,7 +517,7 @@ static void check_recipients(struct exam *exam)
 static void check_limit(const struct exam *exam, const char *name, int64_t wanted,
                         bool zero_is_none)
 {
-    struct slice value = value_of(exam->found->main, name);
+    struct slice value = postconf_main(exam->found, name);
     uint64_t number;
     if (wanted == KEY_NO_LIMIT || !str_to_uint(value, INT64_MAX, &number) ||
         (number == 0 && zero_is_none) || (int64_t)number >= wanted)
@@ -477,9 +537,10 @@ static void check_limits(const struct exam *exam)
 }
 
 void doctor_postfix(const struct maps_input *input, const char *folder,
-                    const struct doctor_postfix *found, struct problems *problems)
+                    const struct postconf *found, const struct doctor_host *host,
+                    struct problems *problems)
 {
-    struct exam exam = {input, folder, found, problems};
+    struct exam exam = {input, folder, found, host, problems};
     check_services(&exam);
     check_maps(&exam);
     check_relaying(&exam);

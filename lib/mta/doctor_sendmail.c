@@ -9,7 +9,8 @@
 #include "lib/mta/socketname.h"
 
 #define TEXT_MAX 700
-#define DEFAULT_SECONDS 10 /* R: of T= */
+#define DEFAULT_SECONDS 10      /* R: of T= */
+#define DEFAULT_END_SECONDS 300 /* E: of T= */
 
 const char *const doctor_classes[DOCTOR_CLASSES] = {"Cw", "C{VirtHost}", "C{LDAPRoute}"};
 
@@ -27,7 +28,7 @@ int64_t doctor_seconds(struct slice text)
     static const struct {
         char unit;
         int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
     int64_t factor = 1;
     for (size_t i = 0; i < ARRAY_LEN(units); i++)
         if (text.n > 1 && text.p[text.n - 1] == units[i].unit) {
@@ -90,21 +91,23 @@ static bool is_our_socket(const struct exam *exam, struct slice line)
     return has_text(line, text);
 }
 
-/* R: of T=, in seconds. */
-static int64_t time_to_read(struct slice line)
+/* "R:" or "E:" of T=, in seconds. */
+static int64_t time_of(struct slice line, const char *letter, int64_t otherwise)
 {
     const char *times = memmem(line.p, line.n, "T=", 2), *end = line.p + line.n;
     while (times != NULL && times > line.p && times[-1] != ' ' && times[-1] != ',')
         times = memmem(times + 1, (size_t)(end - times - 1), "T=", 2);
     if (times == NULL)
-        return DEFAULT_SECONDS;
-    const char *found = memmem(times, (size_t)(end - times), "R:", 2);
+        return otherwise;
+    const char *comma = memchr(times, ',', (size_t)(end - times));
+    end = comma != NULL ? comma : end;
+    const char *found = memmem(times, (size_t)(end - times), letter, 2);
     if (found == NULL)
-        return DEFAULT_SECONDS;
+        return otherwise;
     struct slice value = {found + 2, 0};
-    while (value.p + value.n < end && value.p[value.n] != ';' && value.p[value.n] != ',')
+    while (value.p + value.n < end && value.p[value.n] != ';')
         value.n++;
-    return doctor_seconds(value);
+    return doctor_seconds(slice_trim(value));
 }
 
 /* The value of a key of DaemonPortOptions: its first letter counts; p NULL: none. */
@@ -145,17 +148,31 @@ static void check_filters_of_services(const struct exam *exam, const char *filte
     }
 }
 
+/* Nobody waits for an answer for ever: a client at a daemon that hangs is held so long. */
+static void check_time(const struct exam *exam, struct slice line, const char *letter,
+                       int64_t otherwise)
+{
+    int64_t seconds = time_of(line, letter, otherwise);
+    long long wanted = (long long)mtaconfig_milter_seconds(&exam->input->limits);
+    if (seconds * 1000 <= exam->input->limits.command_deadline)
+        problem_error(exam->problems, sendmail_cf,
+                      "INPUT_MAIL_FILTER: the time for an answer (T=%s, %llds where none is "
+                      "given) is not longer than command_deadline; set %s%llds",
+                      letter, (long long)otherwise, letter, wanted);
+    else if (seconds > MTACONFIG_PATIENCE * wanted)
+        problem_warning(exam->problems, sendmail_cf,
+                        "INPUT_MAIL_FILTER: T=%s%llds: so long each client waits for a daemon that "
+                        "hangs; set %s%llds",
+                        letter, (long long)seconds, letter, wanted);
+}
+
 static void check_filter_line(const struct exam *exam, struct slice line)
 {
     if (!has_text(line, "F=T") && !has_text(line, "F=R") && !has_text(line, "F=4"))
         problem_error(exam->problems, sendmail_cf,
                       "INPUT_MAIL_FILTER without F=T: all mail passes while Gatehouse is away");
-    if (time_to_read(line) * 1000 <= exam->input->limits.command_deadline)
-        problem_error(
-            exam->problems, sendmail_cf,
-            "INPUT_MAIL_FILTER: the time for an answer (T=R:, 10s where none is given) is "
-            "not longer than command_deadline; set R:%llds",
-            (long long)mtaconfig_milter_seconds(&exam->input->limits));
+    check_time(exam, line, "R:", DEFAULT_SECONDS);
+    check_time(exam, line, "E:", DEFAULT_END_SECONDS);
     size_t n = 0;
     while (n < line.n && line.p[n] != ',')
         n++;

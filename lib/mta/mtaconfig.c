@@ -105,15 +105,18 @@ int64_t mtaconfig_milter_seconds(const struct maps_limits *limits)
 static void put_milter(const struct maps_input *input, const struct milter_socket *socket,
                        struct strbuf *out)
 {
+    long long seconds = (long long)mtaconfig_milter_seconds(&input->limits);
     strbuf_printf(out,
                   "# Without an answer from Gatehouse the client is told to come back (never "
                   "\"accept\": that\n"
-                  "# would be an open relay for relay_domains). The time-out is longer than "
-                  "command_deadline.\n"
-                  "smtpd_milters = { %s, command_timeout=%llds, default_action=tempfail }\n"
+                  "# would be an open relay for relay_domains). The time-outs are longer than "
+                  "command_deadline, that of\n"
+                  "# the end of a message too, and short enough for clients while a daemon hangs.\n"
+                  "smtpd_milters = { %s, command_timeout=%llds, content_timeout=%llds, "
+                  "default_action=tempfail }\n"
                   "milter_protocol = 6\n"
                   "milter_default_action = tempfail\n",
-                  socket->text, (long long)mtaconfig_milter_seconds(&input->limits));
+                  socket->text, seconds, seconds);
     if (strncmp(socket->text, "unix:", 5) == 0)
         strbuf_puts(
             out,

@@ -18,9 +18,8 @@
 #include "lib/base/str.h"
 #include "lib/mta/maps.h"
 
-#define MTACONFIG_MILTER_SECONDS                                                                   \
-    30 /* the least time for an answer: what Postfix has by default                                \
-        */
+#define MTACONFIG_MILTER_SECONDS 30 /* the least time for an answer: Postfix's own default */
+#define MTACONFIG_PATIENCE 2        /* so many times what is needed is still no long wait */
 #define MTACONFIG_QUEUE_DIRECTORY "/var/spool/postfix" /* Postfix's own default */
 
 struct mtaconfig_options {

@@ -57,7 +57,8 @@ static bool put_filter(const struct maps_input *input, struct strbuf *out, struc
     strbuf_puts(
         out,
         "dnl Without an answer from Gatehouse (F=T) the client is told to come back. Without F=T\n"
-        "dnl all mail would pass unseen. T=R: is longer than command_deadline.\n"
+        "dnl all mail would pass unseen. R: and E: (end of message) are longer than\n"
+        "dnl command_deadline, and short enough for clients while a daemon hangs.\n"
         "INPUT_MAIL_FILTER(`gatehouse', `S=");
     if (!put_socket(input->socket, out))
         return err_set(err, ERR_SYNTAX,
@@ -66,7 +67,7 @@ static bool put_filter(const struct maps_input *input, struct strbuf *out, struc
                        "commas",
                        input->socket);
     long long seconds = (long long)mtaconfig_milter_seconds(&input->limits);
-    strbuf_printf(out, ", F=T, T=C:30s;S:%llds;R:%llds;E:5m')dnl\n", seconds, seconds);
+    strbuf_printf(out, ", F=T, T=C:30s;S:%llds;R:%llds;E:%llds')dnl\n", seconds, seconds, seconds);
     return true;
 }
 

@@ -13,9 +13,10 @@ static bool parse_inet(const char *where, bool v6, struct socketname *name_out)
         return false;
     if (host.n > 1 && host.p[0] == '[' && host.p[host.n - 1] == ']')
         host = (struct slice){host.p + 1, host.n - 2};
-    if (host.n == 0 || slice_is(host, "0.0.0.0") || slice_is(host, "::"))
+    bool any = host.n == 0 || slice_is(host, "0.0.0.0") || slice_is(host, "::");
+    if (any)
         host = slice_of(v6 ? "::1" : "127.0.0.1");
-    *name_out = (struct socketname){.host = host, .port = (unsigned)number, .v6 = v6};
+    *name_out = (struct socketname){.host = host, .port = (unsigned)number, .v6 = v6, .any = any};
     return true;
 }
 

@@ -14,7 +14,8 @@ struct socketname {
     const char *path;  /* NULL: not a unix socket */
     struct slice host; /* without brackets; where the MTA connects, so never "any address" */
     unsigned port;
-    bool v6; /* inet6: */
+    bool v6;  /* inet6: */
+    bool any; /* every address of this host; host is the loopback then */
 };
 
 /* false: none of these forms, or a path that is not absolute. */

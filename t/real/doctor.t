@@ -2,11 +2,13 @@
 """`gatehousectl doctor` finds nothing wrong with what mta-config writes, and each thing that is
 broken after that, in the configuration of a real Postfix and a real Sendmail."""
 import os
+import re
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from front import Front, SendmailFront
+from house import wait_until
 from tap import Tap
 
 CONF = """
@@ -46,6 +48,9 @@ POSTFIX = (  # settings, what the doctor says
     ("smtpd_milters =", "Gatehouse is not asked here"),
     ("smtpd_milters = {{ {socket}, command_timeout=25s }}", "is not longer than command_deadline; set 30s"),
     ("milter_command_timeout = 20s\nsmtpd_milters = {socket}", "is not longer than command_deadline"),
+    ("smtpd_milters = {{ {socket}, command_timeout=30s }}", "milter_content_timeout = 300s: so long each client waits"),
+    ("smtpd_milters = {{ {socket}, content_timeout=25s }}", "milter_content_timeout = 25s is not longer"),
+    ("milter_content_timeout = 10m\nsmtpd_milters = {socket}", "milter_content_timeout = 600s: so long"),
     ("transport_maps =", "transport_maps does not use"),
     ("transport_maps = lmdb:{maps}/transport", "transport_maps does not use {maps}/ldap-routing.cf"),
     ("virtual_alias_maps =", "virtual_alias_maps does not use {maps}/ldap-aliases.cf"),
@@ -85,6 +90,9 @@ SENDMAIL = (  # text in sendmail.cf, what is there instead, what the doctor says
     (", F=T,", ",", "without F=T: all mail passes"),
     ("R:30s", "R:25s", "is not longer than command_deadline; set R:30s"),
     (";R:30s", "", "is not longer than command_deadline"),
+    ("E:30s", "E:5m", "T=E:300s: so long each client waits"),
+    (";E:30s", "", "T=E:300s: so long each client waits"),
+    ("E:30s", "E:20s", "is not longer than command_deadline; set E:30s"),
     ("O InputMailFilters=gatehouse", "O InputMailFilters=", "InputMailFilters does not name gatehouse"),
     ("/milter.sock", "/other.sock", "no INPUT_MAIL_FILTER with the socket"),
     ("Kmailertable ", "Kother ", "mailertable is not used"),
@@ -154,7 +162,8 @@ def postfix(front):
     os.chmod(script, 0o755)
     ask = lambda: doctor(front, "postfix", "--postconf", script)
     tap.eq(ask(), (0, "Postfix: good\n"), "Postfix as mta-config says")
-    names = {"socket": "unix:gatehouse/milter.sock", "maps": front.maps}
+    names = {"socket": "unix:gatehouse/milter.sock", "maps": front.maps,
+             "folder": os.path.join(front.mx.queue, "gatehouse")}
     for file, cases, change in (("main.cf", POSTFIX, front.mx.settings), ("master.cf", SERVICES, front.mx.services)):
         path = os.path.join(front.mx.folder, "etc", file)
         good = read(path)
@@ -164,7 +173,37 @@ def postfix(front):
             _, said = ask()
             tap.ok(wanted.format(**names) in said, f"Postfix with {text.splitlines()[0]}", said)
             write(path, good)
+    chroots(front, ask, names)
     tap.eq(doctor(front, "postfix", "--postconf", "/nowhere")[0], 1, "no postconf")
+
+
+def chroots(front, ask, names):
+    """What doctor says of a socket is what a client finds."""
+    path = os.path.join(front.mx.folder, "etc", "master.cf")
+    main = os.path.join(front.mx.folder, "etc", "main.cf")
+    good, settings = read(path), read(main)
+    for column, milter, reached in (("n", "unix:{folder}/milter.sock", True), ("y", "unix:{folder}/milter.sock", False),
+                                    ("-", "unix:{folder}/milter.sock", True), ("y", "unix:/gatehouse/milter.sock", True),
+                                    ("n", "unix:/gatehouse/milter.sock", False), ("-", "unix:gatehouse/milter.sock", True),
+                                    ("n", "unix:gatehouse/milter.sock", True)):
+        text, n = re.subn(" inet n - . - - smtpd", f" inet n - {column} - - smtpd", good)
+        tap.eq(n, 2, "the column of both services")
+        write(path, text)
+        front.mx.settings(f"smtpd_milters = {milter.format(**names)}\nmilter_content_timeout = 30s")
+        os.utime(main, (0, 0))
+        status, said = ask()
+        front.mx.instance("reload")
+        wait_until(lambda: "451" not in answer(front) if reached else "451" in answer(front),
+                   f"{milter} {column} {'reached' if reached else 'not reached'}")
+        tap.eq((status, "cannot reach unix:" in said or "Gatehouse is not asked here" in said),
+               (int(not reached), not reached), f"chroot {column}, {milter}: doctor says what a client finds")
+        write(main, settings)
+    write(path, good)
+
+
+def answer(front):
+    with front.client("127.0.9.9", "first") as client:
+        return client.mail()
 
 
 def sendmail(front):

@@ -15,9 +15,9 @@ static void test_seconds(void **state)
     static const struct {
         const char *text;
         int64_t seconds;
-    } cases[] = {{"30s", 30},   {"30", 30}, {"2m", 120}, {"1h", 3600},
-                 {"1d", 86400}, {"0s", 0},  {"", 0},     {"s", 0},
-                 {"x", 0},      {"-1s", 0}, {"1w", 0},   {"100000", 100000},
+    } cases[] = {{"30s", 30},   {"30", 30}, {"2m", 120},    {"1h", 3600},
+                 {"1d", 86400}, {"0s", 0},  {"", 0},        {"s", 0},
+                 {"x", 0},      {"-1s", 0}, {"1w", 604800}, {"100000", 100000},
                  {"100001", 0}, {"1 s", 0}, {"1ms", 0}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         assert_int_equal(doctor_seconds(slice_of(cases[i].text)), cases[i].seconds);
@@ -27,10 +27,10 @@ static void test_nothing_there(void **state)
 {
     (void)state;
     struct scene scene;
-    struct doctor_postfix found = {"", "", ""};
+    struct postconf found = {"", "", ""};
     scene_new(&scene);
     scene_listener(&scene, "in", "", "ACCEPTED", "a.example ACCEPT\n");
-    doctor_postfix(&scene.input, "/maps", &found, &scene.problems);
+    doctor_postfix(&scene.input, "/maps", &found, NULL, &scene.problems);
     assert_string_equal(scene_problems(&scene),
                         "master.cf: no smtpd service: Postfix takes no mail\n"
                         "main.cf: transport_maps does not use /maps/transport\n"
@@ -65,8 +65,8 @@ static void test_broken_texts(void **state)
         struct scene scene;
         scene_new(&scene);
         scene_listener(&scene, "in", "", "ACCEPTED", "a.example ACCEPT\n");
-        struct doctor_postfix found = {texts[i], texts[i], texts[i]};
-        doctor_postfix(&scene.input, "/maps", &found, &scene.problems);
+        struct postconf found = {texts[i], texts[i], texts[i]};
+        doctor_postfix(&scene.input, "/maps", &found, NULL, &scene.problems);
         doctor_sendmail(&scene.input, "/maps", texts[i], &scene.problems);
         assert_true(problems_errors(&scene.problems) > 0);
         scene_done(&scene);
@@ -79,13 +79,13 @@ static bool says(const char *routes, const char *main_cf, const char *sendmail_c
 {
     struct scene scene;
     struct maps_auth auth = {"smart", "joe", NULL};
-    struct doctor_postfix found = {main_cf, "", ""};
+    struct postconf found = {main_cf, "", ""};
     scene_new(&scene);
     scene.input.auths = &auth;
     scene.input.nauths = 1;
     scene_routes(&scene, routes);
     if (sendmail_cf == NULL)
-        doctor_postfix(&scene.input, "/maps", &found, &scene.problems);
+        doctor_postfix(&scene.input, "/maps", &found, NULL, &scene.problems);
     else
         doctor_sendmail(&scene.input, "/maps", sendmail_cf, &scene.problems);
     bool said = strstr(scene_problems(&scene), wanted) != NULL;
@@ -122,6 +122,216 @@ static void test_tls_of_routes(void **state)
     assert_false(says(route, good, NULL, "smtp_sasl_auth_enable is not yes"));
     assert_false(says(route, good, NULL, "are empty"));
     assert_false(says("a.example: [h.test]\n", "", NULL, "are empty"));
+}
+
+/* --- the socket, as a service sees it ------------------------------------------------ */
+
+static const char locked_out[] = "cannot reach unix:", not_asked[] = "Gatehouse is not asked here";
+
+/* What is said of a service with these columns whose smtpd_milters is written there, or in
+ * main.cf. */
+static const char *words_of(struct scene *scene, const char *level, char chroot,
+                            const char *milters, const char *parameter)
+{
+    static char main_cf[1000], services[200], changes[400];
+    static const struct postconf found = {main_cf, services, changes};
+    bool in_main = parameter == NULL || parameter[0] != '-';
+    snprintf(main_cf, sizeof main_cf,
+             "queue_directory = /queue\n%s%s\nmilter_default_action = tempfail\n"
+             "milter_command_timeout = 30s\nmilter_content_timeout = 30s\nsmtpd_milters = %s\n",
+             level[0] != '\0' ? "compatibility_level = " : "", level, in_main ? milters : "");
+    snprintf(services, sizeof services,
+             "smtp       inet  n       -       %c       -       -       smtpd\n", chroot);
+    snprintf(changes, sizeof changes, in_main ? "" : "smtp/inet/smtpd_milters = %s\n", milters);
+    doctor_postfix(&scene->input, "/maps", &found, NULL, &scene->problems);
+    return scene_problems(scene);
+}
+
+static bool is_ours(const struct ip *ip)
+{
+    struct ip own;
+    return ip_parse(slice_of("192.0.2.1"), &own) && ip_equal(ip, &own);
+}
+
+static void test_sockets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *socket, *level;
+        char chroot;
+        const char *milters, *said; /* NULL: nothing */
+    } cases[] = {
+        {"unix:/run/g/m", "3.6", 'n', "unix:/run/g/m", NULL},
+        {"unix:/run/g/m", "3.6", 'y', "unix:/run/g/m", locked_out},
+        {"unix:/run/g/m", "3.6", 'y', "{ unix:/run/g/m, default_action=tempfail }", locked_out},
+        /* What "-" means depends on the age that Postfix is to have. */
+        {"unix:/run/g/m", "3.6", '-', "unix:/run/g/m", NULL},
+        {"unix:/run/g/m", "1", '-', "unix:/run/g/m", NULL},
+        {"unix:/run/g/m", "10", '-', "unix:/run/g/m", NULL},
+        {"unix:/run/g/m", "0", '-', "unix:/run/g/m", locked_out},
+        {"unix:/run/g/m", "0.9", '-', "unix:/run/g/m", locked_out},
+        {"unix:/run/g/m", "", '-', "unix:/run/g/m", locked_out},
+        /* Within the queue. */
+        {"unix:/queue/g/m", "2", 'y', "unix:/g/m", NULL},
+        {"unix:/queue/g/m", "2", 'y', "unix:g/m", NULL},
+        {"unix:/queue/g/m", "2", 'n', "unix:g/m", NULL},
+        {"unix:/queue/g/m", "2", 'n', "unix:/queue/g/m", NULL},
+        {"unix:/queue/g/m", "2", 'n', "unix:/g/m", not_asked},
+        {"unix:/queue/g/m", "2", 'y', "unix:/queue/g/m", locked_out},
+        {"unix:/queue/g/m", "0", '-', "unix:/g/m", NULL},
+        {"unix:/queue/g/m", "2", 'y', "unix://g/./m", NULL},
+        {"unix:/queue//g/m", "2", 'y', "unix:g/m", NULL},
+        {"unix:/queue/g/m", "2", 'y', "unix:g/mm", not_asked},
+        {"unix:/queue/g/m", "2", 'y', "unix:g", not_asked},
+        {"unix:/queue/g/m", "2", 'y', "inet:g/m", not_asked},
+        {"unix:/queue/g/m", "2", 'y', "inet:127.0.0.1:9, unix:g/m, inet:127.0.0.1:10", NULL},
+        {"unix:/queue/g/m", "2", 'y', "", not_asked},
+        /* No chroot keeps from a network. */
+        {"inet:8899@127.0.0.1", "2", 'y', "inet:127.0.0.1:8899", NULL},
+        {"inet:8899@127.0.0.1", "2", 'y', "inet:localhost:8899", NULL},
+        {"inet:8899@127.0.0.1", "2", 'n', "inet:[127.0.0.1]:8899", NULL},
+        {"inet:8899@127.0.0.1", "2", 'n', "inet:127.0.0.1:8890", not_asked},
+        {"inet:8899@127.0.0.1", "2", 'n', "inet:192.0.2.1:8899", not_asked},
+        {"inet:8899@0.0.0.0", "2", 'n', "inet:192.0.2.1:8899", NULL},
+        {"inet:8899@0.0.0.0", "2", 'n', "inet:192.0.2.2:8899", not_asked},
+        {"inet:8899@127.0.0.1", "2", 'n', "inet:127.0.0.1", not_asked},
+        {"inet:8899@127.0.0.1", "2", 'n', "inet::8899", NULL},
+        {"inet6:8899@::1", "2", 'y', "inet:[::1]:8899", NULL},
+        {"inet6:8899@::1", "2", 'y', "inet:[0:0:0:0:0:0:0:1]:8899", NULL},
+        {"inet6:8899@[::1]", "2", 'y', "inet:127.0.0.1:8899", not_asked},
+        {"inet:8899@Filter.example.com", "2", 'y', "inet:filter.example.com:8899", NULL},
+        {"inet:8899@filter.example.com", "2", 'y', "inet:filter.example.co:8899", not_asked},
+        {"inet:8899@filter.example.com", "2", 'y', "unix:/run/g/m", not_asked},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (int own = 0; own < 2; own++) {
+            struct scene scene;
+            scene_new(&scene);
+            scene.input.socket = cases[i].socket;
+            scene.input.is_own = is_ours;
+            const char *said = words_of(&scene, cases[i].level, cases[i].chroot, cases[i].milters,
+                                        own ? "-o" : NULL);
+            bool silent = strstr(said, locked_out) == NULL && strstr(said, not_asked) == NULL;
+            if (cases[i].said == NULL ? !silent : strstr(said, cases[i].said) == NULL)
+                fail_msg("%s, level %s, chroot %c, smtpd_milters = %s: %s", cases[i].socket,
+                         cases[i].level, cases[i].chroot, cases[i].milters, said);
+            scene_done(&scene);
+        }
+}
+
+static bool one_place(const char *a, const char *b)
+{
+    return strcmp(a, "/queue/run/m") == 0 && strcmp(b, "/run/m") == 0;
+}
+
+/* A folder that is mounted into the queue, or a link, leads to the same socket. */
+static void test_mounted(void **state)
+{
+    (void)state;
+    static const struct doctor_host host = {one_place};
+    struct postconf found = {"queue_directory = /queue\nsmtpd_milters = unix:/run/m\n",
+                             "smtp inet n - y - - smtpd\n", ""};
+    for (int known = 0; known < 2; known++) {
+        struct scene scene;
+        scene_new(&scene);
+        scene.input.socket = "unix:/run/m";
+        doctor_postfix(&scene.input, "/maps", &found, known ? &host : NULL, &scene.problems);
+        assert_int_equal(strstr(scene_problems(&scene), locked_out) == NULL, known);
+        scene_done(&scene);
+    }
+}
+
+/* --- how long they wait --------------------------------------------------------------- */
+
+static void test_postfix_waits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *milters, *main_cf, *own, *said;
+    } cases[] = {
+        {"unix:/run/m", "", "", "milter_content_timeout = 300s: so long each client waits"},
+        {"{ unix:/run/m, content_timeout=30s }", "", "", NULL},
+        {"{ unix:/run/m, content_timeout=30 }", "", "", NULL},
+        {"{ unix:/run/m, content_timeout=1m }", "", "", NULL},
+        {"{ unix:/run/m, content_timeout=61s }", "", "", "milter_content_timeout = 61s: so long"},
+        {"{ unix:/run/m, content_timeout=25s }", "", "",
+         "milter_content_timeout = 25s is not longer"},
+        {"{ unix:/run/m, command_timeout=5m, content_timeout=30s }", "", "",
+         "milter_command_timeout = 300s: so long"},
+        {"unix:/run/m", "milter_content_timeout = 40s\n", "", NULL},
+        {"unix:/run/m", "milter_content_timeout = 20s\n", "",
+         "milter_content_timeout = 20s is not longer"},
+        {"unix:/run/m", "milter_content_timeout = 300s\n",
+         "smtp/inet/milter_content_timeout = 40s\n", NULL},
+        {"unix:/run/m", "milter_content_timeout = 40s\n", "smtp/inet/milter_content_timeout = 1h\n",
+         "milter_content_timeout = 3600s: so long"},
+        {"{ inet:127.0.0.1:9, content_timeout=300s } { unix:/run/m, content_timeout=30s }", "", "",
+         NULL},
+        {"{ unix:/run/m, content_timeout=30s } { inet:127.0.0.1:9, content_timeout=300s }", "", "",
+         NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct scene scene;
+        char main_cf[400];
+        scene_new(&scene);
+        scene.input.socket = "unix:/run/m";
+        snprintf(main_cf, sizeof main_cf, "queue_directory = /queue\nsmtpd_milters = %s\n%s",
+                 cases[i].milters, cases[i].main_cf);
+        struct postconf found = {main_cf, "smtp inet n - n - - smtpd\n", cases[i].own};
+        doctor_postfix(&scene.input, "/maps", &found, NULL, &scene.problems);
+        const char *said = scene_problems(&scene);
+        if (cases[i].said == NULL ? strstr(said, "timeout") != NULL
+                                  : strstr(said, cases[i].said) == NULL)
+            fail_msg("%s %s%s: %s", cases[i].milters, cases[i].main_cf, cases[i].own, said);
+        scene_done(&scene);
+    }
+}
+
+static void test_sendmail_waits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *times, *said;
+    } cases[] = {
+        {"R:30s;E:30s", NULL},
+        {"R:30s;E:1m", NULL},
+        {"R:30s", "T=E:300s: so long each client waits for a daemon that hangs; set E:30s"},
+        {"R:30s;E:5m", "T=E:300s: so long"},
+        {"R:30s;E:25s", "(T=E:, 300s where none is given) is not longer"},
+        {"E:30s;R:20s", "(T=R:, 10s where none is given) is not longer"},
+        {"E:30s", "(T=R:, 10s where none is given) is not longer"},
+        {"R:2m;E:30s", "T=R:120s: so long"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct scene scene;
+        char cf[200];
+        scene_new(&scene);
+        scene.input.socket = "unix:/run/m";
+        snprintf(cf, sizeof cf, "Xgatehouse, S=unix:/run/m, F=T, T=C:30s;%s\n", cases[i].times);
+        doctor_sendmail(&scene.input, "/maps", cf, &scene.problems);
+        const char *said = scene_problems(&scene);
+        if (cases[i].said == NULL ? strstr(said, "T=") != NULL
+                                  : strstr(said, cases[i].said) == NULL)
+            fail_msg("%s: %s", cases[i].times, said);
+        scene_done(&scene);
+    }
+}
+
+static void test_authorities(void **state)
+{
+    (void)state;
+    for (int chroot = 0; chroot < 2; chroot++) {
+        struct scene scene;
+        struct postconf found = {
+            "queue_directory = /queue\nsmtp_tls_CApath = /etc/ssl/certs\n",
+            chroot ? "relay unix - - y - - smtp\n" : "relay unix - - n - - smtp\n", ""};
+        scene_new(&scene);
+        scene_routes(&scene, "a.example: [h.test] tls=verify\n");
+        doctor_postfix(&scene.input, "/maps", &found, NULL, &scene.problems);
+        assert_int_equal(strstr(scene_problems(&scene), "looks for smtp_tls_CApath") != NULL,
+                         chroot);
+        scene_done(&scene);
+    }
 }
 
 /* --- which listener a service is for ------------------------------------------------ */
@@ -167,6 +377,9 @@ int main(void)
         cmocka_unit_test(test_seconds),       cmocka_unit_test(test_nothing_there),
         cmocka_unit_test(test_broken_texts),  cmocka_unit_test(test_ways),
         cmocka_unit_test(test_tls_of_routes), cmocka_unit_test(test_services),
+        cmocka_unit_test(test_sockets),       cmocka_unit_test(test_mounted),
+        cmocka_unit_test(test_postfix_waits), cmocka_unit_test(test_sendmail_waits),
+        cmocka_unit_test(test_authorities),
     };
     return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);
 }

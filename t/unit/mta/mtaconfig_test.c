@@ -63,7 +63,7 @@ static void test_whole(void **state)
     assert_string_equal(
         config(),
         "smtpd_milters = { unix:/run/gatehouse/milter.sock, command_timeout=30s, "
-        "default_action=tempfail }\n"
+        "content_timeout=30s, default_action=tempfail }\n"
         "milter_protocol = 6\n"
         "milter_default_action = tempfail\n"
         "transport_maps = lmdb:/etc/postfix/gen/transport\n"
@@ -124,7 +124,8 @@ static void test_sockets(void **state)
         char line[200];
         scene.input.socket = cases[i].socket;
         snprintf(line, sizeof line,
-                 "smtpd_milters = { %s, command_timeout=30s, default_action=tempfail }",
+                 "smtpd_milters = { %s, command_timeout=30s, content_timeout=30s, "
+                 "default_action=tempfail }",
                  cases[i].shown);
         assert_line(line);
         snprintf(line, sizeof line, "smtp inet n - %c - - smtpd", cases[i].chroot);
@@ -181,10 +182,10 @@ static void test_time_out(void **state)
     static const struct {
         int64_t deadline;
         const char *part;
-    } cases[] = {{1000, " command_timeout=30s,"},
-                 {25000, " command_timeout=30s,"},
-                 {25001, " command_timeout=31s,"},
-                 {600000, " command_timeout=605s,"}};
+    } cases[] = {{1000, " command_timeout=30s, content_timeout=30s,"},
+                 {25000, " command_timeout=30s, content_timeout=30s,"},
+                 {25001, " command_timeout=31s, content_timeout=31s,"},
+                 {600000, " command_timeout=605s, content_timeout=605s,"}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         scene.input.limits.command_deadline = cases[i].deadline;
         assert_non_null(strstr(config(), cases[i].part));

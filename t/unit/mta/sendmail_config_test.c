@@ -62,9 +62,9 @@ static void test_sendmail_time(void **state)
 {
     (void)state;
     scene.input.limits.command_deadline = 25000;
-    assert_in("T=C:30s;S:30s;R:30s;E:5m')");
+    assert_in("T=C:30s;S:30s;R:30s;E:30s')");
     scene.input.limits.command_deadline = 60001;
-    assert_in("T=C:30s;S:66s;R:66s;E:5m')");
+    assert_in("T=C:30s;S:66s;R:66s;E:66s')");
 }
 
 static void test_sendmail_mailers(void **state)
