@@ -6,6 +6,7 @@
 #include "lib/mta/lint.h"
 #include "milter/mapsinput.h"
 #include "milter/mapsnames.h"
+#include "milter/mxcheck.h"
 #include "milter/startcheck.h"
 
 /* What a mail server of whatever kind would make of it: warnings. */
@@ -20,6 +21,7 @@ static void look_at_maps(const struct snapshot *snapshot)
         lint_relaying(&input, &problems);
         mapsnames_check(snapshot, &input, MAPS_POSTFIX, true, &problems);
     }
+    mxcheck(snapshot, &problems);
     problems_print(&problems, stderr);
     problems_done(&problems);
     arena_free(arena);

@@ -165,27 +165,43 @@ struct ip ip_last(const struct ip *ip, unsigned bits)
     return result;
 }
 
-/* "This network", loopback, multicast, reserved and broadcast. */
+bool ip_embedded_v4(const struct ip *ip, struct ip *v4_out)
+{
+    static const uint8_t zero[12];
+    static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};       /* RFC 6052 */
+    static const uint8_t sixtofour[2] = {0x20, 0x02};                /* RFC 3056 */
+    static const uint8_t teredo[4] = {0x20, 0x01, 0x00, 0x00};       /* RFC 4380 */
+    const uint8_t *b = ip->b;
+
+    /* The zero prefix is also that of :: and ::1, which are themselves. */
+    if (ip_is_v4(ip) || memcmp(b, nat64, sizeof nat64) == 0 ||
+        (memcmp(b, zero, sizeof zero) == 0 && read_be32(b + 12) > 1))
+        *v4_out = ip_from_v4(read_be32(b + 12));
+    else if (memcmp(b, sixtofour, sizeof sixtofour) == 0)
+        *v4_out = ip_from_v4(read_be32(b + 2));
+    else if (memcmp(b, teredo, sizeof teredo) == 0)
+        *v4_out = ip_from_v4(~read_be32(b + 12)); /* section 4: the client's, obfuscated */
+    else
+        return false;
+    return true;
+}
+
+/* "This network", loopback, link-local, multicast, reserved and broadcast. */
 static bool v4_is_special(uint32_t address)
 {
     uint32_t top = address >> 24;
-    return top == 0 || top == 127 || top >= 224;
+    return top == 0 || top == 127 || top >= 224 || address >> 16 == 0xa9fe;
 }
 
 bool ip_is_special(const struct ip *ip)
 {
-    static const uint8_t zero[12];
-    static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b}; /* RFC 6052 */
-    static const uint8_t sixtofour[2] = {0x20, 0x02};          /* RFC 3056 */
-    const uint8_t *b = ip->b;
+    static const uint8_t zero[15];
+    struct ip v4;
 
-    /* An IPv4 address inside another form is reached all the same. The zero
-     * prefix also covers :: and ::1, whose last bytes read as 0.0.0.0/8. */
-    if (ip_is_v4(ip) || memcmp(b, zero, sizeof zero) == 0 || memcmp(b, nat64, sizeof nat64) == 0)
-        return v4_is_special(read_be32(b + 12));
-    if (memcmp(b, sixtofour, sizeof sixtofour) == 0)
-        return v4_is_special(read_be32(b + 2));
-    return b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
+    if (ip_embedded_v4(ip, &v4))
+        return v4_is_special(ip_v4(&v4));
+    return memcmp(ip->b, zero, sizeof zero) == 0 || ip->b[0] == 0xff ||
+           (ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80);
 }
 
 bool ip_is_local(const struct ip *ip)
@@ -194,7 +210,7 @@ bool ip_is_local(const struct ip *ip)
         uint32_t network;
         unsigned bits;
     } shared[] = {
-        {0x0a000000, 8}, {0xac100000, 12}, {0xc0a80000, 16}, {0x64400000, 10}, {0xa9fe0000, 16}};
+        {0x0a000000, 8}, {0xac100000, 12}, {0xc0a80000, 16}, {0x64400000, 10}};
 
     if (ip_is_special(ip) || (!ip_is_v4(ip) && (ip->b[0] & 0xfe) == 0xfc))
         return true;

@@ -34,8 +34,12 @@ struct ip ip_masked(const struct ip *ip, unsigned bits);
 /* Last address of that network. */
 struct ip ip_last(const struct ip *ip, unsigned bits);
 
-/* Must a host that only DNS named never be contacted: loopback, unspecified,
- * multicast, broadcast, IPv4-compatible and -mapped forms of these? (SPEC 8) */
+/* The IPv4 address that packets to this one come to: its own, or the one inside of the
+ * IPv4-mapped and -compatible forms, NAT64 (64:ff9b::/96), 6to4 and Teredo. false: none. */
+NODISCARD bool ip_embedded_v4(const struct ip *ip, struct ip *v4_out);
+
+/* Must a host that only DNS named never be contacted: loopback, unspecified, link-local,
+ * multicast, broadcast, and all forms of these that ip_embedded_v4() knows? */
 bool ip_is_special(const struct ip *ip);
 
 /* Does the address belong to no network of the Internet at large, so that no

@@ -62,7 +62,8 @@ static void replace(struct list *fresh)
 
 bool ownip_has(const struct ip *ip)
 {
-    bool found = false;
+    struct ip v4;
+    bool found = false, has_v4 = ip_embedded_v4(ip, &v4);
     if (must_read(mono_now())) {
         struct list *fresh = read_interfaces();
         if (fresh != NULL)
@@ -70,7 +71,8 @@ bool ownip_has(const struct ip *ip)
     }
     pthread_mutex_lock(&lock);
     for (size_t i = 0; current != NULL && i < current->n && !found; i++)
-        found = ip_equal(&current->ip[i], ip);
+        found =
+            ip_equal(&current->ip[i], ip) || (has_v4 && ip_equal(&current->ip[i], &v4));
     pthread_mutex_unlock(&lock);
     return found;
 }

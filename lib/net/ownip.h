@@ -1,5 +1,5 @@
 /*
- * ownip.h - is this one of our own addresses?
+ * ownip.h - is this one of our own addresses, in whatever form (ip_embedded_v4())?
  *
  * The addresses of this machine's interfaces, read again when the list is
  * older than OWNIP_LIFE. One mutex, a leaf; the interfaces are read without

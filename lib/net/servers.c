@@ -131,6 +131,7 @@ static void add_address(struct search *search, const struct target *target, cons
     char text[IP_TEXT_MAX];
     struct servers *out = search->out;
     if (search->guarded && ip_is_special(ip)) {
+        out->partial = true;
         reason(search, SERVERS_NONE, "%s has the address %s, where no mail can go", target->name,
                ip_text(ip, text));
         return;
@@ -139,7 +140,10 @@ static void add_address(struct search *search, const struct target *target, cons
         search->best_own = target->preference;
         return;
     }
-    if (out->n == SERVERS_MAX || is_listed(out, ip, target->port))
+    if (is_listed(out, ip, target->port))
+        return;
+    out->partial = out->partial || out->n == SERVERS_MAX;
+    if (out->n == SERVERS_MAX)
         return;
     if (out->n == 0 && mono_now() < search->deadline - SERVERS_GRACE)
         search->deadline = mono_now() + SERVERS_GRACE;
@@ -149,13 +153,19 @@ static void add_address(struct search *search, const struct target *target, cons
     snprintf(address->name, sizeof address->name, "%s", target->name);
 }
 
-/* At most room of the addresses in answer; how many it took. */
+/* Of the addresses in answer at most room; how many it took. */
 static size_t add_answer(struct search *search, const struct target *target,
                          const struct dns_answer *answer, size_t room)
 {
     size_t n = answer->n < room ? answer->n : room;
     for (size_t i = 0; i < n; i++)
         add_address(search, target, &answer->records[i].ip);
+    /* Beyond, only whether one of them is our own counts. */
+    for (size_t i = n; search->guarded && i < answer->n; i++) {
+        if (is_ourselves(search, target, &answer->records[i].ip))
+            search->best_own = target->preference;
+    }
+    search->out->partial = search->out->partial || n < answer->n;
     return n;
 }
 
@@ -169,6 +179,8 @@ static void add_target(struct search *search, struct target *target, bool last)
     size_t n = add_answer(search, target, a, SERVERS_PER_NAME);
     const struct dns_answer *aaaa = wait_for(search, target->aaaa, last);
     n += add_answer(search, target, aaaa, SERVERS_PER_NAME - n);
+    if (n == 0 || unanswered(a->outcome) || unanswered(aaaa->outcome))
+        search->out->partial = true;
     if (n > 0)
         return;
     if (unanswered(a->outcome) || unanswered(aaaa->outcome))
@@ -242,8 +254,13 @@ static void take_mx(struct search *search, const struct source *source, const st
             order[i]->preference < search->best_own)
             search->best_own = order[i]->preference;
     }
-    for (size_t i = 0; i < mx->n && search->ntargets < SERVERS_MAX; i++) {
+    for (size_t i = 0; i < mx->n; i++) {
         if (order[i]->preference >= search->best_own)
+            break;
+        if (order[i]->name[0] == '\0') /* a null MX among others, which it may not be */
+            continue;
+        search->out->partial = search->out->partial || search->ntargets == SERVERS_MAX;
+        if (search->ntargets == SERVERS_MAX)
             break;
         struct target *target = &search->targets[search->ntargets++];
         *target =
@@ -265,7 +282,8 @@ static void find_targets(struct search *search, struct source *source, bool last
     switch (mx->outcome) {
     case DNS_FOUND:
         if (mx->n == 1 && mx->records[0].name[0] == '\0')
-            reason(search, SERVERS_NONE, "%s accepts no mail (null MX)", name);
+            reason(search, search->question->nhosts == 0 ? SERVERS_NO_MAIL : SERVERS_NONE,
+                   "%s accepts no mail (null MX)", name);
         else
             take_mx(search, source, mx);
         break;
@@ -277,6 +295,7 @@ static void find_targets(struct search *search, struct source *source, bool last
         break;
     case DNS_SERVFAIL:
     case DNS_TIMEOUT:
+        search->out->partial = true;
         reason(search, SERVERS_UNKNOWN, "MX look-up of %s %s", name, failure_word(mx->outcome));
         break;
     }

@@ -13,7 +13,7 @@
  *              where it has no MX (RFC 5321 5.1); port 25; equal preferences
  *              in random order. Where we are among the MX hosts ourselves, all
  *              of equal or worse preference are left out, and so are special
- *              addresses (ip_is_special).
+ *              addresses (ip_is_special). A null MX (RFC 7505): no mail.
  *
  * "Ourselves" is our_name, or an address of one of our interfaces at port 25.
  * Addresses of one name: IPv4 first (it is the one that works everywhere),
@@ -48,7 +48,8 @@ struct server_address {
 
 enum servers_outcome {
     SERVERS_FOUND,     /* n > 0 */
-    SERVERS_NONE,      /* DNS is sure: no such domain, no address, null MX, only special ones */
+    SERVERS_NONE,      /* DNS is sure: no such domain, no address, only special ones */
+    SERVERS_NO_MAIL,   /* mx_domain has a null MX */
     SERVERS_OURSELVES, /* we are the best MX: the domain needs an SMTP route */
     SERVERS_UNKNOWN    /* DNS failed or was too slow */
 };
@@ -56,6 +57,7 @@ enum servers_outcome {
 struct servers {
     enum servers_outcome outcome;
     size_t n;
+    bool partial; /* there are others, of which the address is not known or of no use */
     struct server_address address[SERVERS_MAX];
     char why[SERVERS_WHY_MAX]; /* one sentence for the log unless FOUND, else "" */
 };

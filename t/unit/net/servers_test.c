@@ -24,7 +24,7 @@ static struct dns *start(const char *script)
 static const char *print(const struct servers *servers)
 {
     static char text[SERVERS_MAX * 100];
-    static const char *const outcomes[] = {"found", "none", "ourselves", "unknown"};
+    static const char *const outcomes[] = {"found", "none", "no_mail", "ourselves", "unknown"};
     size_t n = (size_t)snprintf(text, sizeof text, "%s", outcomes[servers->outcome]);
     for (size_t i = 0; i < servers->n; i++) {
         const struct server_address *a = &servers->address[i];
@@ -76,7 +76,8 @@ static void test_recipient_domains(void **state)
         {"two.example", "found 10:a.example[198.51.100.1]:25 10:a.example[2001:db8::1]:25 "
                         "20:b.example[198.51.100.2]:25"},
         {"implicit.example", "found 0:implicit.example[198.51.100.3]:25"},
-        {"null.example", "none: null.example accepts no mail (null MX)"},
+        {"null.example", "no_mail: null.example accepts no mail (null MX)"},
+        {"nullamong.example", "found 10:a.example[198.51.100.1]:25 10:a.example[2001:db8::1]:25"},
         {"no.example", "none: no.example does not exist"},
         {"fail.example", "unknown: MX look-up of fail.example failed"},
         {"dead.example", "unknown: MX look-up of dead.example timed out"},
@@ -86,6 +87,9 @@ static void test_recipient_domains(void **state)
         {"doubt.example", "unknown: address look-up of sick.example failed"},
         {"local.example", "none: lo.example has the address 127.0.0.1, where no mail can go"},
         {"local2.example", "found 20:b.example[198.51.100.2]:25"},
+        {"spelt.example", "found 20:b.example[198.51.100.2]:25"},
+        {"link.example", "none: link-local.example has the address 169.254.169.254, where no "
+                         "mail can go"},
         {"us.example", "found 10:a.example[198.51.100.1]:25 10:a.example[2001:db8::1]:25"},
         {"usbest.example", "ourselves: this host is the best mail server of usbest.example, so "
                            "usbest.example needs an SMTP route"},
@@ -106,6 +110,8 @@ static void test_recipient_domains(void **state)
                             "implicit.example A 198.51.100.3\n"
                             "null.example MX 0 .\n"
                             "null.example A 198.51.100.4\n"
+                            "nullamong.example MX 0 .\n"
+                            "nullamong.example MX 10 a.example\n"
                             "fail.example !servfail\n"
                             "dead.example !drop\n"
                             "bare.example TXT x\n"
@@ -119,6 +125,17 @@ static void test_recipient_domains(void **state)
                             "lo.example A 127.0.0.1\n"
                             "local2.example MX 10 lo.example\n"
                             "local2.example MX 20 b.example\n"
+                            "link.example MX 10 link-local.example\n"
+                            "link-local.example A 169.254.169.254\n"
+                            "spelt.example MX 10 spelt-host.example\n"
+                            "spelt.example MX 20 b.example\n"
+                            "spelt-host.example AAAA ::ffff:127.0.0.1\n"
+                            "spelt-host.example AAAA ::127.0.0.1\n"
+                            "spelt-host.example AAAA 64:ff9b::127.0.0.1\n"
+                            "spelt-host.example AAAA 2002:7f00:1::1\n"
+                            "spelt-host.example AAAA 2001:0:c000:201:8000:63bf:80ff:fffe\n"
+                            "spelt-host.example AAAA fe80::1\n"
+                            "spelt-host.example AAAA ::1\n"
                             "us.example MX 10 a.example\n"
                             "us.example MX 20 our.example\n"
                             "us.example MX 30 b.example\n"
