@@ -283,6 +283,8 @@ void dialog_batch(struct smtp_dialog *dialog, const char *const *recipients, con
         slot->given = why != NULL;
         slot->answer =
             (struct dialog_answer){.class = CALLAHEAD_SERVER_ILL, .stage = CALLAHEAD_AT_RCPT};
+        if (why == smtp_offers_no_utf8)
+            slot->answer.scope = DIALOG_NO_SMTPUTF8;
         if (why)
             snprintf(slot->answer.text, sizeof slot->answer.text, "%s", why);
     }
@@ -332,6 +334,7 @@ static void take_answer(const struct smtp_dialog *dialog, enum callahead_stage s
     answer_out->code = reply->code;
     snprintf(answer_out->status, sizeof answer_out->status, "%s", reply->status);
     escape_reply((struct slice){line, text.n}, answer_out->text, sizeof answer_out->text);
+    answer_out->scope = smtp_reply_is_of_server(reply) ? DIALOG_OF_SERVER : DIALOG_OF_RECIPIENT;
 }
 
 /* With the server's words, about a command that must succeed. */
@@ -418,9 +421,7 @@ static void on_transaction(struct smtp_dialog *dialog, enum command command)
  * the one that was too many. */
 static bool is_too_many(const struct smtp_dialog *dialog)
 {
-    const struct smtp_reply *reply = &dialog->parser.reply;
-    return dialog->accepted > 0 && (reply->code == 452 || (reply->code >= 400 && reply->status[0] &&
-                                                           strcmp(reply->status + 1, ".5.3") == 0));
+    return dialog->accepted > 0 && smtp_reply_is_too_many(&dialog->parser.reply);
 }
 
 static void on_rcpt(struct smtp_dialog *dialog, size_t recipient)

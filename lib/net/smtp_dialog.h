@@ -72,12 +72,18 @@ void dialog_batch(struct smtp_dialog *dialog, const char *const *recipients, con
                   size_t n);
 /* Answer to recipient i of the batch; NULL: none came (452/4.5.3 after an
  * accepted one, 421 or close in mid-batch, or the batch is not done). */
+enum dialog_scope {
+    DIALOG_OF_RECIPIENT,
+    DIALOG_OF_SERVER,  /* of its own trouble (smtp_reply_is_of_server()): another may know better */
+    DIALOG_NO_SMTPUTF8 /* not asked: the server does not offer it */
+};
 struct dialog_answer {
     enum callahead_class class;
     enum callahead_stage stage;
     int code;
     char status[12];
     char text[ANSWER_TEXT_MAX]; /* cleaned by escape_reply() */
+    enum dialog_scope scope;
 };
 const struct dialog_answer *dialog_answer(const struct smtp_dialog *dialog, size_t i);
 

@@ -27,6 +27,8 @@ unsigned smtp_offers(struct slice text)
     return offers;
 }
 
+const char smtp_offers_no_utf8[] = "the server does not offer SMTPUTF8";
+
 const char *smtp_offers_refuse(unsigned offers, const char *recipient, bool utf8)
 {
     size_t n = strlen(recipient);
@@ -39,6 +41,6 @@ const char *smtp_offers_refuse(unsigned offers, const char *recipient, bool utf8
             return "an address with 8-bit bytes needs SMTPUTF8";
     }
     if (utf8 && !(offers & SMTP_OFFERS_SMTPUTF8))
-        return "the server does not offer SMTPUTF8";
+        return smtp_offers_no_utf8;
     return NULL;
 }

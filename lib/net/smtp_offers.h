@@ -17,7 +17,8 @@ unsigned smtp_offers(struct slice text); /* a set of them */
 #define RCPT_BYTES_MAX 1000 /* of one address */
 
 /* NULL when the address can be put into a command to a server with these offers,
- * else why not. utf8: it needs SMTPUTF8. */
+ * else why not. utf8: it needs SMTPUTF8; without it smtp_offers_no_utf8. */
+extern const char smtp_offers_no_utf8[];
 const char *smtp_offers_refuse(unsigned offers, const char *recipient, bool utf8);
 
 #endif

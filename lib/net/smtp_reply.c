@@ -33,6 +33,35 @@ size_t smtp_status_length(struct slice text)
     return at == text.n || ascii_is_space(text.p[at]) ? at : 0;
 }
 
+bool smtp_reply_is_too_many(const struct smtp_reply *reply)
+{
+    return reply->code == 452 ||
+           (reply->code >= 400 && reply->status[0] && strcmp(reply->status + 1, ".5.3") == 0);
+}
+
+static bool has_words(struct slice text, const char *words)
+{
+    size_t n = strlen(words);
+    for (; text.n >= n; text.p++, text.n--) {
+        if (slice_is_nocase((struct slice){text.p, n}, words))
+            return true;
+    }
+    return false;
+}
+
+bool smtp_reply_is_of_server(const struct smtp_reply *reply)
+{
+    static const char *const words[] = {"insufficient system resources",
+                                        "insufficient system storage", "insufficient resources"};
+    bool said = false;
+    if (reply->code / 100 != 4)
+        return false;
+    /* The words may also be those of a mailbox (4.2.x) that is full. */
+    for (size_t i = 0; i < ARRAY_LEN(words) && strncmp(reply->status, "4.2.", 4) != 0; i++)
+        said = said || has_words(smtp_reply_text(reply), words[i]);
+    return said || reply->code == 421 || strncmp(reply->status, "4.3.", 4) == 0;
+}
+
 void smtp_parser_init(struct smtp_parser *parser)
 {
     parser->line_n = 0;

@@ -38,6 +38,12 @@ struct slice smtp_reply_text(const struct smtp_reply *reply); /* borrowed */
  * followed by a blank or the end: its length with the '#', else 0. */
 size_t smtp_status_length(struct slice text);
 
+/* May it mean that the transaction has recipients enough, where some were accepted? */
+bool smtp_reply_is_too_many(const struct smtp_reply *reply);
+/* Does a 4xx speak of the server, which cannot serve anybody now, and not of a recipient:
+ * 421, status 4.3.x (RFC 3463: the mail system), or in words? */
+bool smtp_reply_is_of_server(const struct smtp_reply *reply);
+
 enum smtp_parse { SMTP_PARSE_MORE, SMTP_PARSE_REPLY, SMTP_PARSE_MALFORMED };
 
 struct smtp_parser {

@@ -155,6 +155,30 @@ void sock_close(struct sock *sock)
     free(sock);
 }
 
+void sock_finish(struct sock *sock)
+{
+    tls_session_free(sock->tls);
+    sock->tls = NULL;
+    (void)shutdown(sock->fd, SHUT_WR);
+}
+
+bool sock_await_close(struct sock *sock, mono_us deadline)
+{
+    char waste[1024];
+    for (size_t wasted = 0; wasted < SOCK_WASTE_MAX;) {
+        struct err err = {0};
+        ssize_t n = recv(sock->fd, waste, sizeof waste, 0);
+        bool later = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+        if (!later && n <= 0)
+            return true;
+        if (n > 0)
+            wasted += (size_t)n;
+        else if (!wait_for(sock, POLLIN, deadline, &err))
+            return err.kind != ERR_TIMEOUT;
+    }
+    return true;
+}
+
 int sock_release(struct sock *sock)
 {
     int fd = sock->fd;

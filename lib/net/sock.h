@@ -15,6 +15,8 @@
 #include "lib/base/ip.h"
 #include "lib/base/mono.h"
 
+#define SOCK_WASTE_MAX 65536
+
 struct sock;
 struct tls_client; /* tls.h */
 
@@ -28,6 +30,12 @@ struct sock *sock_connect(const struct ip *ip, uint16_t port, const char *interf
  * the system, blocks on nothing. */
 NODISCARD bool sock_check_interface(const char *interface, struct err *err);
 void sock_close(struct sock *sock); /* takes NULL; never blocks */
+/* Nothing more will be sent. Never blocks; no TLS any more. */
+void sock_finish(struct sock *sock);
+/* After sock_finish(): has the peer closed as well, or does it by the deadline? What it
+ * sends meanwhile is thrown away, up to SOCK_WASTE_MAX. true also when there is nothing to
+ * wait for any more: an error, too much waste, or the stop descriptor. */
+NODISCARD bool sock_await_close(struct sock *sock, mono_us deadline);
 /* The descriptor, which is the caller's now; the sock is gone. Without TLS only. */
 int sock_release(struct sock *sock);
 

@@ -47,6 +47,31 @@ static const char *const bads[] = {
     "250-a\r\nb\r\n", "250 a\rb\r\n", "250-a\r\n\r\n", "250 a\r\r\n",
 };
 
+/* Of whom a reply speaks. */
+static const struct {
+    const char *in;
+    bool of_server, too_many;
+} speakers[] = {
+    {"421 4.4.2 Timeout\r\n", true, false},
+    {"421 go\r\n", true, false},
+    {"450 4.3.2 Not now\r\n", true, false},
+    {"451 4.3.0 <a@b.example>: Temporary lookup failure\r\n", true, false},
+    {"452 4.3.1 Insufficient system resources\r\n", true, true},
+    {"452 Insufficient System Storage\r\n", true, true},
+    {"452-Sorry\r\n452 insufficient resources\r\n", true, true},
+    {"452 4.4.5 Insufficient system storage\r\n", true, true},
+    {"452 4.2.2 Mailbox full, insufficient system storage\r\n", false, true},
+    {"452 4.5.3 Too many recipients\r\n", false, true},
+    {"451 4.5.3 Too many\r\n", false, true},
+    {"550 5.5.3 Too many\r\n", false, true},
+    {"451 Temporary local problem\r\n", false, false},
+    {"450 4.2.0 Greylisted\r\n", false, false},
+    {"451 4.7.1 4.3.0\r\n", false, false},
+    {"550 5.3.0 Insufficient system resources\r\n", false, false},
+    {"554 4.3.0 contradicts\r\n", false, false},
+    {"250 2.1.5 insufficient system resources\r\n", false, false},
+};
+
 static enum smtp_parse feed(struct smtp_parser *parser, const char *in, size_t n, size_t *left_out)
 {
     const char *why = NULL;
@@ -206,12 +231,28 @@ static void test_text_is_cut(void **state)
     assert_int_equal(parser.reply.lines, 31);
 }
 
+static void test_speakers(void **state)
+{
+    static struct smtp_parser parser;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(speakers); i++) {
+        size_t left;
+        smtp_parser_init(&parser);
+        assert_int_equal(feed(&parser, speakers[i].in, strlen(speakers[i].in), &left),
+                         SMTP_PARSE_REPLY);
+        if (smtp_reply_is_of_server(&parser.reply) != speakers[i].of_server ||
+            smtp_reply_is_too_many(&parser.reply) != speakers[i].too_many)
+            fail_msg("%s", speakers[i].in);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),    cmocka_unit_test(test_other_status),
-        cmocka_unit_test(test_several), cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_limits),  cmocka_unit_test(test_text_is_cut),
+        cmocka_unit_test(test_speakers),     cmocka_unit_test(test_good),
+        cmocka_unit_test(test_other_status), cmocka_unit_test(test_several),
+        cmocka_unit_test(test_bad),          cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_text_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
