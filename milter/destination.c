@@ -97,4 +97,5 @@ void destination_find(const struct destination_wanted *wanted,
         out->kind = plan_where(wanted->plan, &out->to, wanted->literal_named && out->moves == 0,
                                &out->literal_hop, &out->where);
     out->where.known_as = &out->base;
+    out->where.client = wanted->rcpt->client;
 }

@@ -58,6 +58,14 @@ enum callahead_class {
     CALLAHEAD_SERVER_ILL /* cannot tell: time-out, connection, protocol, 5xx too early */
 };
 
+/* Why no server will ever take the recipient, whoever is asked. With class POLICY; code,
+ * status and text are ours then. */
+enum callahead_dead_end {
+    CALLAHEAD_NO_DEAD_END,
+    CALLAHEAD_NEEDS_SMTPUTF8, /* none of them offers it (RFC 6531) */
+    CALLAHEAD_TAKES_NO_MAIL   /* the domain has a null MX (RFC 7505) */
+};
+
 /* The point of the dialogue an answer came from. */
 enum callahead_stage {
     CALLAHEAD_AT_RESOLVE, /* no server found */
@@ -75,6 +83,7 @@ enum callahead_stage {
 struct callahead_answer {
     enum callahead_class class;
     enum callahead_stage stage;
+    enum callahead_dead_end dead_end;
     int code;                       /* the server's; 0: none */
     char status[12];                /* "5.1.1" as the server gave it; "" none */
     char text[ANSWER_TEXT_MAX];     /* the server's, through escape_reply(); or our own words */

@@ -88,6 +88,8 @@ struct rcpt_facts {
      * ([listener] recipient_delimiter); else as to. */
     struct mailaddr base;
     const char *delimiters; /* that very key */
+    /* Who asks, as his recipients are counted (ratekey.h); "" nobody in particular. Bytes. */
+    struct slice client;
 };
 
 /* Does this client relay: by policy, or because it authenticated (SPEC 4)? */

@@ -1,4 +1,5 @@
 /* The RCPT stage in the order of SPEC 7. */
+#include "lib/gate/ratekey.h"
 #include "lib/gate/stage_steps.h"
 
 static bool need_listener(struct stage *stage)
@@ -187,9 +188,27 @@ static void judge_failure(struct stage *stage, const struct callahead_rules *rul
                       refusal_text(stage, rules, answer, rules->failure_text));
 }
 
+/* No server will ever take it, so that no setting for doubt applies. */
+static bool judge_dead_end(struct stage *stage, const struct callahead_answer *answer)
+{
+    switch (answer->dead_end) {
+    case CALLAHEAD_NO_DEAD_END:
+        return false;
+    case CALLAHEAD_NEEDS_SMTPUTF8:
+        verdict_set(stage->verdict, REASON_NEEDS_SMTPUTF8);
+        return true;
+    case CALLAHEAD_TAKES_NO_MAIL:
+        verdict_set(stage->verdict, REASON_TAKES_NO_MAIL);
+        return true;
+    }
+    return false;
+}
+
 static void judge(struct stage *stage, const struct callahead_rules *rules,
                   const struct callahead_answer *answer)
 {
+    if (judge_dead_end(stage, answer))
+        return;
     if (answer->class == CALLAHEAD_VALID)
         verdict_set(stage->verdict, REASON_CALLAHEAD_VALID);
     else if (answer->class == CALLAHEAD_USER_UNKNOWN)
@@ -222,9 +241,15 @@ static bool ask_mailbox_host(struct stage *stage)
 
     bool literal_named = stage->rcpt->to.kind == MAILADDR_LITERAL &&
                          (entry->form == RAT_LITERAL || entry->form == RAT_ADDRESS);
+    /* Behind one of our own front hosts is everybody: there each connection is a client. */
+    struct ratekey client = ratekey_of(stage->conn);
+    stage->rcpt->client = stage->conn->trusted ? (struct slice){(const char *)&stage->conn->icid,
+                                                                sizeof stage->conn->icid}
+                                               : ratekey_slice(&client);
     struct callahead_answer answer;
     services->callahead(services->ctx, rules->plan, stage->rcpt, literal_named,
                         stage->gate->deadline, &answer);
+    stage->rcpt->client = (struct slice){"", 0};
     judge(stage, rules, &answer);
     if (answer.class == CALLAHEAD_USER_UNKNOWN)
         stage_count_invalid(stage);

@@ -10,32 +10,7 @@
 #include <unistd.h>
 #include "lib/net/callahead_pool.h"
 
-/* --- lists of questions ------------------------------------------------------------ */
-
-void question_list_init(struct question_list *list)
-{
-    *list = (struct question_list){.last = &list->first};
-}
-
-void question_list_add(struct question_list *list, struct question *question)
-{
-    question->queue_next = NULL;
-    *list->last = question;
-    list->last = &question->queue_next;
-    list->n++;
-}
-
-struct question *question_list_take(struct question_list *list)
-{
-    struct question *question = list->first;
-    if (!question)
-        return NULL;
-    list->first = question->queue_next;
-    if (!list->first)
-        list->last = &list->first;
-    list->n--;
-    return question;
-}
+/* --- a question ---------------------------------------------------------------------- */
 
 struct slice question_key(const struct question *question)
 {
@@ -46,8 +21,6 @@ struct slice question_base(const struct question *question)
 {
     return (struct slice){question->base, question->base_n};
 }
-
-/* --- a question ---------------------------------------------------------------------- */
 
 static void question_drop(struct question *question)
 {
@@ -69,15 +42,18 @@ static struct question **flight_bucket(struct callahead *pool, struct slice key)
     return &pool->flights[hash_bytes(&pool->seed, key.p, key.n) % POOL_BUCKETS];
 }
 
-static struct question *flight_find_locked(struct callahead *pool,
-                                           const struct callahead_memory *memory, struct slice key)
+/* Whoever finds one waits for it, too. */
+static struct question *flight_find_locked(const struct asking *asking)
 {
-    struct question *question = *flight_bucket(pool, key);
-    while (question && !(question->memory == memory && question->key_n == key.n &&
+    struct slice key = asking->key;
+    struct question *question = *flight_bucket(asking->pool, key);
+    while (question && !(question->memory == asking->memory && question->key_n == key.n &&
                          memcmp(question->key, key.p, key.n) == 0))
         question = question->flight_next;
     if (question)
         atomic_fetch_add_explicit(&question->refs, 1, memory_order_relaxed);
+    if (question && question->queued)
+        queue_share(&question->server->queue, question, asking->client, mono_now());
     return question;
 }
 
@@ -115,6 +91,33 @@ void question_finish(struct callahead *pool, struct question *question,
     pthread_cond_broadcast(&question->finished);
     pthread_mutex_unlock(&question->lock);
     question_drop(question);
+}
+
+/* What no server will ever change. */
+static void dead_end(enum callahead_dead_end which, enum callahead_stage stage,
+                     struct callahead_answer *answer_out)
+{
+    bool utf8 = which == CALLAHEAD_NEEDS_SMTPUTF8;
+    *answer_out = (struct callahead_answer){.class = CALLAHEAD_POLICY,
+                                            .stage = stage,
+                                            .dead_end = which,
+                                            .code = utf8 ? 553 : 556};
+    snprintf(answer_out->status, sizeof answer_out->status, utf8 ? "5.6.7" : "5.1.10");
+    snprintf(answer_out->text, sizeof answer_out->text,
+             utf8 ? "Address needs SMTPUTF8" : "Domain takes no mail");
+}
+
+void question_fail(struct callahead *pool, struct question *question,
+                   const struct callahead_answer *failure)
+{
+    struct callahead_answer answer = *failure;
+    if (!question->partial && question->without_utf8 == question->naddresses) {
+        dead_end(CALLAHEAD_NEEDS_SMTPUTF8, CALLAHEAD_AT_RCPT, &answer);
+        snprintf(answer.server, sizeof answer.server, "%s", failure->server);
+    } else if (question->has_excuse) {
+        answer = question->excuse;
+    }
+    question_finish(pool, question, &answer);
 }
 
 static void say_about_to_wait(void *arg)
@@ -158,7 +161,9 @@ static struct question *question_new(struct asking *asking, const struct servers
     CHECK(mono_cond_init(&question->finished));
     question->memory = asking->memory;
     question->deadline = asking->started + MONO_MS(asking->profile->keys->timeout);
+    question->client = asking->client;
     question->naddresses = servers->n;
+    question->partial = servers->partial;
     question->addresses = calloc(servers->n, sizeof *question->addresses);
     question->recipient = strdup(asking->recipient);
     question->utf8 = has_8bit(asking->recipient);
@@ -226,7 +231,11 @@ static bool find_servers(struct asking *asking, const struct callahead_where *wh
     free(hosts);
     if (servers_out->n > 0)
         return true;
-    fail(asking, CALLAHEAD_AT_RESOLVE, servers_out->why[0] ? servers_out->why : "no server to ask");
+    if (servers_out->outcome == SERVERS_NO_MAIL)
+        dead_end(CALLAHEAD_TAKES_NO_MAIL, CALLAHEAD_AT_RESOLVE, asking->answer);
+    else
+        fail(asking, CALLAHEAD_AT_RESOLVE,
+             servers_out->why[0] ? servers_out->why : "no server to ask");
     return false;
 }
 
@@ -237,7 +246,7 @@ static struct question *join(struct asking *asking)
 {
     struct callahead *pool = asking->pool;
     pthread_mutex_lock(&pool->lock);
-    struct question *question = flight_find_locked(pool, asking->memory, asking->key);
+    struct question *question = flight_find_locked(asking);
     pthread_mutex_unlock(&pool->lock);
     if (question)
         atomic_fetch_add_explicit(&pool->joined, 1, memory_order_relaxed);
@@ -253,10 +262,11 @@ static struct question *depart(struct asking *asking, const struct servers *serv
     struct question *new = question_new(asking, servers);
     if (!new) {
         fail(asking, CALLAHEAD_AT_CONNECT, "out of memory");
+        pool_tell_shortage(pool, "a server", asking->answer->text);
         return NULL;
     }
     pthread_mutex_lock(&pool->lock);
-    struct question *other = flight_find_locked(pool, asking->memory, asking->key);
+    struct question *other = flight_find_locked(asking);
     if (!other) {
         new->flight_next = *flight_bucket(pool, asking->key);
         *flight_bucket(pool, asking->key) = new;
@@ -427,6 +437,13 @@ static void answer(struct asking *asking, const struct callahead_where *where, m
     }
 }
 
+static uint64_t client_of(const struct callahead *pool, const struct callahead_where *where)
+{
+    return where && where->client.n > 0
+               ? hash_bytes(&pool->seed, where->client.p, where->client.n)
+               : 0;
+}
+
 void callahead_ask(struct callahead *pool, const struct callahead_profile *profile,
                    const struct callahead_where *where, const struct mailaddr *recipient,
                    mono_us deadline, void (*about_to_wait)(void *arg), void *arg,
@@ -439,6 +456,7 @@ void callahead_ask(struct callahead *pool, const struct callahead_profile *profi
                             .profile = profile,
                             .recipient = recipient->text,
                             .memory = memory_get(pool, profile),
+                            .client = client_of(pool, where),
                             .started = mono_now(),
                             .about_to_wait = about_to_wait,
                             .arg = arg,
@@ -455,6 +473,7 @@ void callahead_ask(struct callahead *pool, const struct callahead_profile *profi
         answer(&asking, where, deadline < bound ? deadline : bound);
     } else {
         fail(&asking, CALLAHEAD_AT_CONNECT, "out of memory");
+        pool_tell_shortage(pool, "a server", answer_out->text);
     }
     strbuf_done(&key);
     strbuf_done(&base);

@@ -15,9 +15,12 @@
  * the time that is left.
  *
  * Connections are shared by all sessions of the daemon; at most
- * max_connections_per_server to one server; new connections are opened before
- * pipelines grow. A server that fails pauses (1 s, doubling to 60 s); while
- * all servers pause, the answer is server_ill at once.
+ * max_connections_per_server to one server, as the server counts them; new
+ * connections are opened before pipelines grow. Those who wait are served fairly
+ * by client (callahead_queue.h). A server that fails pauses (1 s, doubling to 60 s);
+ * while all servers pause, the answer is server_ill at once. What this host is
+ * short of (err_is_shortage()) makes no server pause: the answer is server_ill, and
+ * the next one may ask again.
  *
  * Only valid and user_unknown are cached, by profile name, sender, recipient (case
  * ignored) and the hosts that were named for it, and the latter only when it
@@ -89,6 +92,9 @@ struct callahead_where {
     /* Whom a yes is remembered for: "user@" for "user+tag@" (SPEC 2, recipient_delimiter).
      * A no is the recipient's own. NULL: so is a yes. */
     const struct mailaddr *known_as;
+    /* On whose behalf: any bytes that are the same for the same client, and turns are his.
+     * Borrowed during the call. n 0: nobody in particular. */
+    struct slice client;
 };
 
 /* Blocks up to deadline (and keys->timeout). where may be NULL for type

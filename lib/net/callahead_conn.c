@@ -1,8 +1,8 @@
 /*
  * callahead_conn.c - one connection to one server: a thread that opens it,
  * takes batches from the server's queue, lets the dialogue (smtp_dialog.h) ask
- * them, hands out the answers, and replaces the connection when it is worn
- * out. See callahead_pool.h.
+ * them, hands out the answers, replaces the connection when it is worn out, and
+ * waits until the server has closed it as well. See callahead_pool.h.
  */
 #include "lib/net/callahead_pool.h"
 
@@ -15,157 +15,6 @@
 #include "lib/net/tls.h"
 
 #define STACK_BYTES (256 * 1024)
-#define READ_BYTES 16384
-
-struct conn {
-    struct callahead *pool;
-    struct server *server;
-    struct sock *sock;
-    struct smtp_dialog *dialog;
-    mono_us ready_at;
-    bool closed, timed_out, tls_failed, stopped; /* how the connection ended */
-    size_t n;
-    struct question *batch[DIALOG_BATCH_MAX];
-    const char *recipients[DIALOG_BATCH_MAX];
-    bool utf8[DIALOG_BATCH_MAX];
-    char bytes[READ_BYTES];
-};
-
-/* --- moving bytes -------------------------------------------------------------------- */
-
-static void tell(const struct conn *conn, enum callahead_event event, struct slice bytes)
-{
-    if (conn->pool->watch && bytes.n > 0)
-        conn->pool->watch(event, conn->server->text, bytes, conn->pool->watch_arg);
-}
-
-static void give_up(struct conn *conn, const struct err *err, bool cut_off)
-{
-    conn->timed_out = err->kind == ERR_TIMEOUT;
-    conn->stopped = err->kind == ERR_SYSTEM && err->sys == ECANCELED;
-    tell(conn, CALLAHEAD_EVENT_NOTE, slice_of(err->text));
-    dialog_give_up(conn->dialog, cut_off, conn->stopped ? "call-ahead is ending" : err->text);
-}
-
-/* Closed and reset are the same to the dialogue: what they mean depends on when. */
-static void on_close(struct conn *conn)
-{
-    conn->closed = true;
-    tell(conn, CALLAHEAD_EVENT_NOTE, slice_of("closed by the server"));
-    dialog_input(conn->dialog, NULL, 0);
-}
-
-static bool is_reset(const struct err *err)
-{
-    return err->kind == ERR_PEER ||
-           (err->kind == ERR_SYSTEM && (err->sys == ECONNRESET || err->sys == EPIPE));
-}
-
-static void lost(struct conn *conn, const struct err *err)
-{
-    if (is_reset(err))
-        on_close(conn);
-    else
-        give_up(conn, err, false);
-}
-
-static bool send_output(struct conn *conn, mono_us deadline)
-{
-    struct err err = {0};
-    struct slice out = dialog_output(conn->dialog);
-    tell(conn, CALLAHEAD_EVENT_SENT, out);
-    if (out.n > 0 && !sock_write(conn->sock, out.p, out.n, deadline, &err)) {
-        lost(conn, &err);
-        return false;
-    }
-    dialog_sent(conn->dialog, out.n);
-    return true;
-}
-
-static void on_bytes(struct conn *conn, size_t n)
-{
-    tell(conn, CALLAHEAD_EVENT_RECEIVED, (struct slice){conn->bytes, n});
-    if (n == 0)
-        on_close(conn);
-    else
-        dialog_input(conn->dialog, conn->bytes, n);
-}
-
-static void start_tls(struct conn *conn, mono_us deadline)
-{
-    struct err err = {0};
-    const struct link_settings *link = &conn->server->link;
-    if (!link->tls_client)
-        err_set(&err, ERR_TLS, "no TLS settings");
-    else if (sock_start_tls(conn->sock, link->tls_client, link->name, link->verify, deadline, &err))
-        dialog_tls_started(conn->dialog);
-    if (err.kind == ERR_NONE)
-        tell(conn, CALLAHEAD_EVENT_NOTE, slice_of("TLS"));
-    if (err.kind != ERR_NONE)
-        give_up(conn, &err, false);
-    /* A reset in the handshake is as bad as a wrong word in it. */
-    conn->tls_failed = err.kind != ERR_NONE && !conn->timed_out && !conn->stopped;
-}
-
-/* How long drive() waits for what. */
-struct patience {
-    mono_us deadline;
-    mono_us silence, silent_until; /* between two replies */
-    unsigned commands;             /* sent at once */
-};
-
-/* A server may offer PIPELINING and yet lose what came with the first command.
- * Silence for half of the time is enough to tell, the rest is for a second try. */
-static void on_silence(struct conn *conn, struct patience *patience)
-{
-    static const struct err lost_commands = {
-        .kind = ERR_PEER, .text = "the server offers PIPELINING, but loses commands"};
-    patience->silent_until = MONO_NEVER;
-    if (dialog_unanswered(conn->dialog) < patience->commands) {
-        server_remember(conn->server, &conn->server->one_by_one_until);
-        give_up(conn, &lost_commands, true);
-    }
-}
-
-static void read_input(struct conn *conn, struct patience *patience)
-{
-    struct err err = {0};
-    bool early = patience->commands > 1 && patience->silent_until < patience->deadline;
-    ssize_t n = sock_read(conn->sock, conn->bytes, sizeof conn->bytes,
-                          early ? patience->silent_until : patience->deadline, &err);
-    if (n >= 0) {
-        on_bytes(conn, (size_t)n);
-        patience->silent_until = mono_now() + patience->silence;
-    } else if (err.kind == ERR_TIMEOUT && early) {
-        on_silence(conn, patience);
-    } else {
-        lost(conn, &err);
-    }
-}
-
-/* Until the dialogue wants something of us or is over. */
-static enum dialog_want drive(struct conn *conn, mono_us deadline)
-{
-    static const struct err late = {.kind = ERR_TIMEOUT, .text = "no answer in time"};
-    mono_us now = mono_now();
-    struct patience patience = {.deadline = deadline,
-                                .silence = (deadline - now) / 2,
-                                .silent_until = now + (deadline - now) / 2,
-                                .commands = 1};
-    if (dialog_has_pipelining(conn->dialog))
-        patience.commands = dialog_unanswered(conn->dialog);
-    for (;;) {
-        enum dialog_want want = dialog_next(conn->dialog);
-        if (want == DIALOG_WANT_TLS)
-            start_tls(conn, deadline);
-        else if (want != DIALOG_WANT_READ)
-            return want;
-        else if (mono_now() >= deadline)
-            give_up(conn, &late, false);
-        else if (send_output(conn, deadline))
-            read_input(conn, &patience);
-    }
-}
 
 /* --- opening and closing --------------------------------------------------------------- */
 
@@ -179,13 +28,28 @@ static void answer_of(const struct conn *conn, const struct dialog_answer *said,
     snprintf(answer_out->server, sizeof answer_out->server, "%s", conn->server->text);
 }
 
-static void close_all(struct conn *conn)
+/* Nothing more is said. The server may still be working on what was: it counts this
+ * connection until it has closed it, and so do we. */
+static void part(struct conn *conn, bool ready)
 {
-    sock_close(conn->sock);
+    if (conn->sock)
+        sock_finish(conn->sock);
     dialog_free(conn->dialog);
-    conn->sock = NULL;
     conn->dialog = NULL;
-    conn->closed = conn->timed_out = conn->tls_failed = conn->stopped = false;
+    conn->closed = conn->timed_out = conn->tls_failed = conn->stopped = conn->shortage = false;
+    server_parted(conn->server, ready);
+}
+
+static void await_close(struct conn *conn)
+{
+    mono_us now = mono_now();
+    if (conn->sock && !sock_await_close(conn->sock, now)) {
+        server_refill(conn->server);
+        if (!sock_await_close(conn->sock, now + CONN_CLOSE_PATIENCE))
+            conn_tell(conn, CALLAHEAD_EVENT_NOTE, slice_of("not closed by the server"));
+    }
+    sock_close(conn->sock);
+    conn->sock = NULL;
 }
 
 /* A last word, without waiting for the answer. */
@@ -193,7 +57,7 @@ static void say_quit(struct conn *conn)
 {
     dialog_quit(conn->dialog);
     struct slice out = dialog_output(conn->dialog);
-    tell(conn, CALLAHEAD_EVENT_SENT, out);
+    conn_tell(conn, CALLAHEAD_EVENT_SENT, out);
     sock_write_some(conn->sock, out.p, out.n);
 }
 
@@ -225,14 +89,42 @@ static void on_open_failure(struct conn *conn, const struct callahead_answer *fa
 {
     struct server *server = conn->server;
     bool without_tls = can_do_without_tls(conn), stopped = conn->stopped;
-    close_all(conn);
+    bool shortage = conn->shortage;
+    part(conn, false);
     if (without_tls) {
         log_note(LOG_AT_WARNING, "callahead_plain", "server %s offers STARTTLS, but: %s",
                  server->text, failure->text);
         server_remember(server, &server->plain_until);
+    } else if (shortage) {
+        server_short(server, failure);
     } else if (!stopped) {
         server_failed(server, failure);
     }
+}
+
+/* false: no connection; says why. */
+static bool connect_and_greet(struct conn *conn, mono_us deadline,
+                              struct callahead_answer *failure_out)
+{
+    const struct link_settings *link = &conn->server->link;
+    struct dialog_settings settings = settings_of(conn);
+    struct err err = {0};
+    conn_tell(conn, CALLAHEAD_EVENT_NOTE, slice_of("connecting"));
+    conn->sock = sock_connect(&link->ip, link->port, link->interface, conn->pool->stop_fd, deadline,
+                              &err);
+    if (conn->sock && !(conn->dialog = dialog_new(&settings)))
+        err_set(&err, ERR_MEMORY, "out of memory");
+    if (conn->dialog && conn_drive(conn, deadline) == DIALOG_READY)
+        return true;
+    if (conn->dialog)
+        answer_of(conn, dialog_failure(conn->dialog), failure_out);
+    else
+        snprintf(failure_out->text, sizeof failure_out->text, "%s", err.text);
+    if (!conn->dialog)
+        conn_tell(conn, CALLAHEAD_EVENT_NOTE, slice_of(err.text));
+    conn->stopped = conn->stopped || (err.kind == ERR_SYSTEM && err.sys == ECANCELED);
+    conn->shortage = conn->shortage || err_is_shortage(&err);
+    return false;
 }
 
 /* false: no connection; those who waited for it are taken care of. */
@@ -241,29 +133,19 @@ static bool open_conn(struct conn *conn)
     struct server *server = conn->server;
     struct callahead_answer failure = {.class = CALLAHEAD_SERVER_ILL,
                                        .stage = CALLAHEAD_AT_CONNECT};
-    struct dialog_settings settings = settings_of(conn);
-    struct err err = {0};
     mono_us deadline = server_open_deadline(server);
-    if (deadline == 0)
+    if (deadline == 0) {
+        part(conn, false);
         return false;
+    }
     snprintf(failure.server, sizeof failure.server, "%s", server->text);
-    tell(conn, CALLAHEAD_EVENT_NOTE, slice_of("connecting"));
-    conn->sock = sock_connect(&server->link.ip, server->link.port, server->link.interface,
-                              conn->pool->stop_fd, deadline, &err);
-    if (conn->sock)
-        conn->dialog = dialog_new(&settings);
-    if (conn->dialog && drive(conn, deadline) == DIALOG_READY) {
+    conn->trip = 0;
+    conn->spoke = false;
+    if (connect_and_greet(conn, deadline, &failure)) {
         conn->ready_at = mono_now();
-        server_opened(server);
+        server_opened(server, conn->trip);
         return true;
     }
-    if (conn->dialog)
-        answer_of(conn, dialog_failure(conn->dialog), &failure);
-    else
-        snprintf(failure.text, sizeof failure.text, "%s", conn->sock ? "out of memory" : err.text);
-    if (!conn->dialog)
-        tell(conn, CALLAHEAD_EVENT_NOTE, slice_of(failure.text));
-    conn->stopped = conn->stopped || (err.kind == ERR_SYSTEM && err.sys == ECANCELED);
     on_open_failure(conn, &failure);
     return false;
 }
@@ -286,22 +168,47 @@ static mono_us load_batch(struct conn *conn, struct question_list *list)
     return deadline;
 }
 
+/* Another server may know better than one that said this. */
+static void note_for_others(struct question *question, const struct dialog_answer *said,
+                            const struct callahead_answer *answer)
+{
+    question->without_utf8 += said->scope == DIALOG_NO_SMTPUTF8;
+    if (said->scope == DIALOG_OF_SERVER) {
+        question->has_excuse = true;
+        question->excuse = *answer;
+    }
+}
+
 /* Hands out the answers that came; the rest goes into a list. */
 static void settle(struct conn *conn, struct question_list *unanswered)
 {
+    struct callahead_answer answer = {.class = CALLAHEAD_SERVER_ILL};
+    struct question_list elsewhere;
+    size_t answers = 0, of_itself = 0;
     question_list_init(unanswered);
+    question_list_init(&elsewhere);
     for (size_t i = 0; i < conn->n; i++) {
         const struct dialog_answer *said = dialog_answer(conn->dialog, i);
-        struct callahead_answer answer;
+        struct question *question = conn->batch[i];
         if (!said) {
-            question_list_add(unanswered, conn->batch[i]);
+            question_list_add(unanswered, question);
             continue;
         }
         answer_of(conn, said, &answer);
-        server_release(conn->batch[i]);
-        question_finish(conn->pool, conn->batch[i], &answer);
+        answers += said->code != 0;
+        if (said->scope != DIALOG_OF_RECIPIENT) {
+            of_itself += said->scope == DIALOG_OF_SERVER && question->at + 1 < question->naddresses;
+            note_for_others(question, said, &answer);
+            question_list_add(&elsewhere, question);
+            continue;
+        }
+        server_release(question);
+        question_finish(conn->pool, question, &answer);
     }
     conn->n = 0;
+    if (answers > 0)
+        server_works(conn->server, answers, of_itself);
+    server_elsewhere(conn->pool, &elsewhere, &answer);
 }
 
 static void finish_all(struct conn *conn, struct question_list *list,
@@ -310,7 +217,7 @@ static void finish_all(struct conn *conn, struct question_list *list,
     for (struct question *question = question_list_take(list); question;
          question = question_list_take(list)) {
         server_release(question);
-        question_finish(conn->pool, question, answer);
+        question_fail(conn->pool, question, answer);
     }
 }
 
@@ -324,34 +231,39 @@ static void split_retried(struct question_list *list, struct question_list *agai
          question = question_list_take(list)) {
         question_list_add(question->retried ? &twice : again_out, question);
         question->retried = true;
+        question->not_before = mono_now();
     }
     for (struct question *question = question_list_take(&twice); question;
          question = question_list_take(&twice))
         question_list_add(list, question);
 }
 
-/* The dialogue broke in a batch. The connection is closed before anything is
- * decided about the server: others may take its place. */
+/* The dialogue broke in a batch. We have parted before anything is decided about the
+ * server: others may take the place. */
 static void on_broken(struct conn *conn, struct question_list *unanswered)
 {
     struct server *server = conn->server;
     struct callahead_answer failure;
     struct question_list again;
+    struct dialog_answer said = *dialog_failure(conn->dialog);
     bool cut_off = dialog_cut_off(conn->dialog), stopped = conn->stopped;
-    bool timed_out = conn->timed_out, elsewhere = timed_out || conn->closed;
+    bool shortage = conn->shortage, timed_out = conn->timed_out;
+    bool elsewhere = timed_out || conn->closed || said.scope == DIALOG_OF_SERVER;
     unsigned answers = dialog_asked(conn->dialog); /* of this connection, ever */
     question_list_init(&again);
-    answer_of(conn, dialog_failure(conn->dialog), &failure);
-    close_all(conn);
-    server_closed(server);
+    answer_of(conn, &said, &failure);
+    part(conn, true);
     if (cut_off) {
         split_retried(unanswered, &again);
-        if (answers > 0)
-            server_remember(server, &server->small_batches_until);
+        server_remember(server, &server->small_batches_until);
     }
-    if (!stopped && (timed_out || (answers == 0 && (!cut_off || unanswered->n > 0))))
+    if (shortage)
+        pool_tell_shortage(conn->pool, server->text, failure.text);
+    else if (!stopped && (timed_out || (answers == 0 && (!cut_off || unanswered->n > 0))))
         server_failed(server, &failure);
-    if (elsewhere && !stopped)
+    for (struct question *question = unanswered->first; question; question = question->queue_next)
+        note_for_others(question, &said, &failure);
+    if (elsewhere && !stopped && !shortage)
         server_elsewhere(conn->pool, unanswered, &failure);
     else
         finish_all(conn, unanswered, &failure);
@@ -361,7 +273,7 @@ static void on_broken(struct conn *conn, struct question_list *unanswered)
 static struct server_room room_of(const struct conn *conn)
 {
     struct server_limits limits = server_limits_of(conn->server);
-    struct server_room room = {.fresh = dialog_asked(conn->dialog) == 0};
+    struct server_room room = {.fresh = dialog_asked(conn->dialog) == 0, .since = conn->ready_at};
     unsigned asked = dialog_asked(conn->dialog), rejected = dialog_rejected(conn->dialog);
     if (asked >= limits.max_recipients || rejected >= limits.max_rejects)
         return room;
@@ -386,13 +298,14 @@ static bool ask_batch(struct conn *conn, struct question_list *list)
 {
     struct question_list unanswered;
     size_t n = list->n;
-    unsigned asked = dialog_asked(conn->dialog);
     mono_us deadline = load_batch(conn, list), began = mono_now();
+    conn->refusing = 0;
+    conn->refused = 0;
     dialog_batch(conn->dialog, conn->recipients, conn->utf8, conn->n);
-    enum dialog_want want = drive(conn, deadline);
+    enum dialog_want want = conn_drive(conn, deadline);
     server_batch_over(conn->server);
-    if (dialog_asked(conn->dialog) > asked)
-        server_works(conn->server);
+    if (conn->refusing > 0)
+        server_refused(conn->server, conn->refusing, conn->refused);
     settle(conn, &unanswered);
     if (want == DIALOG_BATCH_DONE) {
         server_batch_took(conn->server, n, mono_now() - began);
@@ -424,8 +337,7 @@ static void serve(struct conn *conn)
         if (!ask_batch(conn, &list))
             return;
     }
-    close_all(conn);
-    server_closed(conn->server);
+    part(conn, true);
 }
 
 /* --- the thread ------------------------------------------------------------------------------ */
@@ -436,6 +348,7 @@ static void *run(void *arg)
     do {
         if (open_conn(conn))
             serve(conn);
+        await_close(conn);
         conn->server = server_leave(conn->server);
     } while (conn->server);
     free(conn);

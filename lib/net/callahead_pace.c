@@ -62,3 +62,42 @@ size_t pace_part(const struct pace *pace, size_t waiting, size_t connections, si
         part = pace->most;
     return part > 0 ? part : 1;
 }
+
+void pace_add_trip(struct pace *pace, mono_us took)
+{
+    if (took > 0 && (pace->trip == 0 || took < pace->trip))
+        pace->trip = took;
+}
+
+void pace_add_refusals(struct pace *pace, size_t replies, mono_us took, mono_us now)
+{
+    mono_us each = took / (mono_us)replies;
+    bool known = now < pace->refusal_until;
+    if (!known)
+        pace->refusal = each;
+    else if (each > pace->refusal) /* what tires is believed soon, that it is over later */
+        pace->refusal = (pace->refusal + each) / 2;
+    else
+        pace->refusal = (9 * pace->refusal + each) / 10;
+    pace->refusal_until = now + PACE_REFUSAL_KNOWN;
+}
+
+bool pace_may_tire(const struct pace *pace, mono_us now)
+{
+    return now >= pace->refusal_until || pace->refusal > PACE_SLOW;
+}
+
+size_t pace_bearable(const struct pace *pace, size_t waiting, size_t connections, bool shared,
+                     mono_us now)
+{
+    mono_us part;
+    if (now < pace->refusal_until) {
+        part = PACE_SLOW / (pace->refusal + 1);
+    } else {
+        mono_us soon = (mono_us)connections * (shared ? PACE_SHARED : PACE_ALONE);
+        part = ((mono_us)waiting * pace->trip + soon - 1) / soon;
+    }
+    if (part > DIALOG_BATCH_MAX)
+        part = DIALOG_BATCH_MAX;
+    return part > 0 ? (size_t)part : 1;
+}

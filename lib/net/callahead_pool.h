@@ -8,9 +8,11 @@
  *   callahead_keeper.c  one thread for what nobody waits for
  *   callahead_state.c   what is remembered, on disk
  *   callahead_table.c   the servers there are
- *   callahead_server.c  one server: queue, number of connections, pauses
+ *   callahead_server.c  one server: number of connections, pauses
+ *   callahead_queue.c   whose turn it is there
  *   callahead_pace.c    how large batches should be
- *   callahead_conn.c    one connection: a thread that moves bytes
+ *   callahead_conn.c    one connection: a thread that opens it, asks, and closes it
+ *   callahead_drive.c   moving its bytes
  *
  * Threads and locks. pool->lock guards the tables of servers and of questions
  * under way, and in them everything marked [pool]. question->lock guards what
@@ -33,6 +35,7 @@
 #include "lib/net/backoff.h"
 #include "lib/net/callahead.h"
 #include "lib/net/callahead_pace.h"
+#include "lib/net/callahead_queue.h"
 #include "lib/net/callahead_state.h"
 #include "lib/net/servers.h"
 #include "lib/net/smtp_dialog.h"
@@ -43,6 +46,7 @@
 #define SERVER_TEXT_MAX (IP_TEXT_MAX + 10)
 
 #define SERVER_LEARNED MONO_SECONDS(600) /* how long a server's weaknesses are remembered */
+#define SERVER_UNWELL 5 /* so often in a row it spoke of its own trouble */
 
 /* The answers of one profile name. Made once, freed with the pool. */
 struct callahead_memory {
@@ -66,6 +70,7 @@ struct asking {
      * recipient; NULL, it has none. */
     struct slice base;
     const char *base_recipient;
+    uint64_t client; /* who asks; 0: nobody in particular */
     mono_us started;
     bool anew;                        /* whatever is remembered */
     bool fresh;                       /* from a connection that nobody else was asked for on */
@@ -87,25 +92,30 @@ struct question {
     bool utf8, fresh, random;
     struct server_address *addresses; /* owned: where to ask, in order */
     size_t naddresses;
-    mono_us deadline; /* its own end, whoever still waits */
-
+    bool partial;                 /* and others, nobody knows where */
+    mono_us deadline;             /* its own end, whoever still waits */
     struct question *flight_next; /* [pool] */
-    struct question *queue_next;  /* [pool], or of a list in one thread's hands */
-    size_t at;                    /* present address; only who holds the question */
-    mono_us until;                /* how long the connection that holds it may take */
     struct server *server;        /* [pool]: NULL before and after */
-    bool retried;                 /* was left unanswered once */
-    bool fresh_connection;        /* the one that holds it was opened for this batch */
+    uint64_t client;              /* [pool] */
+    /* [pool]: of callahead_queue.c; queue_next also of a list in one thread's hands. */
+    struct question *queue_next, *queue_previous;
+    size_t standing;
+    mono_us taken_at;
+    bool queued, taken;
+    /* Only who holds the question: */
+    size_t at;             /* present address */
+    mono_us until;         /* how long the connection that holds it may take */
+    bool retried;          /* was left unanswered once, ... */
+    mono_us not_before;    /* ... and waits for a connection opened since; 0: any */
+    bool fresh_connection; /* the one that holds it was opened for this batch */
+    size_t without_utf8;   /* so many servers do not offer the SMTPUTF8 it needs */
+    bool has_excuse;       /* a server spoke of its own trouble: */
+    struct callahead_answer excuse; /* the answer where none knows better */
 
     pthread_mutex_t lock;
     pthread_cond_t finished;
     bool done;                      /* [question] */
     struct callahead_answer answer; /* [question] */
-};
-
-struct question_list {
-    struct question *first, **last;
-    size_t n;
 };
 
 /* All that shapes a connection: servers are told apart by it, by value, so
@@ -135,12 +145,13 @@ struct server {
     /* All [pool]. */
     struct server *next;
     unsigned refs; /* questions and connections */
-    struct question_list queue;
+    struct queue queue;
     struct server *wanting_next;
     bool wanting;         /* in the pool's list of those */
     pthread_cond_t work;  /* the queue has something, or the pool ends */
-    unsigned connections; /* threads */
-    unsigned ready;       /* of these, past EHLO */
+    unsigned connections; /* threads with one to come, or open */
+    unsigned closing;     /* threads with one that the server may not have closed yet */
+    unsigned ready;       /* connections past EHLO */
     unsigned idle;        /* of these, waiting for work */
     unsigned busy;        /* of all, with a batch under way; the others look at the queue soon */
     unsigned max_connections;
@@ -149,6 +160,8 @@ struct server {
     unsigned limit; /* connections the server was seen to bear, ... */
     mono_us limit_until;
     struct backoff backoff;
+    struct backoff shun;         /* it answers, but of its own trouble only: others come first */
+    unsigned unwell;             /* such answers in a row */
     bool trial;                  /* after a pause, one connection finds out */
     mono_us small_batches_until; /* it cuts us off after too many refusals */
     mono_us plain_until;         /* it offers STARTTLS, but cannot do it */
@@ -181,6 +194,7 @@ struct callahead {
     pthread_cond_t ended;          /* the last thread or asker left */
     bool stopping;
     unsigned threads, askers;
+    mono_us tell_shortage_at; /* when one is worth a line again */
     unsigned threads_max;                   /* POOL_THREADS_MAX, but for tests */
     struct server *wanting, **last_wanting; /* each counted; they wait for a thread */
     size_t nservers;
@@ -196,9 +210,10 @@ struct slice question_base(const struct question *question);
 /* Tells all who wait, fills the cache, drops the pool's reference. */
 void question_finish(struct callahead *pool, struct question *question,
                      const struct callahead_answer *answer);
-void question_list_init(struct question_list *list);
-void question_list_add(struct question_list *list, struct question *question);
-struct question *question_list_take(struct question_list *list); /* the first; NULL: empty */
+/* The same where no server is left: with what is known for sure, or what one said of
+ * itself, before this failure. */
+void question_fail(struct callahead *pool, struct question *question,
+                   const struct callahead_answer *failure);
 
 /* Asks, or joins who does, and waits until the deadline. */
 void question_ask(struct asking *asking, const struct callahead_where *where, mono_us deadline);
@@ -252,12 +267,18 @@ struct server_room {
     unsigned all;   /* 0: it is worn out */
     unsigned small; /* while the server is known to cut us off after too many refusals */
     bool fresh;     /* nobody was asked for on it; else no question that needs such a one */
+    mono_us since;  /* when it was opened */
 };
 
 /* When the connection now to be opened must be ready; 0: nobody waits for it. */
 mono_us server_open_deadline(struct server *server);
-void server_opened(struct server *server);
-void server_closed(struct server *server);
+/* trip: a round trip in it, see callahead_pace.h. */
+void server_opened(struct server *server, mono_us trip);
+/* The connection is ours no more, but keeps its place until server_leave(): the server
+ * may not have closed it yet. ready: server_opened() was called. */
+void server_parted(struct server *server, bool ready);
+/* Opens another one for those who wait, where there is a place. */
+void server_refill(struct server *server);
 /* As many questions as there is room for, waiting for some up to the server's idle
  * time-out. Empty: end the connection. Else server_batch_over() must follow, before
  * the answers are handed out: who asks the next thing then need not open another
@@ -270,19 +291,28 @@ void server_put_back(struct server *server, struct question_list *list);
 struct server_limits server_limits_of(struct server *server);
 /* A batch of n took so long; used to size the next ones. */
 void server_batch_took(struct server *server, size_t n, mono_us took);
-/* It gave answers: all is well. */
-void server_works(struct server *server);
+/* So many replies, among them refusals, came in that time. */
+void server_refused(struct server *server, unsigned replies, mono_us took);
+/* It gave answers. of_itself: so many said nothing but that it is in trouble, and went to
+ * another server. */
+void server_works(struct server *server, size_t answers, size_t of_itself);
 /* A connection could not be opened or broke without a reason of its own: pause
  * (or, while others work, do with fewer), and send those in the queue
  * elsewhere. */
 void server_failed(struct server *server, const struct callahead_answer *failure);
-/* The connection has ended: whom its thread serves next. The same server when
- * there is work for it again, another one that found no thread, or NULL: the
+/* A connection could not be opened for want of something here, which says nothing about
+ * the server: where there is no other one, those in the queue are finished with failure. */
+void server_short(struct server *server, const struct callahead_answer *failure);
+/* The server has closed the connection, too: whom its thread serves next. The same server
+ * when there is work for it again, another one that found no thread, or NULL: the
  * thread ends. */
 struct server *server_leave(struct server *server);
 void server_remember(struct server *server, mono_us *until); /* sets it to SERVER_LEARNED */
 bool server_remembers(struct server *server, const mono_us *until);
-void server_release(struct question *question); /* it is no longer this server's */
+/* It is no longer this server's. */
+void server_release(struct question *question);
+/* This host is short of something, which text tells; logged once a minute. */
+void pool_tell_shortage(struct callahead *pool, const char *server, const char *text);
 /* Each goes on with its next address, or is finished with failure. */
 void server_elsewhere(struct callahead *pool, struct question_list *list,
                       const struct callahead_answer *failure);
@@ -300,5 +330,35 @@ void server_free_all(struct callahead *pool);
 
 /* Starts the thread of one connection. */
 NODISCARD bool conn_start(struct server *server);
+
+/* --- callahead_drive.c ------------------------------------------------------------ */
+
+#define CONN_READ_BYTES 16384
+#define CONN_CLOSE_PATIENCE MONO_SECONDS(2)
+
+struct conn {
+    struct callahead *pool;
+    struct server *server;
+    struct sock *sock;
+    struct smtp_dialog *dialog;
+    mono_us ready_at;
+    bool closed, timed_out, tls_failed, stopped; /* how the connection ended */
+    bool shortage;                               /* and that was our own fault */
+    mono_us trip;      /* the shortest wait for a reply while it was opened; 0: none yet */
+    mono_us heard_at;  /* the last reply came, or what it answers was sent */
+    bool spoke;        /* something was sent since */
+    unsigned refusing; /* replies among which some were refusals, ... */
+    mono_us refused;   /* ... and how long they took */
+    size_t n;
+    struct question *batch[DIALOG_BATCH_MAX];
+    const char *recipients[DIALOG_BATCH_MAX];
+    bool utf8[DIALOG_BATCH_MAX];
+    char bytes[CONN_READ_BYTES];
+};
+
+/* Until the dialogue wants something of us or is over. */
+enum dialog_want conn_drive(struct conn *conn, mono_us deadline);
+/* To whoever watches the dialogues. */
+void conn_tell(const struct conn *conn, enum callahead_event event, struct slice bytes);
 
 #endif

@@ -1,16 +1,18 @@
 /*
- * callahead_server.c - one server that is asked: who waits for it, how many
- * connections work on that, and whether it deserves a pause. See
- * callahead_pool.h.
+ * callahead_server.c - one server that is asked: how many connections work on
+ * those who wait for it, and whether it deserves a pause. See callahead_pool.h.
  *
  * A connection is opened for a question that finds none that is about to look
  * at the queue, up to the bound; only then do batches grow (callahead_pace.h).
+ * The bound is meant as the server counts: a connection that ends keeps its place
+ * until the server has closed it, too, or CONN_CLOSE_PATIENCE is over.
  */
 #include "lib/net/callahead_pool.h"
 
 #include "lib/base/log.h"
 
 #define LIMIT_LEARNED MONO_SECONDS(60)
+#define TELL_EVERY MONO_SECONDS(60)
 #define UNTIL_LEAST MONO_SECONDS(1)
 
 /* --- putting questions into the queue -------------------------------------------- */
@@ -24,8 +26,11 @@ static unsigned connections_allowed(const struct server *server, mono_us now)
 
 /* After a pause one question finds out how things are, the others go on as in
  * the pause, unless a connection turns out to be there and free. */
-static bool usable_locked(struct server *server, mono_us now)
+static bool usable_locked(struct server *server, const struct question *question, mono_us now)
 {
+    bool last = question->at + 1 == question->naddresses;
+    if (!last && backoff_is_on(&server->shun, now))
+        return false;
     if (backoff_is_on(&server->backoff, now) || (server->trial && server->idle == 0))
         return false;
     server->trial = server->backoff.pause > 0;
@@ -40,13 +45,23 @@ static void take_limits_locked(struct server *server, const struct callahead_key
     server->idle_timeout = MONO_MS(keys->idle_timeout);
 }
 
+/* Do more wait than connections will look at the queue soon, and is there a place? Those
+ * that lie idle are of no use to a question that wants a new one. */
+static bool needs_another(const struct server *server, mono_us now)
+{
+    const struct question *first = server->queue.first;
+    unsigned available = server->connections - server->busy;
+    if (first && (first->fresh || first->not_before > 0))
+        available -= server->idle;
+    return server->queue.n > available &&
+           server->connections + server->closing < connections_allowed(server, now);
+}
+
 /* Must one more thread be started? It is counted already then. */
 static bool open_another_locked(struct server *server, mono_us now)
 {
     struct callahead *pool = server->pool;
-    unsigned available = server->connections - server->busy;
-    if (server->queue.n <= available || server->connections >= connections_allowed(server, now) ||
-        pool->threads >= pool->threads_max)
+    if (pool->stopping || !needs_another(server, now) || pool->threads >= pool->threads_max)
         return false;
     server->connections++;
     server->refs++;
@@ -111,7 +126,7 @@ static struct server *take_wanting_locked(struct callahead *pool)
         if (!pool->wanting)
             pool->last_wanting = &pool->wanting;
         server->wanting = false;
-        if (server->queue.first && server->connections == 0)
+        if (server->queue.first && server->connections + server->closing == 0)
             return server;
         server->refs--;
     }
@@ -120,25 +135,27 @@ static struct server *take_wanting_locked(struct callahead *pool)
 
 static enum queued queue_locked(struct server *server, struct question *question, mono_us now)
 {
-    enum queued result = QUEUED;
-    if (server->pool->stopping || !usable_locked(server, now))
+    bool none;
+    if (server->pool->stopping || !usable_locked(server, question, now))
         return REFUSED_PAUSE;
     take_limits_locked(server, question->profile.keys);
     question->server = server;
-    question_list_add(&server->queue, question);
+    queue_add(&server->queue, question, now);
     if (open_another_locked(server, now))
-        result = QUEUED_OPEN;
-    else if (server->connections == 0 && !want_thread_locked(server))
-        result = REFUSED_FULL;
-    if (result == REFUSED_FULL) {
+        return QUEUED_OPEN;
+    none = server->connections + server->closing == 0;
+    if (none && !want_thread_locked(server)) {
         /* No thread to be had: it was the only one in the queue. */
-        question_list_init(&server->queue);
+        struct question_list only;
+        question_list_init(&only);
+        queue_drain(&server->queue, &only);
         question->server = NULL;
         server->trial = false;
-    } else if (server->idle > 0) {
-        pthread_cond_signal(&server->work);
+        return REFUSED_FULL;
     }
-    return result;
+    if (server->idle > 0)
+        pthread_cond_signal(&server->work);
+    return QUEUED;
 }
 
 static void unref_locked(struct server *server)
@@ -153,6 +170,7 @@ void server_release(struct question *question)
     if (!server)
         return;
     pthread_mutex_lock(&server->pool->lock);
+    queue_over(&server->queue, question, mono_now());
     question->server = NULL;
     unref_locked(server);
     pthread_mutex_unlock(&server->pool->lock);
@@ -175,8 +193,55 @@ void server_elsewhere(struct callahead *pool, struct question_list *list,
         server_release(question);
         question->at++;
         question->retried = false;
+        question->not_before = 0;
         server_ask(pool, question, failure);
     }
+}
+
+static void finish_left(struct callahead *pool, struct question_list *left,
+                        const struct callahead_answer *failure)
+{
+    for (struct question *question = question_list_take(left); question;
+         question = question_list_take(left)) {
+        server_release(question);
+        question_fail(pool, question, failure);
+    }
+}
+
+void pool_tell_shortage(struct callahead *pool, const char *server, const char *text)
+{
+    mono_us now = mono_now();
+    pthread_mutex_lock(&pool->lock);
+    bool tell = now >= pool->tell_shortage_at;
+    if (tell)
+        pool->tell_shortage_at = now + TELL_EVERY;
+    pthread_mutex_unlock(&pool->lock);
+    if (tell)
+        log_note(LOG_AT_WARNING, "callahead",
+                 "%s not asked, and not to blame: this host is short of something: %s", server,
+                 text);
+}
+
+/* closing: of those, so many are the caller. */
+static void fall_short(struct server *server, unsigned closing,
+                       const struct callahead_answer *failure)
+{
+    struct callahead *pool = server->pool;
+    struct question_list left;
+    question_list_init(&left);
+    pthread_mutex_lock(&pool->lock);
+    if (server->connections == 0 && server->closing == closing) {
+        queue_drain(&server->queue, &left);
+        server->trial = false;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    pool_tell_shortage(pool, server->text, failure->text);
+    finish_left(pool, &left, failure);
+}
+
+void server_short(struct server *server, const struct callahead_answer *failure)
+{
+    fall_short(server, 1, failure);
 }
 
 /* The thread that was counted could not be started. */
@@ -184,24 +249,23 @@ static void open_failed(struct server *server)
 {
     struct callahead *pool = server->pool;
     struct callahead_answer failure = ill(server, "no thread for a connection");
-    struct question_list left;
-    question_list_init(&left);
     pthread_mutex_lock(&pool->lock);
     pool->threads--;
     server->connections--;
-    if (server->connections == 0) {
-        struct question *question = question_list_take(&server->queue);
-        for (; question; question = question_list_take(&server->queue))
-            question_list_add(&left, question);
-        server->trial = false;
-    }
+    if (pool->threads == 0)
+        pthread_cond_broadcast(&pool->ended);
+    pthread_mutex_unlock(&pool->lock);
+    fall_short(server, 0, &failure);
+    pthread_mutex_lock(&pool->lock);
     unref_locked(server);
     pthread_mutex_unlock(&pool->lock);
-    for (struct question *question = question_list_take(&left); question;
-         question = question_list_take(&left)) {
-        server_release(question);
-        question_finish(pool, question, &failure);
-    }
+}
+
+/* A thread was counted, with a reference for it. */
+static void start_counted(struct server *server)
+{
+    if (!conn_start(server))
+        open_failed(server);
 }
 
 void server_ask(struct callahead *pool, struct question *question,
@@ -212,6 +276,7 @@ void server_ask(struct callahead *pool, struct question *question,
         struct server *server = server_of_question(pool, question);
         if (!server) {
             why = ill(NULL, "out of memory");
+            pool_tell_shortage(pool, "a server", why.text);
             break;
         }
         mono_us now = mono_now();
@@ -223,8 +288,7 @@ void server_ask(struct callahead *pool, struct question *question,
             server->refs++; /* the question may be gone before the thread is started */
         pthread_mutex_unlock(&pool->lock);
         if (result == QUEUED_OPEN) {
-            if (!conn_start(server))
-                open_failed(server);
+            start_counted(server);
             pthread_mutex_lock(&pool->lock);
             unref_locked(server);
             pthread_mutex_unlock(&pool->lock);
@@ -234,7 +298,7 @@ void server_ask(struct callahead *pool, struct question *question,
         if (!failure)
             why = ill(server, result == REFUSED_PAUSE ? "server in pause" : "too many connections");
     }
-    question_finish(pool, question, &why);
+    question_fail(pool, question, &why);
 }
 
 /* --- for connections ---------------------------------------------------------------- */
@@ -254,18 +318,30 @@ mono_us server_open_deadline(struct server *server)
     return deadline;
 }
 
-void server_opened(struct server *server)
+void server_opened(struct server *server, mono_us trip)
 {
     pthread_mutex_lock(&server->pool->lock);
     server->ready++;
+    pace_add_trip(&server->pace, trip);
     pthread_mutex_unlock(&server->pool->lock);
 }
 
-void server_closed(struct server *server)
+void server_parted(struct server *server, bool ready)
 {
     pthread_mutex_lock(&server->pool->lock);
-    server->ready--;
+    server->ready -= ready;
+    server->connections--;
+    server->closing++;
     pthread_mutex_unlock(&server->pool->lock);
+}
+
+void server_refill(struct server *server)
+{
+    pthread_mutex_lock(&server->pool->lock);
+    bool open = open_another_locked(server, mono_now());
+    pthread_mutex_unlock(&server->pool->lock);
+    if (open)
+        start_counted(server);
 }
 
 static bool wait_for_work_locked(struct server *server)
@@ -273,7 +349,7 @@ static bool wait_for_work_locked(struct server *server)
     mono_us until = mono_now() + server->idle_timeout;
     while (!server->queue.first) {
         if (server->pool->stopping || server->pool->wanting ||
-            server->connections > connections_allowed(server, mono_now()))
+            server->connections + server->closing > connections_allowed(server, mono_now()))
             return false;
         server->idle++;
         bool in_time = mono_cond_wait(&server->work, &server->pool->lock, until);
@@ -291,20 +367,35 @@ static size_t part_of_queue(const struct server *server, const struct server_roo
     size_t part = pace_part(&server->pace, server->queue.n, server->connections, available);
     size_t most =
         now < server->small_batches_until && room->small < room->all ? room->small : room->all;
+    size_t bearable = pace_bearable(&server->pace, server->queue.n, server->connections,
+                                    server->queue.clients > 1, now);
+    if (bearable < most)
+        most = bearable;
     return part < most ? part : most;
 }
 
-static void take_part_locked(struct server *server, const struct server_room *room,
+/* false: the connection is not fit for the one whose turn it is. */
+static bool take_part_locked(struct server *server, const struct server_room *room,
                              struct question_list *batch, struct question_list *expired)
 {
     mono_us now = mono_now();
-    size_t part = part_of_queue(server, room, now);
-    while (batch->n < part && server->queue.first && (room->fresh || !server->queue.first->fresh)) {
-        struct question *question = question_list_take(&server->queue);
+    struct question_list taken;
+    struct queue_wanted wanted = {.n = part_of_queue(server, room, now),
+                                  .connections = connections_allowed(server, now),
+                                  .newest_first = pace_may_tire(&server->pace, now),
+                                  .fresh = room->fresh,
+                                  .since = room->since,
+                                  .now = now};
+    question_list_init(&taken);
+    queue_take(&server->queue, &wanted, &taken);
+    bool some = taken.n > 0;
+    for (struct question *question = question_list_take(&taken); question;
+         question = question_list_take(&taken)) {
         question->until = share_of(question, now);
         question->fresh_connection = room->fresh;
         question_list_add(question->deadline > now ? batch : expired, question);
     }
+    return some;
 }
 
 void server_take(struct server *server, const struct server_room *room,
@@ -316,20 +407,14 @@ void server_take(struct server *server, const struct server_room *room,
     question_list_init(batch_out);
     question_list_init(&expired);
     pthread_mutex_lock(&pool->lock);
-    while (batch_out->n == 0 && wait_for_work_locked(server)) {
-        if (!room->fresh && server->queue.first->fresh)
-            break;
-        take_part_locked(server, room, batch_out, &expired);
+    while (batch_out->n == 0 && wait_for_work_locked(server) &&
+           take_part_locked(server, room, batch_out, &expired)) {
     }
     server->busy += batch_out->n > 0;
     if (batch_out->n > 0 && pool->wanting)
         (void)wake_idle_locked(pool); /* it was not us */
     pthread_mutex_unlock(&pool->lock);
-    for (struct question *question = question_list_take(&expired); question;
-         question = question_list_take(&expired)) {
-        server_release(question);
-        question_finish(pool, question, &late);
-    }
+    finish_left(pool, &expired, &late);
 }
 
 void server_batch_over(struct server *server)
@@ -344,15 +429,10 @@ void server_put_back(struct server *server, struct question_list *list)
     if (list->n == 0)
         return;
     pthread_mutex_lock(&server->pool->lock);
-    *list->last = server->queue.first;
-    if (!server->queue.first)
-        server->queue.last = list->last;
-    server->queue.first = list->first;
-    server->queue.n += list->n;
+    queue_put_back(&server->queue, list);
     if (server->idle > 0)
         pthread_cond_signal(&server->work);
     pthread_mutex_unlock(&server->pool->lock);
-    question_list_init(list);
 }
 
 struct server_limits server_limits_of(struct server *server)
@@ -370,12 +450,33 @@ void server_batch_took(struct server *server, size_t n, mono_us took)
     pthread_mutex_unlock(&server->pool->lock);
 }
 
-void server_works(struct server *server)
+void server_refused(struct server *server, unsigned replies, mono_us took)
 {
+    mono_us now = mono_now();
+    pthread_mutex_lock(&server->pool->lock);
+    pace_add_refusals(&server->pace, replies, took, now);
+    pthread_mutex_unlock(&server->pool->lock);
+}
+
+void server_works(struct server *server, size_t answers, size_t of_itself)
+{
+    mono_us now = mono_now(), shunned = 0;
     pthread_mutex_lock(&server->pool->lock);
     (void)backoff_worked(&server->backoff);
     server->trial = false;
+    if (answers > of_itself) {
+        server->unwell = 0;
+        (void)backoff_worked(&server->shun);
+    } else {
+        server->unwell += (unsigned)of_itself;
+        if (server->unwell >= SERVER_UNWELL || server->shun.pause > 0)
+            shunned = backoff_failed(&server->shun, now);
+    }
     pthread_mutex_unlock(&server->pool->lock);
+    if (shunned > 0)
+        log_note(LOG_AT_WARNING, "callahead_unwell",
+                 "server %s speaks of its own trouble only: for %d s others are asked first",
+                 server->text, (int)(shunned / MONO_SECONDS(1)));
 }
 
 void server_failed(struct server *server, const struct callahead_answer *failure)
@@ -391,10 +492,7 @@ void server_failed(struct server *server, const struct callahead_answer *failure
     } else {
         pause = backoff_failed(&server->backoff, now);
         server->trial = false;
-        left = server->queue;
-        if (left.n == 0)
-            question_list_init(&left);
-        question_list_init(&server->queue);
+        queue_drain(&server->queue, &left);
     }
     bool stopping = pool->stopping;
     pthread_mutex_unlock(&pool->lock);
@@ -409,24 +507,21 @@ struct server *server_leave(struct server *server)
     struct callahead *pool = server->pool;
     struct server *next = server;
     pthread_mutex_lock(&pool->lock);
-    if (pool->stopping || !server->queue.first ||
-        server->connections > connections_allowed(server, mono_now())) {
-        server->connections--;
+    server->closing--;
+    if (pool->stopping || !needs_another(server, mono_now())) {
         if (server->connections == 0)
             server->trial = false;
         if (server->queue.first && server->idle > 0)
             pthread_cond_signal(&server->work); /* we were woken for it */
         unref_locked(server);
         next = pool->stopping ? NULL : take_wanting_locked(pool);
-        if (next)
-            next->connections++;
-        else
-            pool->threads--;
-        if (pool->threads == 0)
+        if (!next && --pool->threads == 0)
             pthread_cond_broadcast(&pool->ended);
     } else if (pool->wanting) {
         (void)wake_idle_locked(pool); /* not we: there is work again */
     }
+    if (next)
+        next->connections++;
     pthread_mutex_unlock(&pool->lock);
     return next;
 }
@@ -456,16 +551,10 @@ void server_stop_all(struct callahead *pool, const struct callahead_answer *fail
     pthread_mutex_lock(&pool->lock);
     for (size_t i = 0; i < POOL_BUCKETS; i++) {
         for (struct server *server = pool->servers[i]; server; server = server->next) {
-            struct question *question = question_list_take(&server->queue);
-            for (; question; question = question_list_take(&server->queue))
-                question_list_add(&left, question);
+            queue_drain(&server->queue, &left);
             pthread_cond_broadcast(&server->work);
         }
     }
     pthread_mutex_unlock(&pool->lock);
-    for (struct question *question = question_list_take(&left); question;
-         question = question_list_take(&left)) {
-        server_release(question);
-        question_finish(pool, question, failure);
-    }
+    finish_left(pool, &left, failure);
 }

@@ -69,7 +69,7 @@ static struct server *server_new(struct callahead *pool, const struct link_setti
     server->link.mail_from = strdup(link->mail_from);
     server->link.interface = strdup(link->interface);
     pace_init(&server->pace);
-    question_list_init(&server->queue);
+    queue_init(&server->queue);
     snprintf(server->text, sizeof server->text, ip_is_v4(&link->ip) ? "%s:%u" : "[%s]:%u",
              ip_text(&link->ip, ip), link->port);
     if (server->link.name && server->link.mail_from && server->link.interface)
@@ -94,7 +94,8 @@ static struct server *find_locked(struct callahead *pool, const struct link_sett
 
 static bool is_forgettable(const struct server *server, mono_us now)
 {
-    return server->refs == 0 && !backoff_is_on(&server->backoff, now);
+    return server->refs == 0 && !backoff_is_on(&server->backoff, now) &&
+           !backoff_is_on(&server->shun, now);
 }
 
 /* Unlinks what nobody needs; the caller frees the chain. */

@@ -23,10 +23,12 @@
  *     size N                         SIZE= of the next MAIL
  *     mail TEXT                      the client's words after "MAIL FROM:"
  *     callahead CLASS [code=N] [status=S] [text=T] [server=S] [cached] [ms=N]
- *            [out-of-memory]         the next answer; must be fetched
+ *            [needs_smtputf8|takes_no_mail] [out-of-memory]
+ *                                    the next answer; must be fetched
  *     rcpt TEXT                      the client's words after "RCPT TO:"
  *     asked ADDRESS [literal_named] [known_as=ADDRESS]
  *                                    what call-ahead was asked at this RCPT
+ *     asked-for HEX                  and on whose behalf
  *     ldap match|nomatch|error [cached] [ms=N] [server=S] [text=T]
  *                                    the next answer of a directory; must be fetched
  *     ldap-asked ADDRESS from=SENDER what it was asked at this RCPT; nothing: not at all

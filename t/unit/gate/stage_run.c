@@ -51,7 +51,7 @@ struct run {
     bool scripted; /* answer waits to be fetched */
     bool answer_takes_memory;
     const char *listed[LISTED_MAX];
-    char asked[400];
+    char asked[400], asked_for[100];
 
     bool next_without_memory, next_without_sender;
     enum gate_peace next_peace;
@@ -134,6 +134,7 @@ static void give_answer(void *ctx, const struct callahead_plan *plan, const stru
     snprintf(run->asked, sizeof run->asked, "%s%s%s%s", rcpt->to.text,
              literal_named ? " literal_named" : "", renamed ? " known_as=" : "",
              renamed ? rcpt->base.text : "");
+    stage_answer_show(rcpt->client, run->asked_for, sizeof run->asked_for);
     run->until = deadline;
     if (!run->scripted)
         wrong(run, "call-ahead is asked for %s, no answer is scripted", run->asked);
@@ -466,6 +467,11 @@ static void step_asked(struct run *run, char *rest)
     must_be(run, "asked", run->asked, rest);
 }
 
+static void step_asked_for(struct run *run, char *rest)
+{
+    must_be(run, "asked-for", run->asked_for, rest);
+}
+
 static void step_ldap_asked(struct run *run, char *rest)
 {
     must_be(run, "ldap-asked", run->directory.asked, rest);
@@ -490,6 +496,7 @@ static const struct {
     {"ldap", step_ldap},
     {"rcpt", step_rcpt},
     {"asked", step_asked},
+    {"asked-for", step_asked_for},
     {"mark", step_mark},
     {"ldap-asked", step_ldap_asked},
     {"lookups", step_lookups},

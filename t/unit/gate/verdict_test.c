@@ -108,6 +108,8 @@ static const struct {
     {REASON_DIRECTORY_NO_MATCH, "550 5.1.1 User unknown"},
     {REASON_DIRECTORY_FAILED, "451 4.4.3 Directory unavailable"},
     {REASON_USER_UNKNOWN, "550 5.1.1 User unknown"},
+    {REASON_NEEDS_SMTPUTF8, "553 5.6.7 Address needs SMTPUTF8"},
+    {REASON_TAKES_NO_MAIL, "556 5.1.10 Domain takes no mail"},
     {REASON_CALLAHEAD_TEMPORARY, "451 4.2.1 Recipient temporarily unavailable"},
     {REASON_CALLAHEAD_FAILED, "451 4.4.3 Recipient verification unavailable"},
     {REASON_TOO_MANY_MESSAGES, "421 4.4.5 Too many messages for this session"},

@@ -71,7 +71,11 @@ static const struct hostile hostiles[] = {
      UNKNOWN, 1},
 
     /* MAIL: what is wrong between the server and us says nothing about the recipient */
-    {"4xx at MAIL", "{\"mail\": \"451 4.3.0 later\"}", ANSWER, TEMP, 451, TEMP, ANY},
+    {"4xx at MAIL", "{\"mail\": \"451 4.7.1 later\"}", ANSWER, TEMP, 451, TEMP, ANY},
+    {"4xx of the server at MAIL", "{\"mail\": \"451 4.3.0 later\"}", ANSWER, TEMP, 451, VALID, ANY},
+    {"421 at MAIL", "{\"mail\": \"then-close:421 4.4.5 later\"}", ANSWER, TEMP, 421, VALID, ANY},
+    {"no resources at MAIL", "{\"mail\": \"452 Insufficient system resources\"}", ANSWER, TEMP, 452,
+     VALID, ANY},
     {"5xx at MAIL", "{\"mail\": \"550 5.1.1 sender unknown\"}", ANSWER, ILL, 550, ILL, ANY},
     {"close at MAIL", "{\"mail\": \"close\"}", ANSWER, ILL, 0, VALID, ANY},
     {"silence at MAIL", "{\"mail\": \"hang\"}", TIMEOUT, ILL, 0, VALID, ANY},
@@ -102,7 +106,7 @@ static const struct hostile hostiles[] = {
     {"CR without LF", "{\"rcpt_default\": \"raw:250 O\\\\rk\\\\r\\\\n\"}", ANSWER, ILL, 0, ILL, 1},
     {"LF without CR", "{\"rcpt_default\": \"raw:250 Ok\\\\n\"}", ANSWER, VALID, 250, VALID, 1},
     {"421 in mid-session", "{\"rcpt_default\": \"then-close:421 4.3.2 bye\"}", ANSWER, TEMP, 421,
-     TEMP, 2},
+     VALID, 2},
     {"close after RCPT", "{\"rcpt_default\": \"close\"}", ANSWER, ILL, 0, VALID, 2},
     {"RST after RCPT", "{\"rcpt_default\": \"rst\"}", ANSWER, ILL, 0, VALID, 2},
     {"answer, then close", "{\"rcpt_default\": \"then-close:550 5.1.1 no\"}", ANSWER, UNKNOWN, 550,

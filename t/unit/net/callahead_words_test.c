@@ -99,8 +99,8 @@ static const struct talk talks[] = {
      false,
      NULL,
      "jörg@example.com",
-     ILL,
-     0,
+     CALLAHEAD_POLICY,
+     553,
      {"EHLO gate.test"},
      {"MAIL FROM:<> SMTPUTF8", "MAIL FROM:<>", "RCPT TO:<jörg@example.com>"}},
     {"8-bit characters after HELO",
@@ -108,8 +108,8 @@ static const struct talk talks[] = {
      false,
      NULL,
      "jörg@example.com",
-     ILL,
-     0,
+     CALLAHEAD_POLICY,
+     553,
      {"HELO gate.test"},
      {"MAIL FROM:<> SMTPUTF8", "MAIL FROM:<>", "RCPT TO:<jörg@example.com>"}},
     {"a domain alone can be said in ASCII",
@@ -212,9 +212,10 @@ static void test_smtputf8_among_others(void **state)
     peer_open(&peer);
     for (size_t i = 0; i < 3; i++) {
         asker_join(&askers[i]);
-        assert_int_equal(askers[i].answer.class, i == 1 ? ILL : VALID);
+        assert_int_equal(askers[i].answer.class, i == 1 ? CALLAHEAD_POLICY : VALID);
     }
-    assert_non_null(strstr(askers[1].answer.text, "SMTPUTF8"));
+    assert_int_equal(askers[1].answer.dead_end, CALLAHEAD_NEEDS_SMTPUTF8);
+    assert_string_equal(askers[1].answer.text, "Address needs SMTPUTF8");
     assert_int_equal(peer_count(&peer, "rcpt"), 2);
     client_done(&client);
     peer_await(&peer, "open", 0);

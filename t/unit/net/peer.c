@@ -157,6 +157,12 @@ static void count_wait(void *arg)
 
 struct callahead_answer client_ask(struct client *client, const char *address, int ms)
 {
+    return client_ask_for(client, NULL, address, ms);
+}
+
+struct callahead_answer client_ask_for(struct client *client, const char *somebody,
+                                       const char *address, int ms)
+{
     struct callahead_answer answer = {.code = -1};
     struct callahead_where where = client->where;
     struct mailaddr recipient, base;
@@ -167,6 +173,7 @@ struct callahead_answer client_ask(struct client *client, const char *address, i
         fail_msg("%s: %s", address, err.text);
     assert_true(mailaddr_without_extension(&recipient, client->delimiters, arena, &base));
     where.known_as = &base;
+    where.client = slice_of(somebody ? somebody : "");
     callahead_ask(client->pool, &client->profile, &where, &recipient, mono_now() + MONO_MS(ms),
                   count_wait, &client->waits, &answer);
     arena_free(arena);
@@ -189,13 +196,20 @@ void client_expect(struct client *client, const char *address, enum callahead_cl
 static void *run_asker(void *arg)
 {
     struct asker *asker = arg;
-    asker->answer = client_ask(asker->client, asker->address, asker->ms);
+    asker->answer = client_ask_for(asker->client, asker->somebody, asker->address, asker->ms);
     return NULL;
 }
 
 void asker_start(struct asker *asker, struct client *client, const char *address, int ms)
 {
+    asker_start_for(asker, client, NULL, address, ms);
+}
+
+void asker_start_for(struct asker *asker, struct client *client, const char *somebody,
+                     const char *address, int ms)
+{
     asker->client = client;
+    asker->somebody = somebody;
     asker->ms = ms;
     snprintf(asker->address, sizeof asker->address, "%s", address);
     assert_int_equal(pthread_create(&asker->thread, NULL, run_asker, asker), 0);

@@ -60,6 +60,9 @@ void client_done(struct client *client);
 
 /* Any thread. ms: deadline from now. */
 struct callahead_answer client_ask(struct client *client, const char *address, int ms);
+/* On behalf of somebody, who may be NULL. */
+struct callahead_answer client_ask_for(struct client *client, const char *somebody,
+                                       const char *address, int ms);
 struct callahead_answer client_asks(struct client *client, const char *address); /* a minute */
 /* Asks and requires that class, stage and code. */
 void client_expect(struct client *client, const char *address, enum callahead_class class,
@@ -70,10 +73,13 @@ struct asker {
     pthread_t thread;
     struct client *client;
     char address[64];
+    const char *somebody;
     int ms;
     struct callahead_answer answer;
 };
 void asker_start(struct asker *asker, struct client *client, const char *address, int ms);
+void asker_start_for(struct asker *asker, struct client *client, const char *somebody,
+                     const char *address, int ms);
 void asker_join(struct asker *asker);
 
 /* NAME0@example.com ... all at once, at most 200; those that begin with "b"
