@@ -27,6 +27,7 @@ Settings, all optional:
     max_errors      refused recipients of a session, then 421 and close; with cut_at_once
                     together with the last of these refusals, as Postfix does
     max_open        connections at once, then 421 instead of a greeting
+    close_delay     seconds for which a connection that is over is still open to the server
     lose_pipelined  what came together with a command is lost
 
 REPLY: lines separated by \\n, the codes' dashes as written; or with actions before it:
@@ -57,7 +58,7 @@ DEFAULTS = {
     "rset": "250 2.0.0 Ok", "quit": "221 2.0.0 Bye", "starttls": "220 2.0.0 Go ahead",
     "rcpt": [], "rcpt_default": "250 2.1.5 Ok", "pipelining": True, "smtputf8": True, "lmtp": False, "tls": None,
     "latency": 0, "serial": False, "max_rcpts": 0, "max_errors": 0, "cut_at_once": False, "max_open": 0,
-    "lose_pipelined": False,
+    "close_delay": 0, "lose_pipelined": False,
 }
 COUNTS = ("connections", "open", "most_open", "commands", "mail", "rcpt", "rset", "quit", "tls",
           "batches", "cut", "sent")
@@ -87,6 +88,7 @@ class Session:
         self.settings = server.settings
         self.due = asyncio.Queue()
         self.accepted = self.refused = 0
+        self.running, self.over = asyncio.current_task(), False
         self.buffer = b""
 
     def count(self, what, n=1):
@@ -155,7 +157,8 @@ class Session:
                 finally:
                     self.due.task_done()
         except (Hangup, ConnectionError, OSError):
-            self.writer.close()
+            self.over = True
+            self.running.cancel()  # it closes
 
     async def reply(self, text):
         latency, loop = self.settings["latency"], asyncio.get_running_loop()
@@ -273,9 +276,13 @@ class Session:
                 await self.command(line)
         except (Hangup, ConnectionError, OSError, ssl.SSLError):
             pass
+        except asyncio.CancelledError:
+            if not self.over:
+                raise
         finally:
-            counts["open"] -= 1
             writing.cancel()
+            await asyncio.sleep(self.settings["close_delay"])
+            counts["open"] -= 1
             self.writer.close()
 
 
