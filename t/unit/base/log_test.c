@@ -180,6 +180,17 @@ static void refuses_a_file_it_cannot_open(void **state)
     assert_true(log_reopen(&err));
 }
 
+static void refuses_a_long_path(void **state)
+{
+    struct err err = {0};
+    char name[200];
+    (void)state;
+    memset(name, '/', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    assert_false(log_open(LOG_TO_SYSLOG, name, 0, LOG_AT_INFO, "test", &err));
+    assert_non_null(strstr(err.text, "too long"));
+}
+
 #define THREADS 4
 #define LINES_EACH 200
 
@@ -241,6 +252,7 @@ int main(void)
         cmocka_unit_test(lines_are_cut_at_a_pair),
         cmocka_unit_test(writes_files_and_reopens_them),
         cmocka_unit_test(refuses_a_file_it_cannot_open),
+        cmocka_unit_test(refuses_a_long_path),
         cmocka_unit_test(lines_of_threads_do_not_mix),
     };
     return cmocka_run_group_tests_name("base/log", tests, start, NULL);
