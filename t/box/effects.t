@@ -139,7 +139,7 @@ OTHERS = [
     ("[callahead c]\ntls = may\nverify = yes\nfailure_code = 450\ntemporary_text = x\n" + IN, []),
     ("[ldap l]\nuri = ldap://127.0.0.1\ntls_priority = NORMAL\nldap_error = accept\nrouting_host_attr = a\ncallahead_attr = b\n" + IN,
      [("ldap l", key) for key in ("tls_priority", "ldap_error", "routing_host_attr", "callahead_attr")]),
-    ("[ldap l]\nuri = ldaps://127.0.0.1\ntls_priority = NORMAL\naccept_query = (a={a})\nldap_error = accept\n[tls]\nciphers = DEFAULT\n" + IN,
+    ("[ldap l]\nuri = ldaps://127.0.0.1\naccept_query = (a={a})\nldap_error = accept\n[tls]\nciphers = DEFAULT\n" + IN,
      [("tls", "ciphers")]),
     ("[tls]\nmin_version = 1.3\n" + IN, [("tls", None)]),
     ("[tls]\nciphers = DEFAULT\n[callahead c]\ntls = may\n" + IN, []),
