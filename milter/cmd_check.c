@@ -18,7 +18,7 @@ static void look_at_maps(const struct snapshot *snapshot)
 
     problems_init(&problems);
     if (arena != NULL && mapsinput_make(snapshot, arena, &input)) {
-        lint_relaying(&input, &problems);
+        lint_clients(&input, &problems);
         mapsnames_check(snapshot, &input, MAPS_POSTFIX, true, &problems);
     }
     mxcheck(snapshot, &problems);

@@ -337,19 +337,19 @@ static void look_at_group(const struct hat *hat, size_t group, size_t *entry,
         sight_out->all = false;
 }
 
-static bool relays(const struct sight *sight)
+static bool leads_to(const struct sight *sight, enum policy_access access)
 {
-    return sight->match.policy->keys.access == POLICY_RELAY;
+    return (enum policy_access)sight->match.policy->keys.access == access;
 }
 
-/* One more than the last group that may match, relays, and holds addresses. */
-static size_t find_last_relay(const struct hat *hat)
+/* One more than the last group that may match, leads there, and holds addresses. */
+static size_t find_last(const struct hat *hat, enum policy_access access)
 {
     size_t found = 0, entry = 0;
     struct sight sight = {.all = false};
     for (size_t group = 0; !sight.all && group < hat_groups(hat); group++) {
         look_at_group(hat, group, &entry, &sight);
-        if (relays(&sight) && sight.addresses)
+        if (leads_to(&sight, access) && sight.addresses)
             found = group + 1;
     }
     return found;
@@ -357,7 +357,6 @@ static size_t find_last_relay(const struct hat *hat)
 
 #define HUGE "[listener %s] %s%s%s leads to relay: "
 
-/* strict: all the world at a public listener is an error. */
 static void lint_huge(struct problems *problems, const struct maps_listener *listener,
                       const struct sight *sight, bool strict)
 {
@@ -365,7 +364,7 @@ static void lint_huge(struct problems *problems, const struct maps_listener *lis
     struct place at = match->at.file != NULL ? match->at : listener->at;
     const char *colon = match->group != NULL ? ": " : "";
     const char *group = match->group != NULL ? match->group : "";
-    if (sight->huge == NULL || !relays(sight))
+    if (sight->huge == NULL || !leads_to(sight, POLICY_RELAY))
         return;
     if (!sight->everybody)
         problem_warning(problems, at, HUGE "it is more than a network of one's own", listener->name,
@@ -378,9 +377,14 @@ static void lint_huge(struct problems *problems, const struct maps_listener *lis
                       listener->name, group, colon, sight->huge);
 }
 
+/* What comes behind a group, by address. */
+struct follows {
+    bool relay, refuse;
+};
+
 static void lint_group(struct problems *problems, const char *mta,
                        const struct maps_listener *listener, const struct sight *sight,
-                       bool relay_follows)
+                       struct follows follows)
 {
     const struct hat_match *match = &sight->match;
     struct place at = match->at.file != NULL ? match->at : listener->at;
@@ -388,35 +392,43 @@ static void lint_group(struct problems *problems, const char *mta,
     const char *group = match->group != NULL ? match->group : "";
     if (sight->doubt == NULL || match->policy->keys.access == POLICY_CONTINUE)
         return;
-    if (relays(sight))
+    if (leads_to(sight, POLICY_RELAY))
         problem_warning(problems, at,
                         "[listener %s] %s%s%s leads to relay, but only addresses can be written to "
                         "the maps: %s refuses to relay for such a client",
                         listener->name, group, colon, sight->doubt, mta);
-    else if (relay_follows)
+    else if (follows.relay)
         problem_warning(problems, at,
                         "[listener %s] %s%s%s stands ahead of addresses that may relay; %s "
                         "cannot see it, and lets such a client as far as the milter",
                         listener->name, group, colon, sight->doubt, mta);
+    if (follows.refuse && !leads_to(sight, POLICY_TCPREFUSE))
+        problem_warning(problems, at,
+                        "[listener %s] %s%s%s stands ahead of addresses to refuse (tcprefuse); %s "
+                        "cannot see it, so that they are not written to the maps: refusing them is "
+                        "left to Gatehouse",
+                        listener->name, group, colon, sight->doubt, mta);
 }
 
-/* last_relay: as find_last_relay() has it; 0: only what leads to relay is told. */
-static void lint_hat(struct problems *problems, const char *mta,
-                     const struct maps_listener *listener, size_t last_relay, bool strict)
+/* strict: all the world at a public listener is an error. */
+static void lint_hat(const struct maps_input *input, struct problems *problems, const char *mta,
+                     const struct maps_listener *listener, bool strict)
 {
-    size_t entry = 0;
+    size_t entry = 0, last_relay = find_last(listener->hat, POLICY_RELAY);
+    size_t last_refuse = input->monitor ? 0 : find_last(listener->hat, POLICY_TCPREFUSE);
     struct sight sight = {.all = false};
     for (size_t group = 0; !sight.all && group < hat_groups(listener->hat); group++) {
+        struct follows follows = {group + 1 < last_relay, group + 1 < last_refuse};
         look_at_group(listener->hat, group, &entry, &sight);
-        lint_group(problems, mta, listener, &sight, group + 1 < last_relay);
+        lint_group(problems, mta, listener, &sight, follows);
         lint_huge(problems, listener, &sight, strict);
     }
 }
 
-void lint_relaying(const struct maps_input *input, struct problems *problems)
+void lint_clients(const struct maps_input *input, struct problems *problems)
 {
     for (size_t i = 0; i < input->nlisteners; i++)
-        lint_hat(problems, "the mail server", &input->listeners[i], 0, false);
+        lint_hat(input, problems, "the mail server", &input->listeners[i], false);
 }
 
 /* Sendmail tells services apart by their names, which are parts of keys. */
@@ -449,7 +461,7 @@ static void lint_listener_name(struct lint *lint, const struct maps_listener *li
 static void lint_listener(struct lint *lint, const struct maps_listener *listener, bool force)
 {
     lint_listener_name(lint, listener);
-    lint_hat(lint->problems, mta_name(lint), listener, find_last_relay(listener->hat), !force);
+    lint_hat(lint->input, lint->problems, mta_name(lint), listener, !force);
     if (listener->rat != NULL)
         lint_rat(lint, listener->rat, force);
 }

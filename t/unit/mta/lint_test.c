@@ -23,7 +23,7 @@ static void test_sound(void **state)
     scene_routes(&scene, "a.example: [h.test]/pri=1, [g.test]/pri=2 tls=encrypt\n"
                          "b.example: [h.test] tls=encrypt\n"
                          "ALL:\n");
-    scene_listener(&scene, "in", "A ACCEPT 192.0.2.1 mail.example.com ?no_ptr; B TCPREFUSE 10.",
+    scene_listener(&scene, "in", "B TCPREFUSE 10.; A ACCEPT 192.0.2.1 mail.example.com ?no_ptr",
                    "ACCEPTED", "a.example ACCEPT\nALL REJECT\n");
     scene_listener(&scene, "out", "LAN RELAY 10. 2001:db8::/32; BAD REJECT .example.net", "BLOCKED",
                    NULL);
@@ -175,7 +175,7 @@ static void test_everybody_relays(void **state)
             scene_done(&scene);
             scene_new(&scene);
             scene_listener(&scene, "in", hat, "BLOCKED", "a.example ACCEPT\n");
-            lint_relaying(&scene.input, &scene.problems);
+            lint_clients(&scene.input, &scene.problems);
             assert_int_equal(problems_errors(&scene.problems), 0);
             assert_int_equal(scene.problems.warnings, cases[i].huge);
         }
@@ -241,11 +241,56 @@ static void test_relay_without_address(void **state)
                    NULL);
     scene_listener(&scene, "out", "C CONTINUE .c.example; D REJECT ALL; E RELAY x.example",
                    "RELAYED", NULL);
-    lint_relaying(&scene.input, &scene.problems);
+    lint_clients(&scene.input, &scene.problems);
     assert_string_equal(scene_problems(&scene),
                         "conf:1: warning: [listener in] A: mail.example.com leads to relay, but "
                         "only addresses can be written to the maps: the mail server refuses to "
                         "relay for such a client\n");
+}
+
+/* Addresses to refuse that the client files leave out. */
+static void test_refuse_behind_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *hat, *doubt; /* NULL: nothing is said */
+        unsigned line;
+    } cases[] = {
+        {"- REJECT spamdomain.com; - TCPREFUSE 198.51.100.", "spamdomain.com", 1},
+        {"A ACCEPT 192.0.2.1; B REJECT .example.com; C TCPREFUSE 2001:db8::/32", "B: .example.com",
+         2},
+        {"A RELAY 10. SBRS[1:2]; B TCPREFUSE 198.51.100.", "A: SBRS[1:2]", 1},
+        {"A ACCEPT dnslist[l.example]; B TCPREFUSE 198.51.100.", "A: dnslist[l.example]", 1},
+        {"A ACCEPT ?no_ptr; B TCPREFUSE 198.51.100.", "A: unverified", 1},
+        {"A TCPREFUSE 198.51.100.; B REJECT spamdomain.com", NULL, 0},
+        {"A TCPREFUSE spamdomain.com; B TCPREFUSE 198.51.100.", NULL, 0},
+        {"A CONTINUE spamdomain.com; B TCPREFUSE 198.51.100.", NULL, 0},
+        {"A REJECT spamdomain.com; B TCPREFUSE .example.com", NULL, 0},
+        {"A REJECT spamdomain.com; B REJECT ALL; C TCPREFUSE 198.51.100.", NULL, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        for (int monitor = 0; monitor < 2; monitor++) {
+            char wanted[300];
+            scene_done(&scene);
+            scene_new(&scene);
+            scene.input.monitor = monitor;
+            scene_listener(&scene, "in", cases[i].hat, "ACCEPTED", "a.example ACCEPT\n");
+            snprintf(wanted, sizeof wanted,
+                     "conf:%u: warning: [listener in] %s stands ahead of addresses to refuse "
+                     "(tcprefuse); the mail server cannot see it",
+                     cases[i].line, cases[i].doubt);
+            lint_clients(&scene.input, &scene.problems);
+            const char *said = scene_problems(&scene);
+            if (cases[i].doubt == NULL || monitor)
+                assert_null(strstr(said, "to refuse"));
+            else if (strstr(said, wanted) == NULL)
+                fail_msg("%s: %s", cases[i].hat, said);
+        }
+    scene_listener(&scene, "too", cases[0].hat, "ACCEPTED", "a.example ACCEPT\n");
+    scene.input.monitor = false;
+    assert_non_null(strstr(lint(false),
+                           "[listener too] spamdomain.com stands ahead of addresses to "
+                           "refuse (tcprefuse); Postfix cannot see it"));
 }
 
 static int set_up(void **state)
@@ -452,6 +497,7 @@ int main(void)
         TEST(test_everybody_relays),
         TEST(test_names_alone),
         TEST(test_relay_without_address),
+        TEST(test_refuse_behind_names),
         TEST(test_long_lists),
         TEST(test_ports_of_sendmail),
     };
