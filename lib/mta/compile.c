@@ -169,7 +169,7 @@ static struct slice *sorted_lines(struct slice text, size_t *n_out)
     return list;
 }
 
-static bool same_table(struct slice content, struct slice listed, struct err *err)
+bool compile_same(struct slice content, struct slice listed, struct err *err)
 {
     size_t n = 0, i = 0;
     struct slice *list = sorted_lines(listed, &n);
@@ -192,8 +192,8 @@ bool compile_holds(const struct compile *compile, const char *name, const struct
     struct err trouble = {0};
     bool same = use_map(compile, true, name, content->n, &listed, &trouble);
     if (same)
-        same = same_table((struct slice){strbuf_text(content), content->n},
-                          (struct slice){strbuf_text(&listed), listed.n}, &trouble);
+        same = compile_same((struct slice){strbuf_text(content), content->n},
+                            (struct slice){strbuf_text(&listed), listed.n}, &trouble);
     if (trouble.kind == ERR_RANGE) /* it printed more than the whole text: not this table */
         trouble = (struct err){0};
     *err = trouble;

@@ -42,4 +42,7 @@ NODISCARD bool compile_map(const struct compile *compile, const char *name, stru
 NODISCARD bool compile_holds(const struct compile *compile, const char *name,
                              const struct strbuf *content, struct err *err);
 
+/* Is what the tool listed, in whatever order, just those lines of content? false as above. */
+NODISCARD bool compile_same(struct slice content, struct slice listed, struct err *err);
+
 #endif
