@@ -14,9 +14,12 @@
  * live as long as the shortest-lived of them and of the aliases on the way to
  * them. Want of descriptors, ports or memory on this side is no failure of a name
  * server: such a question is held and sent again while it lasts, and nothing is kept
- * of it. Aliases (CNAME) are followed, answers are cut at DNS_RECORDS_MAX
- * records; names in them are canonical (domain.h), records whose name is none
- * are left out; an answer with no record left is DNS_NODATA. A truncated
+ * of it. Aliases (CNAME) are followed. Names in records are canonical (domain.h),
+ * records whose name is none are left out; an answer with no record left is
+ * DNS_NODATA. Records are sorted (MX by preference, then all by name or text) and
+ * each is there once, so that nothing can hang on the order in which a server gave
+ * them; only addresses stay in that order, by which servers spread load. An answer
+ * is cut at DNS_RECORDS_MAX records, an address answer sorted first. A truncated
  * answer is asked for again by TCP.
  *
  * Blocked waits: a question under way has a mutex and a condition of its own;
@@ -60,13 +63,14 @@ struct dns_record {
     struct ip ip;        /* A, AAAA */
     const char *name;    /* MX exchange ("" is the null MX, RFC 7505), PTR target; else "" */
     const char *text;    /* TXT: strings joined, other bytes than printable ASCII as '?'; else "" */
-    uint16_t preference; /* MX; records come sorted by it */
+    uint16_t preference; /* MX */
 };
 
 struct dns_answer {
     enum dns_outcome outcome;
     size_t n;
     const struct dns_record *records;
+    bool cut; /* there are more than these */
     bool cached;
     bool ours; /* a failure for want of something on this side: it says nothing about others */
 };

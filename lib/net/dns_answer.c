@@ -1,7 +1,7 @@
 /*
- * dns_answer.c - outcome, number of records, then of each record its fixed
- * part and its text with a NUL. Unpacking copies the bytes behind the records,
- * whose strings point into the copy.
+ * dns_answer.c - outcome, number of records, whether some are missing, then of each record its
+ * fixed part and its text with a NUL. Unpacking copies the bytes behind the records, whose strings
+ * point into the copy.
  */
 #include "lib/net/dns_answer.h"
 
@@ -9,7 +9,7 @@
 #include "lib/state/cache.h"
 
 struct head {
-    uint32_t outcome, count;
+    uint32_t outcome, count, cut;
 };
 
 struct fixed_part {
@@ -38,11 +38,15 @@ bool dns_pack_record(struct strbuf *out, const struct ip *ip, uint16_t preferenc
 {
     struct fixed_part fixed = {.preference = preference, .length = (uint16_t)text.n};
     struct head head;
-    if (out->failed || text.n > UINT16_MAX || out->n + sizeof fixed + text.n + 1 > CACHE_VALUE_MAX)
+    if (out->failed)
         return false;
     memcpy(&head, out->p, sizeof head);
-    if (head.count >= DNS_RECORDS_MAX)
+    if (head.count >= DNS_RECORDS_MAX || text.n > UINT16_MAX ||
+        out->n + sizeof fixed + text.n + 1 > CACHE_VALUE_MAX) {
+        head.cut = true;
+        memcpy(out->p, &head, sizeof head);
         return false;
+    }
     if (ip != NULL)
         fixed.ip = *ip;
     strbuf_add(out, (const char *)&fixed, sizeof fixed);
@@ -95,6 +99,7 @@ struct dns_answer *dns_unpack(struct slice packed, enum dns_type type, bool cach
     *answer = (struct dns_answer){.outcome = (enum dns_outcome)head.outcome,
                                   .n = head.count,
                                   .records = records,
+                                  .cut = head.cut != 0,
                                   .cached = cached};
     struct slice rest = {bytes + sizeof head, packed.n - sizeof head};
     if (!unpack_records(rest, type, records, head.count)) {

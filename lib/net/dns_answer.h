@@ -10,7 +10,7 @@
 
 /* Packing: begin, any number of records, done when out->failed is false. All
  * fit into CACHE_VALUE_MAX bytes and DNS_RECORDS_MAX records: what does not is
- * left out and makes dns_pack_record() return false. */
+ * left out, makes dns_pack_record() return false and the answer cut. */
 void dns_pack_begin(struct strbuf *out, enum dns_outcome outcome);
 bool dns_pack_record(struct strbuf *out, const struct ip *ip, uint16_t preference,
                      struct slice text);

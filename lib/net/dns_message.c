@@ -215,22 +215,34 @@ struct answer_section {
 
 enum walk { WALK_RECORDS, WALK_NOTHING, WALK_MALFORMED };
 
-/* Go from *name along its aliases to the name that has the wanted records. */
+/* Are both the alias of one name for another, the same one? */
+static bool same_alias(const struct reader *in, const struct record *a, const struct record *b)
+{
+    struct wire first, second;
+    return name_in_data(in, a, 0, &first) && name_in_data(in, b, 0, &second) &&
+           same_wire(&first, &second);
+}
+
+/* Go from *name along its aliases to the name that has the wanted records. A name has
+ * one alias at most (RFC 2181 section 10.1): of two the order would decide. */
 static enum walk follow(const struct reader *in, const struct answer_section *section,
                         unsigned type, struct wire *name, uint32_t *ttl)
 {
     for (int hops = 0; hops <= DNS_CNAMES_MAX; hops++) {
         const struct record *alias = NULL;
+        bool several = false;
         for (size_t i = 0; i < section->n; i++) {
             const struct record *record = &section->records[i];
             if (belongs(in, record, type, name))
                 return WALK_RECORDS;
-            if (alias == NULL && belongs(in, record, RR_CNAME, name))
-                alias = record;
+            if (!belongs(in, record, RR_CNAME, name))
+                continue;
+            several = several || (alias != NULL && !same_alias(in, alias, record));
+            alias = record;
         }
         if (alias == NULL)
             return WALK_NOTHING;
-        if (!name_in_data(in, alias, 0, name))
+        if (several || !name_in_data(in, alias, 0, name))
             return WALK_MALFORMED;
         if (alias->ttl < *ttl)
             *ttl = alias->ttl;
@@ -238,22 +250,40 @@ static enum walk follow(const struct reader *in, const struct answer_section *se
     return WALK_MALFORMED; /* aliases in a circle */
 }
 
-static bool pack_address(const struct reader *in, const struct record *record,
-                         struct strbuf *packed)
-{
-    const uint8_t *p = in->m + record->at;
+/* One record that was asked for, read. */
+struct item {
     struct ip ip;
-    if (record->type == RR_A && record->length == 4) {
-        ip = ip_from_v4(read_u32(p));
-    } else if (record->type == RR_AAAA && record->length == sizeof ip.b) {
-        memcpy(ip.b, p, sizeof ip.b);
-    } else {
-        return false;
-    }
-    return dns_pack_record(packed, &ip, 0, slice_of(""));
+    uint16_t preference;
+    size_t at, n; /* its text, in `texts` */
+};
+
+struct items {
+    struct strbuf texts;
+    size_t n;
+    struct item v[DNS_WALK_MAX];
+};
+
+static void add_text(struct items *items, struct item *item, struct slice text)
+{
+    item->at = items->texts.n;
+    item->n = text.n;
+    strbuf_add(&items->texts, text.p, text.n);
 }
 
-static bool pack_host(const struct reader *in, const struct record *record, struct strbuf *packed)
+static bool read_address(const struct reader *in, const struct record *record, struct item *item)
+{
+    const uint8_t *p = in->m + record->at;
+    if (record->type == RR_A && record->length == 4)
+        item->ip = ip_from_v4(read_u32(p));
+    else if (record->type == RR_AAAA && record->length == sizeof item->ip.b)
+        memcpy(item->ip.b, p, sizeof item->ip.b);
+    else
+        return false;
+    return true;
+}
+
+static bool read_host(const struct reader *in, const struct record *record, struct items *items,
+                      struct item *item)
 {
     bool mx = record->type == RR_MX;
     struct wire wire;
@@ -261,11 +291,14 @@ static bool pack_host(const struct reader *in, const struct record *record, stru
     if (!name_in_data(in, record, mx ? 2 : 0, &wire) || !wire_to_host(&wire, host) ||
         (!mx && host[0] == '\0'))
         return false;
-    return dns_pack_record(packed, NULL, mx ? (uint16_t)read_u16(in->m + record->at) : 0,
-                           slice_of(host));
+    if (mx)
+        item->preference = (uint16_t)read_u16(in->m + record->at);
+    add_text(items, item, slice_of(host));
+    return true;
 }
 
-static bool pack_text(const struct reader *in, const struct record *record, struct strbuf *packed)
+static bool read_text(const struct reader *in, const struct record *record, struct items *items,
+                      struct item *item)
 {
     char text[DNS_TEXT_MAX];
     size_t n = 0, end = record->at + record->length;
@@ -279,34 +312,58 @@ static bool pack_text(const struct reader *in, const struct record *record, stru
         }
         at += length;
     }
-    return dns_pack_record(packed, NULL, 0, (struct slice){text, n});
+    add_text(items, item, (struct slice){text, n});
+    return true;
 }
 
-static bool pack_data(const struct reader *in, const struct record *record, struct strbuf *packed)
+/* What no record of its type can be is left out. */
+static void read_item(const struct reader *in, const struct record *record, struct items *items)
 {
+    struct item item = {.preference = 0};
+    bool good;
     switch (record->type) {
     case RR_A:
     case RR_AAAA:
-        return pack_address(in, record, packed);
+        good = read_address(in, record, &item);
+        break;
     case RR_TXT:
-        return pack_text(in, record, packed);
+        good = read_text(in, record, items, &item);
+        break;
     default:
-        return pack_host(in, record, packed);
+        good = read_host(in, record, items, &item);
+        break;
     }
+    if (good)
+        items->v[items->n++] = item;
 }
 
-/* Insertion sort, stable: equal preferences stay as they came. */
-static void sort_mx(const struct reader *in, struct record *records, size_t n)
+static int compare_items(const struct items *items, const struct item *a, const struct item *b)
 {
-    for (size_t i = 1; i < n; i++) {
-        struct record record = records[i];
-        size_t j = i;
-        while (j > 0 && read_u16(in->m + records[j - 1].at) > read_u16(in->m + record.at)) {
-            records[j] = records[j - 1];
+    if (a->preference != b->preference)
+        return a->preference < b->preference ? -1 : 1;
+    size_t n = a->n < b->n ? a->n : b->n;
+    int order = n > 0 ? memcmp(items->texts.p + a->at, items->texts.p + b->at, n) : 0;
+    if (order == 0 && a->n != b->n)
+        order = a->n < b->n ? -1 : 1;
+    return order != 0 ? order : ip_compare(&a->ip, &b->ip);
+}
+
+/* By insertion; the same record again is dropped. */
+static void sort_items(struct items *items)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < items->n; i++) {
+        struct item item = items->v[i];
+        size_t j = n;
+        while (j > 0 && compare_items(items, &items->v[j - 1], &item) > 0)
             j--;
-        }
-        records[j] = record;
+        if (j > 0 && compare_items(items, &items->v[j - 1], &item) == 0)
+            continue;
+        memmove(&items->v[j + 1], &items->v[j], (n - j) * sizeof item);
+        items->v[j] = item;
+        n++;
     }
+    items->n = n;
 }
 
 /* "." is only a null MX when it stands alone (RFC 7505 section 3). */
@@ -316,27 +373,48 @@ static bool is_root_mx(const struct reader *in, const struct record *record)
     return name_in_data(in, record, 2, &wire) && wire.n == 1;
 }
 
-static void pack_records(const struct reader *in, struct answer_section *section, unsigned type,
-                         const struct wire *owner, uint32_t *ttl, struct strbuf *packed)
+/* Which records an answer begins with is chance, or rotation by a name server: it
+ * must not decide anything. So they are sorted, but addresses, whose order spreads the
+ * load where mail is sent to; those, too, before some are cut off. */
+static void pack_items(struct items *items, unsigned type, struct strbuf *packed)
 {
+    bool addresses = type == RR_A || type == RR_AAAA;
+    if (!addresses || items->n > DNS_RECORDS_MAX)
+        sort_items(items);
+    for (size_t i = 0; i < items->n; i++) {
+        const struct item *item = &items->v[i];
+        struct slice text = {item->n > 0 ? items->texts.p + item->at : "", item->n};
+        if (!dns_pack_record(packed, &item->ip, item->preference, text))
+            return;
+    }
+}
+
+static void pack_records(const struct reader *in, const struct answer_section *section,
+                         unsigned type, const struct wire *owner, uint32_t *ttl,
+                         struct strbuf *packed)
+{
+    struct items items = {.n = 0};
+    const struct record *own[DNS_WALK_MAX];
     size_t n = 0;
-    for (size_t i = 0; i < section->n && n < DNS_RECORDS_MAX; i++) {
+    for (size_t i = 0; i < section->n; i++) {
         const struct record *record = &section->records[i];
         if (!belongs(in, record, type, owner))
             continue;
         if (record->ttl < *ttl)
             *ttl = record->ttl;
         if (type != RR_MX || record->length >= 3)
-            section->records[n++] = *record;
+            own[n++] = record;
     }
-    if (type == RR_MX)
-        sort_mx(in, section->records, n);
+    strbuf_init(&items.texts);
     for (size_t i = 0; i < n; i++) {
-        if (type == RR_MX && n > 1 && is_root_mx(in, &section->records[i]))
-            continue;
-        if (!pack_data(in, &section->records[i], packed) && packed->failed)
-            return;
+        if (type != RR_MX || n == 1 || !is_root_mx(in, own[i]))
+            read_item(in, own[i], &items);
     }
+    if (items.texts.failed)
+        packed->failed = true;
+    else
+        pack_items(&items, type, packed);
+    strbuf_done(&items.texts);
 }
 
 /* --- the whole message ---------------------------------------------------- */
@@ -421,16 +499,17 @@ static struct dns_verdict read_reply(const struct reader *in, enum dns_type type
     struct wire owner;
     size_t at = 0;
     uint32_t ttl = UINT32_MAX;
-    if (!read_header(in, &header, &at) || !wire_from_text(name, &owner))
+    if (!read_header(in, &header, &at) || !wire_from_text(name, &owner) ||
+        header.answers > DNS_WALK_MAX)
         return malformed;
-    for (; section.n < header.answers && section.n < DNS_WALK_MAX; section.n++) {
+    for (; section.n < header.answers; section.n++) {
         if (!read_record(in, &at, &section.records[section.n]))
             return malformed;
     }
     unsigned rrtype = (unsigned)dns_message_rrtype(type);
     enum walk walk = follow(in, &section, rrtype, &owner, &ttl);
     bool nxdomain = (header.flags & RCODE_MASK) == RCODE_NXDOMAIN;
-    if (walk == WALK_MALFORMED || (walk == WALK_NOTHING && section.n < header.answers))
+    if (walk == WALK_MALFORMED)
         return malformed;
     if (nxdomain || walk == WALK_NOTHING)
         return read_negative(in, &header, at, nxdomain ? DNS_NXDOMAIN : DNS_NODATA, ttl);

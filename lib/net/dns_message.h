@@ -5,10 +5,11 @@
  *
  * Own reader, because the parsers of c-ares 1.18 drop the time to live of MX,
  * PTR and TXT records. Follows up to DNS_CNAMES_MAX aliases inside the answer
- * section, looks at DNS_WALK_MAX records of it, takes DNS_RECORDS_MAX of the
- * wanted ones; compression pointers only lead backwards. Names must be host
- * names (domain.h) in ASCII; records with any other are left out, and when
- * none remains the answer is DNS_NODATA. Plain functions, any thread.
+ * section, reads DNS_WALK_MAX records of it (a reply with more is no answer: which
+ * of them counted would depend on their order), takes the first DNS_RECORDS_MAX of
+ * the wanted ones, sorted (dns.h); compression pointers only lead backwards. Names
+ * must be host names (domain.h) in ASCII; records with any other are left out, and
+ * when none remains the answer is DNS_NODATA. Plain functions, any thread.
  */
 #ifndef LIB_NET_DNS_MESSAGE_H
 #define LIB_NET_DNS_MESSAGE_H
@@ -33,8 +34,8 @@ struct dns_verdict {
 };
 
 /* Read the reply to the question (type, name) and pack it into packed_out
- * (dns_answer.h). Malformed, a referral, or a code other than NOERROR and
- * NXDOMAIN is DNS_SERVFAIL. On lack of memory packed_out->failed is set. */
+ * (dns_answer.h). Malformed, two aliases of one name, a referral, or a code other
+ * than NOERROR and NXDOMAIN is DNS_SERVFAIL. On lack of memory packed_out->failed is set. */
 struct dns_verdict dns_message_read(const uint8_t *message, size_t n, enum dns_type type,
                                     const char *name, struct strbuf *packed_out);
 

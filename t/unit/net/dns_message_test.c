@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
+#include "t/unit/dice.h"
 #include "lib/base/domain.h"
 #include "lib/net/dns_answer.h"
 
@@ -117,6 +118,7 @@ static void add_soa(struct message *m, uint32_t ttl, uint32_t minimum)
 /* --- reading it ----------------------------------------------------------- */
 
 static struct dns_verdict verdict;
+static bool cut;
 
 /* "found record record", as dns_test.c does; the message in a block of its own
  * size, so that AddressSanitizer sees a byte too far. */
@@ -135,6 +137,7 @@ static const char *read_bytes(const uint8_t *bytes, size_t n, enum dns_type type
     assert_non_null(answer);
     assert_int_equal(answer->outcome, verdict.outcome);
     assert_int_equal(answer->n > 0, verdict.outcome == DNS_FOUND);
+    cut = answer->cut;
     size_t at = (size_t)snprintf(text, sizeof text, "%s", outcomes[answer->outcome]);
     for (size_t i = 0; i < answer->n; i++) {
         const struct dns_record *r = &answer->records[i];
@@ -222,7 +225,7 @@ static void test_mx(void **state)
     add_host(&m, "@12", MX, 60, 1, "-x.example"); /* no host name */
     add_record(&m, 1, "@12", MX, 60, "\0", 1);
     assert_string_equal(read(&m, DNS_MX, "example"),
-                        "found 10:z.example 20:b.example 20:a.example");
+                        "found 10:z.example 20:a.example 20:b.example");
 
     begin(&m, 0, "example");
     add_host(&m, "@12", MX, 60, 0, "");
@@ -265,7 +268,7 @@ static void test_texts(void **state)
     add_record(&m, 1, "@12", TXT, 60, "\7a\0\n\x7f\xe9\"\\", 8);
     add_record(&m, 1, "@12", TXT, 60, "\5four", 5); /* a byte short */
     add_record(&m, 1, "@12", TXT, 60, "", 0);
-    assert_string_equal(read(&m, DNS_TXT, "t.example"), "found one two a????\"\\ ");
+    assert_string_equal(read(&m, DNS_TXT, "t.example"), "found  a????\"\\ one two");
 
     for (size_t i = 0; i < 5; i++) {
         memset(data + i * 256, 'x', 256);
@@ -380,6 +383,15 @@ static void test_limits(void **state)
         for (const char *p = text; *p != '\0'; p++)
             blanks += *p == ' ';
         assert_int_equal(blanks, n < DNS_RECORDS_MAX ? n : DNS_RECORDS_MAX);
+        assert_int_equal(cut, n > DNS_RECORDS_MAX);
+    }
+    for (unsigned n = DNS_WALK_MAX; n <= DNS_WALK_MAX + 1;
+         n++) { /* else their order would decide */
+        begin(&m, 0, "a.example");
+        for (unsigned i = 0; i < n; i++)
+            add_host(&m, "@12", PTR, 60, -1, "b.@14");
+        assert_string_equal(read(&m, DNS_PTR, "a.example"),
+                            n > DNS_WALK_MAX ? "servfail" : "found b.example");
     }
     for (unsigned others = DNS_WALK_MAX - 1; others <= DNS_WALK_MAX; others++) {
         begin(&m, 0, "a.example");
@@ -388,6 +400,96 @@ static void test_limits(void **state)
         add_a(&m, "a.example", 60, 7);
         assert_string_equal(read(&m, DNS_A, "a.example"),
                             others < DNS_WALK_MAX ? "found 192.0.2.7" : "servfail");
+    }
+}
+
+/* --- order ---------------------------------------------------------------- */
+
+#define SHUFFLED 120
+
+static void shuffle(struct dice *dice, unsigned *numbers, size_t n)
+{
+    for (size_t i = n; i > 1; i--) {
+        size_t j = dice_below(dice, (uint32_t)i);
+        unsigned number = numbers[i - 1];
+        numbers[i - 1] = numbers[j];
+        numbers[j] = number;
+    }
+}
+
+/* Record `number` of an answer: some stand there twice. */
+static void add_numbered(struct message *m, enum dns_type type, unsigned number)
+{
+    char text[40];
+    uint8_t ip[] = {192, 0, (uint8_t)(number / 100), (uint8_t)(number % 100)};
+    number -= number % 7 == 0;
+    snprintf(text, sizeof text, " Host%u.example", number);
+    switch (type) {
+    case DNS_A:
+        add_record(m, 1, "@12", A, 60, ip, sizeof ip);
+        break;
+    case DNS_TXT:
+        text[0] = (char)(strlen(text) - 1);
+        add_record(m, 1, "@12", TXT, 60, text, strlen(text));
+        break;
+    case DNS_MX:
+    case DNS_PTR:
+    case DNS_AAAA:
+        add_host(m, "@12", type == DNS_MX ? MX : PTR, 60, type == DNS_MX ? (int)(number % 3) : -1,
+                 text + 1);
+        break;
+    }
+}
+
+/* However a server turns them round, the same records in the same order; addresses
+ * stay as they came, unless some must go. */
+static void test_order_of_records(void **state)
+{
+    (void)state;
+    static const enum dns_type types[] = {DNS_PTR, DNS_TXT, DNS_MX, DNS_A};
+    struct dice dice = dice_start(0);
+    for (size_t k = 0; k < ARRAY_LEN(types); k++) {
+        unsigned numbers[SHUFFLED];
+        size_t n = types[k] == DNS_A ? SHUFFLED : 2 + dice_below(&dice, SHUFFLED - 2);
+        char *first = NULL;
+        for (unsigned i = 0; i < n; i++)
+            numbers[i] = i;
+        for (int round = 0; round < 50; round++) {
+            struct message m;
+            begin(&m, 0, "a.example");
+            for (size_t i = 0; i < n; i++)
+                add_numbered(&m, types[k], numbers[i]);
+            const char *text = read(&m, types[k], "a.example");
+            if (first == NULL)
+                first = strdup(text);
+            assert_string_equal(text, first);
+            shuffle(&dice, numbers, n);
+        }
+        free(first);
+    }
+    struct message m;
+    begin(&m, 0, "a.example");
+    add_a(&m, "@12", 60, 9);
+    add_a(&m, "@12", 60, 3);
+    assert_string_equal(read(&m, DNS_A, "a.example"), "found 192.0.2.9 192.0.2.3");
+}
+
+/* RFC 2181 section 10.1: which of two aliases is followed would be chance. */
+static void test_two_aliases(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *second, *expected;
+    } rows[] = {{"b.example", "c.example", "servfail"},
+                {"c.example", "b.example", "servfail"},
+                {"b.example", "B.Example", "found 192.0.2.7"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct message m;
+        begin(&m, 0, "a.example");
+        add_host(&m, "@12", CNAME, 60, -1, rows[i].first);
+        add_host(&m, "@12", CNAME, 60, -1, rows[i].second);
+        add_a(&m, "b.example", 60, 7);
+        assert_string_equal(read(&m, DNS_A, "a.example"), rows[i].expected);
     }
 }
 
@@ -488,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_pointers),     cmocka_unit_test(test_limits),
         cmocka_unit_test(test_cut_anywhere), cmocka_unit_test(test_any_byte_wrong),
         cmocka_unit_test(test_askable),      cmocka_unit_test(test_unpack_trusts_nothing),
+        cmocka_unit_test(test_two_aliases),  cmocka_unit_test(test_order_of_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
