@@ -45,6 +45,15 @@ static void put_match(const struct hat_match *match, struct form *form)
     form_text(form, "access", policy_access_name(access));
 }
 
+/* The name that matched, or else the first; what is no name as it was given. */
+static const char *shown_host(const char *given, const struct host_answer *host,
+                              const struct hat_match *match)
+{
+    if (given == NULL || host->class != HOST_VERIFIED)
+        return given;
+    return match->host != NULL ? match->host : host->name;
+}
+
 static int answer_match(const struct lookup_question *question, struct form *form, struct err *err)
 {
     const struct listener *listener;
@@ -60,12 +69,12 @@ static int answer_match(const struct lookup_question *question, struct form *for
         err_set(err, ERR_SYNTAX, "\"%.80s\" is no IPv4 or IPv6 address", ip);
         return COMMAND_USAGE;
     }
-    if (name != NULL && !trace_parse_host(name, &host, err))
+    if (name != NULL && !trace_parse_host(name, question->arena, &host, err))
         return COMMAND_USAGE;
     client.host = name != NULL ? &host : NULL;
     match_client(question, listener, &client, &match);
     form_text(form, "ip", ip_text(&client.ip, text));
-    form_text(form, "host", name != NULL && host.class == HOST_VERIFIED ? host.name : name);
+    form_text(form, "host", shown_host(name, &host, &match));
     put_match(&match, form);
     return COMMAND_YES;
 }

@@ -93,7 +93,7 @@ static bool take_fact(struct trace_options *options, int option, const char *val
         return options->has_ip || err_set(err, ERR_SYNTAX, "--ip: \"%s\" is no address", value);
     case 'h':
         query->host_given = true;
-        return trace_parse_host(value, &query->host, err);
+        return trace_parse_host(value, arena, &query->host, err);
     case 't':
         return split_list(value, arena, &query->to, &query->nto);
     case 'd':
@@ -234,12 +234,26 @@ static void print_known(const struct conn_facts *conn)
     printf("\n");
 }
 
+/* The name that matched, or the first, then the others. */
+static void print_host(const struct host_answer *host)
+{
+    if (host->class != HOST_VERIFIED)
+        return;
+    printf("host     %s", host->name);
+    for (size_t i = 0; i < host->n; i++) {
+        if (strcmp(host->names[i], host->name) != 0)
+            printf(", also %s", host->names[i]);
+    }
+    printf("%s\n", host->partial ? ", and names that gave no answer" : "");
+}
+
 static void print_text(const struct trace_query *query, const struct trace_result *result)
 {
     const struct conn_facts *conn = &result->conn;
     char ip[IP_TEXT_MAX];
 
     printf("listener %s\n", conn->listener != NULL ? conn->listener->name : "none");
+    print_host(&conn->host);
     print_known(conn);
     if (conn->policy != NULL)
         printf("group    %s, entry %s\npolicy   %s, access %s\n",

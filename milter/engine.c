@@ -143,15 +143,15 @@ static void host_by_mta(const struct conn_facts *conn, struct host_answer *answe
         *answer_out = (struct host_answer){.class = HOST_NO_PTR};
 }
 
-static void find_host(void *ctx, const struct conn_facts *conn, mono_us deadline,
-                      struct host_answer *answer_out)
+static void find_host(void *ctx, const struct conn_facts *conn, struct arena *arena,
+                      mono_us deadline, struct host_answer *answer_out)
 {
     const struct engine_view *view = ctx;
     const struct engine *engine = view->engine;
 
     switch ((enum dns_host_lookup)view->snapshot->dns->host_lookup) {
     case DNS_HOST_OWN:
-        host_lookup(engine->dns, &conn->client, deadline, view->about_to_wait, view->arg,
+        host_lookup(engine->dns, &conn->client, arena, deadline, view->about_to_wait, view->arg,
                     answer_out);
         return;
     case DNS_HOST_MTA:

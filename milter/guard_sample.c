@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "lib/net/host.h"
 #include "lib/net/scores.h"
 #include "lib/state/cache.h"
 #include "lib/state/statefile.h"
@@ -16,6 +17,7 @@
 #define FILE_NAME "accepted"
 #define FILE_KIND "accepted-1"
 #define NOTHING "-"
+#define NAMES_MAX_BYTES 1024
 
 struct guard {
     struct cache *sample; /* owned; key: name of the listener, NUL, address */
@@ -24,13 +26,13 @@ struct guard {
     mono_us save_at;    /* main thread */
 };
 
-/* A value; name only as far as it goes. */
+/* A value; names, with commas between them, only as far as they go. */
 struct seen {
     enum host_class class;
     bool score_known, score_none;
     double score;
     uint32_t owner;
-    char name[HOST_NAME_MAX_BYTES];
+    char names[NAMES_MAX_BYTES];
 };
 
 /* --- noting ------------------------------------------------------------------------------ */
@@ -48,6 +50,37 @@ static struct slice key_of(const char *listener, const struct ip *ip, char room[
     return (struct slice){room, n + sizeof ip->b};
 }
 
+/* Of so many that they do not fit, the one that matched. */
+static void join_names(const struct host_answer *host, char out[NAMES_MAX_BYTES])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < host->n && n < NAMES_MAX_BYTES; i++)
+        n += (size_t)snprintf(out + n, NAMES_MAX_BYTES - n, "%s%s", i > 0 ? "," : "",
+                              host->names[i]);
+    if (host->n == 0 || n >= NAMES_MAX_BYTES)
+        snprintf(out, NAMES_MAX_BYTES, "%s", host->name);
+}
+
+/* In place; false: a name is none, or there are too many. */
+static bool split_names(char *text, const char *list[HOST_NAMES_MAX], struct host_answer *host)
+{
+    char canonical[DOMAIN_MAX];
+    size_t n = 0;
+
+    while (text != NULL) {
+        char *name = strsep(&text, ",");
+        if (n == HOST_NAMES_MAX || !domain_canon(slice_of(name), canonical) ||
+            strcmp(name, canonical) != 0)
+            return false;
+        list[n++] = name;
+    }
+    snprintf(host->name, sizeof host->name, "%s", list[0]);
+    host->names = n > 1 ? list : NULL;
+    host->n = n > 1 ? n : 0;
+    return true;
+}
+
 static void note(struct guard *guard, struct slice key, const struct guard_client *client,
                  mono_us expires, mono_us now)
 {
@@ -59,8 +92,8 @@ static void note(struct guard *guard, struct slice key, const struct guard_clien
         .owner = client->owner,
     };
 
-    snprintf(seen.name, sizeof seen.name, "%s", client->host.name);
-    cache_put(guard->sample, key, &seen, offsetof(struct seen, name) + strlen(seen.name) + 1,
+    join_names(&client->host, seen.names);
+    cache_put(guard->sample, key, &seen, offsetof(struct seen, names) + strlen(seen.names) + 1,
               expires, now);
 }
 
@@ -88,15 +121,17 @@ void guard_saw(struct guard *guard, const struct conn_facts *conn)
 
 /* --- going through it ---------------------------------------------------------------------- */
 
-static struct guard_client client_of(struct slice key, const void *value, size_t size)
+/* Without its names, which are copied to where they can stay. */
+static struct guard_client client_of(struct slice key, const void *value, size_t size,
+                                     char names_out[NAMES_MAX_BYTES])
 {
     struct guard_client client = {.listener = key.p};
-    struct seen seen = {.name = ""};
+    struct seen seen = {.names = ""};
 
     memcpy(&seen, value, size < sizeof seen ? size : sizeof seen);
     memcpy(client.ip.b, key.p + key.n - sizeof client.ip.b, sizeof client.ip.b);
+    memcpy(names_out, seen.names, sizeof seen.names);
     client.host.class = seen.class;
-    memcpy(client.host.name, seen.name, sizeof client.host.name);
     client.score_known = seen.score_known;
     client.score_none = seen.score_none;
     client.score = seen.score;
@@ -110,6 +145,7 @@ struct copies {
     struct copy {
         struct guard_client client;
         char listener[CONF_NAME_MAX + 1];
+        char names[NAMES_MAX_BYTES];
     } * list; /* owned */
     size_t n;
 };
@@ -122,7 +158,7 @@ static bool copy_entry(struct slice key, const void *value, size_t size, mono_us
     if (copies->n == GUARD_SAMPLE)
         return false;
     struct copy *copy = &copies->list[copies->n++];
-    copy->client = client_of(key, value, size);
+    copy->client = client_of(key, value, size, copy->names);
     snprintf(copy->listener, sizeof copy->listener, "%s", key.p);
     copy->client.listener = copy->listener;
     return false;
@@ -132,12 +168,16 @@ void guard_each(struct guard *guard, void (*visit)(const struct guard_client *cl
                 void *arg)
 {
     struct copies copies = {calloc(GUARD_SAMPLE, sizeof *copies.list), 0};
+    const char *names[HOST_NAMES_MAX];
 
     if (copies.list == NULL)
         return;
     cache_each(guard->sample, mono_now(), copy_entry, &copies);
-    for (size_t i = 0; i < copies.n; i++)
-        visit(&copies.list[i].client, arg);
+    for (size_t i = 0; i < copies.n; i++) {
+        struct copy *copy = &copies.list[i];
+        if (copy->names[0] == '\0' || split_names(copy->names, names, &copy->client.host))
+            visit(&copy->client, arg);
+    }
     free(copies.list);
 }
 
@@ -153,8 +193,8 @@ static bool write_entry(struct slice key, const void *value, size_t size, mono_u
                         void *arg)
 {
     struct writing *writing = arg;
-    struct guard_client client = client_of(key, value, size);
-    char ip[IP_TEXT_MAX], score[16] = NOTHING;
+    char ip[IP_TEXT_MAX], score[16] = NOTHING, names[NAMES_MAX_BYTES];
+    struct guard_client client = client_of(key, value, size, names);
     long long until = (long long)(writing->wall + (expires - writing->now) / MONO_SECONDS(1));
 
     if (client.score_known && client.score_none)
@@ -163,7 +203,7 @@ static bool write_entry(struct slice key, const void *value, size_t size, mono_u
         snprintf(score, sizeof score, "%.3f", client.score);
     strbuf_printf(&writing->text, "%s %s %lld %d %s %u %s\n", client.listener,
                   ip_text(&client.ip, ip), until, (int)client.host.class, score,
-                  (unsigned)client.owner, client.host.name[0] != '\0' ? client.host.name : NOTHING);
+                  (unsigned)client.owner, names[0] != '\0' ? names : NOTHING);
     return false;
 }
 
@@ -230,7 +270,8 @@ static bool read_score(const char *word, struct guard_client *client)
     return true;
 }
 
-static bool read_line(char *line, struct guard_client *client, int64_t *until_out)
+static bool read_line(char *line, struct guard_client *client, const char *names[HOST_NAMES_MAX],
+                      int64_t *until_out)
 {
     char *words[WORDS];
     uint64_t until, class, owner;
@@ -247,8 +288,7 @@ static bool read_line(char *line, struct guard_client *client, int64_t *until_ou
     client->host.class = (enum host_class) class;
     client->owner = (uint32_t)owner;
     *until_out = (int64_t)until;
-    return is_nothing(words[WORD_NAME]) ||
-           domain_canon(slice_of(words[WORD_NAME]), client->host.name);
+    return is_nothing(words[WORD_NAME]) || split_names(words[WORD_NAME], names, &client->host);
 }
 
 bool guard_parse(char *text,
@@ -257,12 +297,13 @@ bool guard_parse(char *text,
 {
     while (*text != '\0') {
         struct guard_client client;
+        const char *names[HOST_NAMES_MAX];
         int64_t until;
         char *end = strchr(text, '\n');
         if (end == NULL)
             return false;
         *end = '\0';
-        if (!read_line(text, &client, &until))
+        if (!read_line(text, &client, names, &until))
             return false;
         take(&client, until, arg);
         text = end + 1;

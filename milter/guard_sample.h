@@ -2,7 +2,7 @@
  * guard_sample.h - clients that were accepted in the last day, for guard.c: a
  * bounded sample, kept over restarts in the file "accepted" of the state folder.
  *
- * A line a client: "LISTENER ADDRESS UNTIL CLASS SCORE OWNER NAME", UNTIL in
+ * A line a client: "LISTENER ADDRESS UNTIL CLASS SCORE OWNER NAME[,NAME]...", UNTIL in
  * wall-clock seconds, "-" where nothing is known. A damaged file is set aside
  * (statefile.h), and nobody is known again.
  */
@@ -11,7 +11,8 @@
 
 #include "milter/guard.h"
 
-/* What was known of a client, but for DNS lists and what a file knows. */
+/* What was known of a client, but for DNS lists and what a file knows. The listener's
+ * and the host's names are borrowed. */
 struct guard_client {
     const char *listener;
     struct ip ip;

@@ -4,6 +4,7 @@
 
 #include "lib/base/domain.h"
 #include "lib/gate/stage.h"
+#include "lib/net/host.h"
 #include "lib/net/ldap.h"
 #include "milter/limits.h"
 
@@ -15,15 +16,15 @@ struct trace_world {
     struct services real;
 };
 
-static void trace_host(void *ctx, const struct conn_facts *conn, mono_us deadline,
-                       struct host_answer *answer_out)
+static void trace_host(void *ctx, const struct conn_facts *conn, struct arena *arena,
+                       mono_us deadline, struct host_answer *answer_out)
 {
     const struct trace_world *world = ctx;
 
     if (world->query->host_given)
         *answer_out = world->query->host;
     else if (world->view.engine != NULL)
-        world->real.host(world->real.ctx, conn, deadline, answer_out);
+        world->real.host(world->real.ctx, conn, arena, deadline, answer_out);
     else
         *answer_out = (struct host_answer){.class = HOST_UNKNOWN};
 }
@@ -307,7 +308,36 @@ bool trace_run(const struct trace_query *query, const struct trace_setting *sett
 
 /* --- words of the command line -------------------------------------------------------- */
 
-bool trace_parse_host(const char *text, struct host_answer *host_out, struct err *err)
+static bool wrong_host(const char *text, struct err *err)
+{
+    return err_set(err, ERR_SYNTAX,
+                   "host \"%s\" is no name; allowed: a host name, or %d with commas at most, none, "
+                   "servfail or mismatch",
+                   text, HOST_NAMES_MAX);
+}
+
+static bool parse_names(const char *text, struct arena *arena, struct host_answer *host_out,
+                        struct err *err)
+{
+    char names[HOST_NAMES_MAX][DOMAIN_MAX];
+    const char *list[HOST_NAMES_MAX];
+    size_t n = 0;
+
+    for (const char *at = text;; at++) {
+        size_t length = strcspn(at, ",");
+        if (n == HOST_NAMES_MAX || !domain_canon((struct slice){at, length}, names[n]))
+            return wrong_host(text, err);
+        list[n] = names[n];
+        n++;
+        at += length;
+        if (*at == '\0')
+            break;
+    }
+    return host_verified(list, n, arena, host_out) || err_set(err, ERR_MEMORY, "out of memory");
+}
+
+bool trace_parse_host(const char *text, struct arena *arena, struct host_answer *host_out,
+                      struct err *err)
 {
     *host_out = (struct host_answer){.class = HOST_VERIFIED};
     if (strcmp(text, "none") == 0)
@@ -316,10 +346,8 @@ bool trace_parse_host(const char *text, struct host_answer *host_out, struct err
         host_out->class = HOST_PTR_TEMPFAIL;
     else if (strcmp(text, "mismatch") == 0)
         host_out->class = HOST_PTR_MISMATCH;
-    else if (!domain_canon(slice_of(text), host_out->name))
-        return err_set(err, ERR_SYNTAX,
-                       "host \"%s\" is no name; allowed: a host name, none, servfail or mismatch",
-                       text);
+    else
+        return parse_names(text, arena, host_out, err);
     return true;
 }
 

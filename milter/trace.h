@@ -63,8 +63,9 @@ struct trace_setting {
 NODISCARD bool trace_run(const struct trace_query *query, const struct trace_setting *setting,
                          struct arena *arena, struct trace_result *result_out, struct err *err);
 
-/* "none", "servfail", "mismatch" or a name. */
-NODISCARD bool trace_parse_host(const char *text, struct host_answer *host_out, struct err *err);
+/* "none", "servfail", "mismatch", or a name, or several with commas. */
+NODISCARD bool trace_parse_host(const char *text, struct arena *arena, struct host_answer *host_out,
+                                struct err *err);
 /* "none" or -10.0...10.0 */
 NODISCARD bool trace_parse_score(const char *text, struct trace_query *query, struct err *err);
 /* "JP" or "jp"; "none" */

@@ -137,7 +137,7 @@ static bool read_host(const struct reading *r, const char *key, const json_t *va
 {
     const char *text = text_of(r, key, value);
     r->query->host_given = true;
-    return text != NULL && trace_parse_host(text, &r->query->host, r->err);
+    return text != NULL && trace_parse_host(text, r->arena, &r->query->host, r->err);
 }
 
 static bool read_helo(const struct reading *r, const char *key, const json_t *value)

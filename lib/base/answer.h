@@ -15,9 +15,9 @@
 
 /* --- a host name by double look-up (SPEC 4, step 3) --------------------- */
 enum host_class {
-    HOST_VERIFIED,     /* name holds a name one of whose addresses is the client's */
+    HOST_VERIFIED,     /* a name, or several, one of whose addresses is the client's */
     HOST_NO_PTR,       /* no PTR record */
-    HOST_PTR_TEMPFAIL, /* PTR, or every forward look-up, gave no answer */
+    HOST_PTR_TEMPFAIL, /* no answer to PTR; or no name leads back and one may, for all we know */
     HOST_PTR_MISMATCH, /* names exist, none leads back */
     HOST_UNKNOWN       /* not looked up: host_lookup = off, trace --offline */
 };
@@ -26,9 +26,15 @@ enum host_class {
 
 struct host_answer {
     enum host_class class;
-    /* Canonical (domain.h). The verified name; with PTR_MISMATCH the first PTR
-     * name, for the log only; else "". */
+    /* Canonical (domain.h). The name to show: of a verified client the one that matched
+     * an entry, else the first in the alphabet; with PTR_MISMATCH the first PTR name in
+     * the alphabet, for the log only; else "". */
     char name[HOST_NAME_MAX_BYTES];
+    /* Verified by several names: all of them, in the order of the alphabet, borrowed.
+     * n 0: `name` is the only one. */
+    const char *const *names;
+    size_t n;
+    bool partial; /* verified, but further names could not be asked */
 };
 
 /* --- one DNS question --------------------------------------------------- */

@@ -68,13 +68,15 @@ static void put_client(struct logline *line, const struct conn_facts *conn)
     log_word(line, "verified", conn->host.class == HOST_VERIFIED ? "yes" : "no");
 }
 
-/* A look-up without an answer counts as none, and is told apart here. */
+/* A look-up without an answer counts as none, and is told apart here; host: beside the
+ * names that are verified there are others. */
 static void put_failed(struct logline *line, const struct conn_facts *conn)
 {
-    char failed[32];
+    char failed[40];
 
-    snprintf(failed, sizeof failed, "%s%s%s", conn->score_failed ? ",score" : "",
-             conn->owner_failed ? ",owner" : "", conn->country_failed ? ",country" : "");
+    snprintf(failed, sizeof failed, "%s%s%s%s", conn->host.partial ? ",host" : "",
+             conn->score_failed ? ",score" : "", conn->owner_failed ? ",owner" : "",
+             conn->country_failed ? ",country" : "");
     if (failed[0] != '\0')
         log_word(line, "failed", failed + 1);
 }

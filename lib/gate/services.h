@@ -68,8 +68,9 @@ struct counting {
 struct services {
     void *ctx;
 
-    /* The client's host name. conn: for what the MTA already found out. */
-    void (*host)(void *ctx, const struct conn_facts *conn, mono_us deadline,
+    /* The client's host names. conn: for what the MTA already found out. Several names
+     * go into arena. */
+    void (*host)(void *ctx, const struct conn_facts *conn, struct arena *arena, mono_us deadline,
                  struct host_answer *answer_out);
 
     /* Everything the table wants to know of the client, asked at once. listed in

@@ -19,8 +19,18 @@ static bool choose_listener(struct stage *stage)
 static bool find_host_name(struct stage *stage)
 {
     const struct services *services = stage->gate->services;
-    services->host(services->ctx, stage->conn, stage->gate->deadline, &stage->conn->host);
+    services->host(services->ctx, stage->conn, stage->gate->arena, stage->gate->deadline,
+                   &stage->conn->host);
     return false;
+}
+
+/* The name that matched is the one to show. */
+static void keep_match(struct conn_facts *conn, const struct hat_match *match)
+{
+    conn->match = *match;
+    conn->policy = match->policy;
+    if (match->host != NULL && conn->host.n > 0)
+        snprintf(conn->host.name, sizeof conn->host.name, "%s", match->host);
 }
 
 /* Static entries only: nothing has to be asked. */
@@ -38,8 +48,7 @@ static bool match_block(struct stage *stage)
     hat_decide(stage->gate->blocks[conn->listener->keys->type], &client, &match);
     if (match.fallback)
         return false;
-    conn->match = match;
-    conn->policy = match.policy;
+    keep_match(conn, &match);
     return false;
 }
 
@@ -152,11 +161,12 @@ static bool classify(struct stage *stage)
 {
     struct conn_facts *conn = stage->conn;
     struct hat_client client = client_of(conn);
+    struct hat_match match;
 
     if (conn->policy != NULL)
         return false;
-    hat_decide(conn->listener->hat, &client, &conn->match);
-    conn->policy = conn->match.policy;
+    hat_decide(conn->listener->hat, &client, &match);
+    keep_match(conn, &match);
     return false;
 }
 

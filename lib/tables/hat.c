@@ -71,19 +71,46 @@ const char *hat_word(const struct hat *hat, uint32_t word)
 
 /* --- the three numbers ------------------------------------------------------------- */
 
-static uint32_t match_name(const struct strmap *names, const char *name)
+static uint32_t match_in(const struct strmap *names, const char *name)
 {
     return lower(strmap_get(names, slice_of(name)), strmap_lowest_suffix(names, name));
 }
 
-static uint32_t match_static(const struct hat *hat, const struct hat_client *client)
+static uint32_t match_name(const struct hat *hat, const char *name)
+{
+    uint32_t entry = match_in(hat->names, name);
+    if (strmap_count(hat->spelled) > 0)
+        entry = lower(entry, match_in(hat->spelled, name));
+    return entry;
+}
+
+/* Any of its names will do: the one that matches the first entry does. */
+static uint32_t match_names(const struct hat *hat, const struct host_answer *host,
+                            const char **name_out)
+{
+    uint32_t first = HAT_NONE;
+    for (size_t i = 0; i < host->n || i == 0; i++) {
+        const char *name = host->n > 0 ? host->names[i] : host->name;
+        uint32_t entry = match_name(hat, name);
+        if (entry >= first)
+            continue;
+        first = entry;
+        *name_out = name;
+    }
+    return first;
+}
+
+/* name_out: which name did it; NULL: none. */
+static uint32_t match_static(const struct hat *hat, const struct hat_client *client,
+                             const char **name_out)
 {
     uint32_t entry = lower(hat->all, ipmap_get(hat->addresses, &client->ip));
+    const char *name = NULL;
+    *name_out = NULL;
     if (client->host != NULL && client->host->class == HOST_VERIFIED) {
-        const char *name = client->host->name;
-        entry = lower(entry, match_name(hat->names, name));
-        if (strmap_count(hat->spelled) > 0)
-            entry = lower(entry, match_name(hat->spelled, name));
+        uint32_t by_name = match_names(hat, client->host, &name);
+        *name_out = by_name < entry ? name : NULL;
+        entry = lower(entry, by_name);
     }
     return entry;
 }
@@ -176,7 +203,8 @@ static uint32_t match_class(const struct hat *hat, const struct hat_client *clie
  * the group that the class leads to come before the class in $HATEntry. */
 static uint32_t decided_from(const struct hat *hat, const struct hat_client *client)
 {
-    uint32_t fixed_group = group_of(hat, match_static(hat, client));
+    const char *name;
+    uint32_t fixed_group = group_of(hat, match_static(hat, client, &name));
     uint32_t class_group = match_class(hat, client);
     uint32_t from = match_lookup(hat, client);
     if (fixed_group != HAT_NONE)
@@ -232,7 +260,8 @@ static bool is_owner_entry(const char *text)
 
 void hat_decide(const struct hat *hat, const struct hat_client *client, struct hat_match *match_out)
 {
-    uint32_t fixed = match_static(hat, client), lookup = match_lookup(hat, client);
+    const char *name;
+    uint32_t fixed = match_static(hat, client, &name), lookup = match_lookup(hat, client);
     uint32_t fixed_group = group_of(hat, fixed), lookup_group = group_of(hat, lookup);
     uint32_t class_group = match_class(hat, client);
     uint32_t first = lower(lower(fixed_group, lookup_group), class_group);
@@ -241,6 +270,7 @@ void hat_decide(const struct hat *hat, const struct hat_client *client, struct h
         match_out->fallback = true;
     } else if (first == fixed_group) {
         *match_out = by_entry(hat, first, fixed);
+        match_out->host = name;
     } else if (first == lookup_group) {
         *match_out = by_entry(hat, first, lookup);
         match_out->by_owner = is_owner_entry(match_out->entry);
