@@ -46,12 +46,13 @@ ENTRIES = [
     ("2001:db8::/33", ["2001:db8:7fff::"], ["2001:db8:8000::"]),
     ("::/0", ["::", "2001:db8::1", "ffff::"], ["1.2.3.4", "::ffff:1.2.3.4"]),
     ("::ffff:0:0/96", ["0.0.0.0", "1.2.3.4", "255.255.255.255"], ["::1", "2001:db8::1"]),
-    ("mail.example.com", ["192.0.2.1 mail.example.com", "192.0.2.1 MAIL.Example.COM", "::1 mail.example.com."],
+    ("mail.example.com", ["192.0.2.1 mail.example.com", "192.0.2.1 MAIL.Example.COM", "::1 mail.example.com.",
+                          "192.0.2.1 a.test,mail.example.com", "192.0.2.1 MAIL.example.com.,a.test,z.test"],
      ["192.0.2.1", "192.0.2.1 example.com", "192.0.2.1 a.mail.example.com", "192.0.2.1 none",
       "192.0.2.1 servfail", "192.0.2.1 mismatch"]),
     ("Mail.EXAMPLE.com", ["192.0.2.1 mail.example.com"], ["192.0.2.1"]),
     ("müller.example", ["192.0.2.1 xn--mller-kva.example"], ["192.0.2.1 mueller.example"]),
-    (".example.com", ["192.0.2.1 a.example.com", "192.0.2.1 a.b.example.com"],
+    (".example.com", ["192.0.2.1 a.example.com", "192.0.2.1 a.b.example.com", "192.0.2.1 a.test,a.b.example.com"],
      ["192.0.2.1 example.com", "192.0.2.1 badexample.com", "192.0.2.1 none", "192.0.2.1"]),
     (".com", ["192.0.2.1 example.com"], ["192.0.2.1 com", "192.0.2.1 example.net"]),
     ("nx.domain", ["192.0.2.1 none"], ["192.0.2.1", "192.0.2.1 servfail", "192.0.2.1 mismatch", "192.0.2.1 a.test"]),
@@ -210,6 +211,25 @@ def order():
             lines = [json.dumps({"from": "<a@b.test>", "to": ["u@example.com"], **facts}) for facts, *_ in DECIDED]
             for (facts, *wanted), answer in zip(DECIDED, answers(it, ["trace", "--offline", "-"], lines)):
                 tap.eq([answer["group"], answer["entry"], answer["policy"]], wanted, f"{name}: {facts}")
+
+
+@tap.part
+def several_names():
+    """The one that matched is shown, or the first in the alphabet."""
+    with House(conf(["mail.example.com, .example.com", "192.0.2.1"]),
+               {"rat": "example.com ACCEPT\n", "scores": ""}, start=False) as it:
+        for listener, names, shown in (("L0", "z.test,mail.example.com,a.test", "mail.example.com"),
+                                       ("L0", "z.example.com,a.test,b.example.com", "b.example.com"),
+                                       ("L1", "z.test,B.test,c.test", "b.test"), ("L1", "none", "none")):
+            _status, out, _err = it.ctl("hat", "match", "--json", listener, "192.0.2.1", names)
+            tap.eq(json.loads(out)["host"], shown, f"hat match {listener} {names}")
+        status, out, _err = it.ctl("trace", "--offline", "--listener", "L0", "--ip", "192.0.2.1",
+                                   "--host", "z.test,mail.example.com,a.test", "--from", "a@b.test", "--to", "u@example.com")
+        tap.eq(status, 1, "trace: a name in the middle decides")
+        tap.ok("host     mail.example.com, also a.test, also z.test\n" in out, "... and is shown first", out)
+        for wrong in ("a.test,", ",a.test", "a.test,none!", "a.test,,b.test", ",".join(["a.test"] * 21)):
+            status, _out, err = it.ctl("hat", "match", "L0", "192.0.2.1", wrong)
+            tap.eq((status, "allowed: a host name, or 20 with commas at most" in err), (2, True), f"no names: {wrong[:20]}")
 
 
 @tap.part

@@ -121,6 +121,79 @@ def looked_up_here():
                 tap.eq(dns.count("1.2.0.192.in-addr.arpa"), asked, "the second time it is known")
 
 
+SEVERAL = """
+[group BAD]
+policy = BAD
+senders = .other.example
+[policy BAD]
+access = reject
+reject_text = bad $hostname $hatentry
+[group GOOD]
+policy = GOOD
+senders = mail.partner.example
+[policy GOOD]
+access = reject
+reject_text = good $hostname $hatentry
+[group ADDRESS]
+policy = ADDRESS
+senders = 192.0.2.48
+[policy ADDRESS]
+access = reject
+reject_text = address $hostname $hatentry
+[listener in]
+rat = rat
+groups = BAD, GOOD, ADDRESS
+[dns]
+"""
+BAD = "554 5.7.1 bad a.other.example .other.example"
+GOOD = "554 5.7.1 good mail.partner.example mail.partner.example"
+# Last octet, names in the order of the answer, the reply, the name in the log.
+NAMES = [
+    (41, ["b.partner.example", "a.other.example"], BAD, "a.other.example"),
+    (42, ["a.other.example", "b.partner.example"], BAD, "a.other.example"),
+    (43, ["z.other.example", "mail.partner.example", "A.Other.Example.", "a.other.example"], BAD, "a.other.example"),
+    (44, ["z.partner.example", "mail.partner.example", "a.partner.example"], GOOD, "mail.partner.example"),
+    (45, ["a.partner.example", "z.partner.example", "mail.partner.example"], GOOD, "mail.partner.example"),
+    (46, ["z.partner.example", "b.partner.example"], "continue", "b.partner.example"),
+    (47, ["forged.other.example", "z.partner.example"], "continue", "z.partner.example"),  # no name of its
+    (48, ["z.partner.example", "b.partner.example"], "554 5.7.1 address b.partner.example 192.0.2.48",
+     "b.partner.example"),
+    (49, ["forged.other.example", "a.forged.example"], "continue", "a.forged.example"),
+    (50, ["ill.other.example", "mail.partner.example"], GOOD, "mail.partner.example"),
+    (51, ["ill.other.example", "b.partner.example"], "continue", "b.partner.example"),
+    (52, ["ill.other.example", "a.forged.example"], "continue", '""'),
+    (53, ['"no name"', "a.other.example"], BAD, "a.other.example"),
+]
+
+
+def names_zone():
+    """Every name leads to every client, but the forged and the ill ones."""
+    lines = ["forged.other.example A 192.0.2.200", "a.forged.example A 192.0.2.200", "ill.other.example !servfail"]
+    for last, names, _reply, _shown in NAMES:
+        lines += [f"{last}.2.0.192.in-addr.arpa PTR {name}" for name in names]
+    own = {name.lower().rstrip(".") for _last, names, *_ in NAMES for name in names}
+    lines += [f"{name} A 192.0.2.{last}" for name in sorted(own) for last, *_ in NAMES
+              if "forged" not in name and "ill" not in name and " " not in name]
+    return "\n".join(lines)
+
+
+@tap.part
+def several_names():
+    with DnsServer(names_zone()) as dns:
+        with House(SEVERAL + f"servers = 127.0.0.1:{dns.port}\n", {"rat": "ALL ACCEPT\n"}) as it:
+            for last, names, reply, shown in NAMES:
+                before = len(it.lines)
+                with it.session(f"192.0.2.{last}") as mta:
+                    tap.eq(mta.greeting.line, reply, f"names: {', '.join(names)}")
+                line = it.wait_log(event="connect", after=before)
+                tap.eq(line["host"], shown.strip('"'), "... the name that matched is shown, else the first")
+                doubt = any("ill" in name for name in names) and shown != '""'
+                tap.eq(line.get("failed"), "host" if doubt else None, "... and whether others could not be asked")
+            tap.eq(it.wait_log(event="connect", ip="192.0.2.49")["why"], "ptr_mismatch", "none leads back")
+            tap.eq(it.wait_log(event="connect", ip="192.0.2.52")["why"], "ptr_tempfail",
+                   "none leads back, one could not be asked")
+
+
 @tap.part
 def dead_server():
     """No name server at all: inside the deadline, and mail goes on."""

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "lib/net/host.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const struct guard_client *client, int64_t until, void *arg)
@@ -18,6 +20,9 @@ static void check(const struct guard_client *client, int64_t until, void *arg)
     CHECK(strchr(client->listener, ' ') == NULL && strchr(client->listener, '\n') == NULL);
     CHECK(client->host.class <= HOST_UNKNOWN);
     CHECK(strlen(client->host.name) < sizeof client->host.name);
+    CHECK(client->host.n <= HOST_NAMES_MAX && client->host.n != 1);
+    for (size_t i = 0; i < client->host.n; i++)
+        CHECK(client->host.names[i][0] != '\0' && strchr(client->host.names[i], ',') == NULL);
     CHECK(client->score >= -10 && client->score <= 10);
 }
 

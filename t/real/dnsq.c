@@ -66,9 +66,14 @@ static void ask_host(struct dns *dns, const char *address)
                                           [HOST_UNKNOWN] = "unknown"};
     struct host_answer answer = {.class = HOST_UNKNOWN};
     struct ip ip;
-    if (ip_parse(slice_of(address), &ip))
-        host_lookup(dns, &ip, soon(), NULL, NULL, &answer);
-    printf("%s %s\n", classes[answer.class], answer.name);
+    struct arena *arena = arena_new(0);
+    if (arena != NULL && ip_parse(slice_of(address), &ip))
+        host_lookup(dns, &ip, arena, soon(), NULL, NULL, &answer);
+    printf("%s %s", classes[answer.class], answer.name);
+    for (size_t i = 1; i < answer.n; i++)
+        printf(" %s", answer.names[i]);
+    puts("");
+    arena_free(arena);
 }
 
 static void ask_servers(struct dns *dns, const char *domain)

@@ -64,11 +64,12 @@ static struct hat *table(const char *const *entries, const struct policy *const 
     return hat;
 }
 
-static void say_host(void *ctx, const struct conn_facts *conn, mono_us deadline,
-                     struct host_answer *answer_out)
+static void say_host(void *ctx, const struct conn_facts *conn, struct arena *arena,
+                     mono_us deadline, struct host_answer *answer_out)
 {
     const struct world *world = ctx;
     (void)conn;
+    (void)arena;
     (void)deadline;
     *answer_out = world->host;
 }

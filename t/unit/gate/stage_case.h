@@ -11,7 +11,8 @@
  * A case begins with the configuration without a name in force. One step a
  * line; '#' begins a comment line; \xNN, \\ and \" are bytes:
  *
- *     host CLASS [NAME] [ms=N]       the next look-up of the host name: verified, no_ptr,
+ *     host CLASS [NAME]... [partial] [ms=N]
+ *                                    the next look-up of the host name: verified, no_ptr,
  *                                    ptr_tempfail, ptr_mismatch, unknown
  *     client [tls|notls] [certificate] [auth=U|noauth] [score=N|score=none] [owner=N] [country=CC]
  *            [listed=ZONE] [monitor]

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/net/host.h"
 #include "t/unit/gate/stage_case.h"
 
 static bool parse_ms(const char *text, uint32_t *ms_out)
@@ -13,28 +14,35 @@ static bool parse_ms(const char *text, uint32_t *ms_out)
     return good;
 }
 
-bool stage_domains_host(char *words, struct host_answer *host_out, uint32_t *ms_out)
+bool stage_domains_host(char *words, struct arena *arena, struct host_answer *host_out,
+                        uint32_t *ms_out)
 {
     static const char *const classes[] = {[HOST_VERIFIED] = "verified",
                                           [HOST_NO_PTR] = "no_ptr",
                                           [HOST_PTR_TEMPFAIL] = "ptr_tempfail",
                                           [HOST_PTR_MISMATCH] = "ptr_mismatch",
                                           [HOST_UNKNOWN] = "unknown"};
-    const char *word = case_word(&words);
-    size_t i = 0;
+    const char *word = case_word(&words), *names[HOST_NAMES_MAX] = {""};
+    size_t i = 0, n = 0;
+    bool partial = false;
 
     while (word != NULL && i < ARRAY_LEN(classes) && strcmp(word, classes[i]) != 0)
         i++;
     if (word == NULL || i == ARRAY_LEN(classes))
         return false;
-    *host_out = (struct host_answer){.class = (enum host_class)i};
     while ((word = case_word(&words)) != NULL) {
         const char *ms = case_value(word, "ms");
-        if (ms == NULL)
-            snprintf(host_out->name, sizeof host_out->name, "%s", word);
-        else if (!parse_ms(ms, ms_out))
+        if (strcmp(word, "partial") == 0)
+            partial = true;
+        else if (ms != NULL ? !parse_ms(ms, ms_out) : n == HOST_NAMES_MAX)
             return false;
+        else if (ms == NULL)
+            names[n++] = word;
     }
+    if (!host_verified(names, n > 0 ? n : 1, arena, host_out))
+        return false;
+    host_out->class = (enum host_class)i;
+    host_out->partial = partial;
     return true;
 }
 

@@ -6,6 +6,7 @@
 #define T_UNIT_GATE_STAGE_DOMAINS_H
 
 #include "lib/base/answer.h"
+#include "lib/base/arena.h"
 
 struct stage_domains {
     bool scripted; /* an answer waits to be fetched */
@@ -15,7 +16,8 @@ struct stage_domains {
 };
 
 /* The words of the step `host`; false: they are wrong. */
-bool stage_domains_host(char *words, struct host_answer *host_out, uint32_t *ms_out);
+bool stage_domains_host(char *words, struct arena *arena, struct host_answer *host_out,
+                        uint32_t *ms_out);
 
 /* The words of the step `sender-dns`; false: they are wrong. */
 bool stage_domains_script(struct stage_domains *domains, char *words);

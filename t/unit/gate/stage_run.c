@@ -95,11 +95,12 @@ static const char *need_word(const struct run *run, char **rest, const char *wha
 
 /* --- services ----------------------------------------------------------------------- */
 
-static void give_host(void *ctx, const struct conn_facts *conn, mono_us deadline,
-                      struct host_answer *answer_out)
+static void give_host(void *ctx, const struct conn_facts *conn, struct arena *arena,
+                      mono_us deadline, struct host_answer *answer_out)
 {
     struct run *run = ctx;
     assert_ptr_equal(conn, &run->conn);
+    assert_non_null(arena);
     run->until = deadline;
     now += MONO_MS(run->host_ms);
     *answer_out = run->host;
@@ -161,7 +162,7 @@ static void give_directory(void *ctx, const struct directory_plan *plan,
 
 static void step_host(struct run *run, char *rest)
 {
-    if (!stage_domains_host(rest, &run->host, &run->host_ms))
+    if (!stage_domains_host(rest, run->conn_arena, &run->host, &run->host_ms))
         wrong(run, "no such class or number");
 }
 

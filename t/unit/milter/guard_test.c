@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "lib/net/host.h"
 #include "lib/state/statefile.h"
 
 static char folder[] = "/tmp/guard-XXXXXX";
@@ -345,6 +346,76 @@ static void the_sample_outlives_a_restart(void **state)
     assert_int_equal(unlink(sample_path()), 0);
 }
 
+/* Any name of a client may be the one that the new table refuses, also after a
+ * restart. */
+static void all_names_are_remembered(void **state)
+{
+    static const char *const names[] = {"a.other.example", "b.partner.example"};
+    struct snapshot *running = configure(IN);
+    struct snapshot *first = configure(BAD(".other.example"));
+    struct snapshot *second = configure(BAD(".partner.example"));
+    struct snapshot *none = configure(BAD("other.example"));
+    struct guard *guard = guard_new(folder);
+
+    (void)state;
+    for (unsigned i = 0; i < 10; i++) {
+        struct conn_facts conn = {
+            .listener = running->listeners.v[0],
+            .client = ip_from_v4(0x0a000000 + i),
+            .host = {.class = HOST_VERIFIED, .name = "b.partner.example", .names = names, .n = 2},
+        };
+        guard_saw(guard, &conn);
+    }
+    for (int restarts = 0; restarts < 2; restarts++) {
+        assert_non_null(strstr(verdict(guard, running, first), "10 of 10"));
+        assert_non_null(strstr(verdict(guard, running, second), "by .partner.example;"));
+        assert_string_equal(verdict(guard, running, none), "");
+        guard_free(guard);
+        guard = guard_new(folder);
+    }
+    guard_free(guard);
+    assert_int_equal(unlink(sample_path()), 0);
+    snapshot_drop(running);
+    snapshot_drop(first);
+    snapshot_drop(second);
+    snapshot_drop(none);
+}
+
+static char long_names[HOST_NAMES_MAX][201];
+
+/* Of names that are too many and too long, the one that matched. */
+static void the_name_that_matched_is_remembered(void **state)
+{
+    const char *names[HOST_NAMES_MAX];
+    struct snapshot *running = configure(IN);
+    struct snapshot *last = configure(BAD(".z.example")), *other = configure(BAD(".a.example"));
+    struct guard *guard = guard_new(NULL);
+
+    (void)state;
+    for (size_t i = 0; i < HOST_NAMES_MAX; i++) {
+        size_t n = sizeof long_names[i] - 1;
+        memset(long_names[i], 'a' + (int)i, n);
+        long_names[i][60] = long_names[i][120] = long_names[i][180] = '.';
+        snprintf(long_names[i] + n - 10, 11, ".%c.example", i + 1 == HOST_NAMES_MAX ? 'z' : 'a');
+        names[i] = long_names[i];
+    }
+    for (unsigned i = 0; i < 10; i++) {
+        struct conn_facts conn = {
+            .listener = running->listeners.v[0],
+            .client = ip_from_v4(0x0a000000 + i),
+            .host = {.class = HOST_VERIFIED, .names = names, .n = HOST_NAMES_MAX},
+        };
+        snprintf(conn.host.name, sizeof conn.host.name, "%s", names[HOST_NAMES_MAX - 1]);
+        guard_saw(guard, &conn);
+    }
+    assert_non_null(strstr(verdict(guard, running, last), "10 of 10"));
+    assert_string_equal(verdict(guard, running, other), "");
+    guard_free(guard);
+    snapshot_drop(running);
+    snapshot_drop(last);
+    snapshot_drop(other);
+}
+
 static void the_file_is_written_now_and_then(void **state)
 {
     struct snapshot *running = configure(IN);
@@ -376,6 +447,9 @@ static void count_lines(const struct guard_client *client, int64_t until, void *
     (*n)++;
 }
 
+#define FIVE_LESS "a,b,c,d,e"
+#define FIVE FIVE_LESS ","
+
 static void lines_of_the_file(void **state)
 {
     static const struct {
@@ -387,6 +461,13 @@ static void lines_of_the_file(void **state)
         {"in 192.0.2.1 1800000000 1 - 0 -\n", true, 1},
         {"in 2001:db8::1 1800000000 0 -9.999 4294967295 mx.example\nx 0.0.0.0 0 4 none 1 -\n", true,
          2},
+        {"in 192.0.2.1 1800000000 0 - 0 a.example,b.example\n", true, 1},
+        {"in 192.0.2.1 1800000000 0 - 0 a.example,\n", false, 0},
+        {"in 192.0.2.1 1800000000 0 - 0 ,a.example\n", false, 0},
+        {"in 192.0.2.1 1800000000 0 - 0 a.example,-\n", false, 0},
+        {"in 192.0.2.1 1800000000 0 - 0 A.example\n", false, 0},
+        {"in 192.0.2.1 1800000000 0 - 0 " FIVE FIVE FIVE FIVE_LESS "\n", true, 1},
+        {"in 192.0.2.1 1800000000 0 - 0 " FIVE FIVE FIVE FIVE FIVE_LESS "\n", false, 0},
         {"in 192.0.2.1 1800000000 1 - 0 -", false, 0},
         {"in 192.0.2.1 1800000000 1 - 0\n", false, 0},
         {"in 192.0.2.1 1800000000 1 - 0 - -\n", false, 0},
@@ -474,6 +555,8 @@ int main(void)
         cmocka_unit_test(only_what_changes_counts),
         cmocka_unit_test(names_and_scores_are_remembered),
         cmocka_unit_test(the_sample_outlives_a_restart),
+        cmocka_unit_test(all_names_are_remembered),
+        cmocka_unit_test(the_name_that_matched_is_remembered),
         cmocka_unit_test(the_file_is_written_now_and_then),
         cmocka_unit_test(lines_of_the_file),
         cmocka_unit_test(who_has_ended_is_not_taken_again),

@@ -80,6 +80,8 @@ static void explain(const struct reference *table, const struct hat_client *clie
                   client->host != NULL ? client->host->name : "", client->score_known,
                   client->score_none, client->score, (unsigned)client->owner, client->country,
                   client->nlisted);
+    for (size_t i = 0; client->host != NULL && i < client->host->n; i++)
+        print_message("name %s\n", client->host->names[i]);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -90,7 +92,7 @@ static bool same_text(const char *a, const char *b)
 static bool same_match(const struct hat_match *a, const struct hat_match *b)
 {
     return same_text(a->group, b->group) && same_text(a->entry, b->entry) &&
-           a->policy == b->policy && a->by_owner == b->by_owner;
+           same_text(a->host, b->host) && a->policy == b->policy && a->by_owner == b->by_owner;
 }
 
 static bool wants_zone(const struct hat_wants *wants, const char *zone)

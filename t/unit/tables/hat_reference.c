@@ -325,13 +325,36 @@ static void client_address(struct dice *dice, struct ip *ip)
     }
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* One name, or several that differ. */
+static void client_names(struct dice *dice, struct reference_client *out)
+{
+    size_t n = dice_below(dice, 2) == 0 ? 1 : 1 + dice_below(dice, REFERENCE_NAMES_MAX), kept = 1;
+    for (size_t i = 0; i < n; i++) {
+        make_name(dice, out->name[i], sizeof out->name[i]);
+        out->names[i] = out->name[i];
+    }
+    qsort(out->names, n, sizeof *out->names, compare_names);
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(out->names[i], out->names[kept - 1]) != 0)
+            out->names[kept++] = out->names[i];
+    }
+    snprintf(out->host.name, sizeof out->host.name, "%s", out->names[0]);
+    out->host.names = kept > 1 ? out->names : NULL;
+    out->host.n = kept > 1 ? kept : 0;
+}
+
 void reference_client(struct dice *dice, struct reference_client *out)
 {
     struct hat_client *client = &out->client;
     memset(out, 0, sizeof *out);
     client_address(dice, &client->ip);
     out->host.class = (enum host_class)dice_below(dice, HOST_UNKNOWN + 1);
-    make_name(dice, out->host.name, sizeof out->host.name);
+    client_names(dice, out);
     client->host = dice_below(dice, 4) > 0 ? &out->host : NULL;
     client->score_known = dice_below(dice, 4) > 0;
     client->score_none = dice_below(dice, 3) == 0;
@@ -385,14 +408,27 @@ static bool matches_address(const struct reference_entry *e, const struct ip *ip
     return compare6(e->first, groups) <= 0 && compare6(groups, e->last) <= 0;
 }
 
-static bool matches_name(const struct reference_entry *e, const struct host_answer *host)
+static bool is_meant(const struct reference_entry *e, const char *name)
 {
-    if (host == NULL || host->class != HOST_VERIFIED)
-        return false;
-    size_t n = strlen(host->name), m = strlen(e->name);
+    size_t n = strlen(name), m = strlen(e->name);
     if (e->kind == REF_NAME)
-        return strcmp(host->name, e->name) == 0;
-    return n > m && strcmp(host->name + n - m, e->name) == 0;
+        return strcmp(name, e->name) == 0;
+    return n > m && strcmp(name + n - m, e->name) == 0;
+}
+
+/* The first of the client's names that the entry means; NULL: none. */
+static const char *matching_name(const struct reference_entry *e, const struct host_answer *host)
+{
+    if (host == NULL || host->class != HOST_VERIFIED ||
+        (e->kind != REF_NAME && e->kind != REF_BELOW))
+        return NULL;
+    if (host->n == 0)
+        return is_meant(e, host->name) ? host->name : NULL;
+    for (size_t i = 0; i < host->n; i++) {
+        if (is_meant(e, host->names[i]))
+            return host->names[i];
+    }
+    return NULL;
 }
 
 static bool is_listed(const struct hat_client *client, const char *zone)
@@ -431,7 +467,7 @@ static bool matches(const struct reference_entry *e, const struct hat_client *cl
         return matches_address(e, &client->ip);
     case REF_NAME:
     case REF_BELOW:
-        return matches_name(e, client->host);
+        return matching_name(e, client->host) != NULL;
     case REF_ALL:
         return true;
     case REF_SCORE:
@@ -493,6 +529,7 @@ void reference_decide(const struct reference *table, const struct hat_client *cl
         *match_out =
             (struct hat_match){.group = group->name,
                                .entry = entry != NULL ? entry->text : class_word(class_bit(client)),
+                               .host = entry != NULL ? matching_name(entry, client->host) : NULL,
                                .policy = group->policy,
                                .by_owner = entry != NULL && entry->kind == REF_OWNER};
         return;

@@ -58,15 +58,19 @@ struct reference {
 
 void reference_make(struct dice *dice, struct reference *table_out);
 
+#define REFERENCE_NAMES_MAX 4
+
 /* A client near the edges of such a table, all facts known. */
 struct reference_client {
     struct hat_client client;
     struct host_answer host;
+    char name[REFERENCE_NAMES_MAX][64];
+    const char *names[REFERENCE_NAMES_MAX];
     const char *listed[4];
 };
 void reference_client(struct dice *dice, struct reference_client *out);
 
-/* group, entry, policy and by_owner of the match; not its place. */
+/* group, entry, host, policy and by_owner of the match; not its place. */
 void reference_decide(const struct reference *table, const struct hat_client *client,
                       struct hat_match *match_out);
 void reference_wants(const struct reference *table, const struct hat_client *client,

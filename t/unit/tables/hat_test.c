@@ -134,7 +134,7 @@ static struct hat_client client_of(const struct client_case *c, struct host_answ
                                 .listed = &c->listed,
                                 .nlisted = c->listed != NULL};
     assert_true(ip_parse(slice_of(c->ip), &client.ip));
-    host->class = c->class;
+    *host = (struct host_answer){.class = c->class};
     snprintf(host->name, sizeof host->name, "%s", c->name);
     snprintf(client.country, sizeof client.country, "%s", c->country);
     return client;
@@ -161,6 +161,48 @@ static void test_who_wins(void **state)
             assert_string_equal(match.group, c->group);
         assert_true(match.policy->keys.access != POLICY_CONTINUE);
         assert_null(match.at.key);
+    }
+    end(&scene);
+}
+
+/* Any name of the client, in any group; the first that the deciding entry means is the
+ * one to show. */
+static void test_several_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a.example.com", "b.example.com", "mail.example.com",
+                                        "z.example.net"};
+    static const struct {
+        const char *names[4];
+        size_t n;
+        const char *ip, *entry, *host;
+    } rows[] = {
+        {{names[0], names[1], names[2], names[3]}, 4, "203.0.113.1", "mail.example.com", names[2]},
+        {{names[0], names[1], names[3]}, 3, "203.0.113.1", ".example.com", names[0]},
+        {{names[1], names[3]}, 2, "203.0.113.1", ".example.com", names[1]},
+        {{names[3]}, 1, "203.0.113.1", "ALL", NULL},
+        {{names[0], names[1], names[3]}, 3, "192.0.2.7", "192.0.2.7", NULL},
+        {{names[1]}, 1, "203.0.113.1", ".example.com", names[1]},
+    };
+    struct scene scene;
+    begin(&scene, groups, ARRAY_LEN(groups));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct host_answer host = {.class = HOST_VERIFIED,
+                                   .names = rows[i].n > 1 ? rows[i].names : NULL,
+                                   .n = rows[i].n > 1 ? rows[i].n : 0};
+        struct hat_client client = {.host = &host};
+        struct hat_match match;
+        assert_true(ip_parse(slice_of(rows[i].ip), &client.ip));
+        snprintf(host.name, sizeof host.name, "%s", rows[i].names[0]);
+        hat_decide(scene.hat, &client, &match);
+        assert_string_equal(match.entry, rows[i].entry);
+        if (rows[i].host != NULL)
+            assert_string_equal(match.host, rows[i].host);
+        else
+            assert_null(match.host);
+        host.class = HOST_PTR_TEMPFAIL; /* then they are no names */
+        hat_decide(scene.hat, &client, &match);
+        assert_null(match.host);
     }
     end(&scene);
 }
@@ -422,12 +464,19 @@ static void test_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_who_wins), cmocka_unit_test(test_places),
-        cmocka_unit_test(test_walk),     cmocka_unit_test(test_wants),
-        cmocka_unit_test(test_asks),     cmocka_unit_test(test_wants_by_what_is_known),
-        cmocka_unit_test(test_problems), cmocka_unit_test(test_warning_is_no_error),
-        cmocka_unit_test(test_zones),    cmocka_unit_test(test_senders_file),
-        cmocka_unit_test(test_empty),    cmocka_unit_test(test_wrong_file),
+        cmocka_unit_test(test_who_wins),
+        cmocka_unit_test(test_several_names),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_wants),
+        cmocka_unit_test(test_asks),
+        cmocka_unit_test(test_wants_by_what_is_known),
+        cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_warning_is_no_error),
+        cmocka_unit_test(test_zones),
+        cmocka_unit_test(test_senders_file),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_wrong_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
