@@ -166,9 +166,7 @@ static bool next_item(struct slice *rest, unsigned *line, struct slice *item_out
         rest->n--;
     }
     item_out->p = rest->p;
-    item_out->n = 0;
-    while (item_out->n < rest->n && !is_separator(rest->p[item_out->n]))
-        item_out->n++;
+    item_out->n = str_item(*rest, ", \t\r\n");
     rest->p += item_out->n;
     rest->n -= item_out->n;
     return item_out->n > 0;

@@ -226,6 +226,29 @@ size_t str_utf8_length(struct slice s)
     return n;
 }
 
+/* Where the bracket that opens at `open` closes; s.n: not before a blank. */
+static size_t closing_bracket(struct slice s, size_t open)
+{
+    size_t at = open;
+    while (at < s.n && strchr("] \t\r\n", s.p[at]) == NULL)
+        at++;
+    return at < s.n && s.p[at] == ']' ? at : s.n;
+}
+
+size_t str_item(struct slice s, const char *stops)
+{
+    bool closes = true; /* a bracket that opens; where one does not, no later one does */
+    size_t n = 0, nstops = strlen(stops);
+    for (; n < s.n && memchr(stops, s.p[n], nstops) == NULL; n++) {
+        if (!closes || s.p[n] != '[')
+            continue;
+        size_t end = closing_bracket(s, n);
+        closes = end < s.n;
+        n = closes ? end : n;
+    }
+    return n;
+}
+
 bool str_is_utf8(struct slice s)
 {
     while (s.n > 0) {

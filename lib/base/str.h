@@ -52,6 +52,10 @@ void ascii_lower_in_place(char *text);
 /* Decimal without sign, spaces or leading '+'; the whole slice; at most max. */
 NODISCARD bool str_to_uint(struct slice s, uint64_t max, uint64_t *value_out);
 
+/* How many bytes s begins with make one item of a list: up to one of `stops`. What stands
+ * between '[' and ']' without a blank belongs to it, stops too. */
+size_t str_item(struct slice s, const char *stops);
+
 /* Is it well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms)? */
 bool str_is_utf8(struct slice s);
 /* Bytes of the well-formed character s begins with; 0 when there is none. */

@@ -87,9 +87,7 @@ static void read_word(struct hat_tokens *tokens)
     struct scan *scan = &tokens->scan, ahead;
     bool policy = scan_take(scan, '$');
     size_t from = scan->at;
-    while (!scan_end(scan) && !ascii_is_space(scan->line.p[scan->at]) &&
-           memchr(",{}(=\"$", scan->line.p[scan->at], 7) == NULL)
-        scan->at++;
+    scan->at += str_item(scan_rest(scan), " \t,{}(=\"$");
     tokens->now.text = (struct slice){scan->line.p + from, scan->at - from};
     tokens->now.kind = policy ? HAT_TOKEN_POLICY : HAT_TOKEN_WORD;
     ahead = *scan;

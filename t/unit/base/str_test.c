@@ -202,6 +202,38 @@ static void utf8_refuses_torn_characters(void **state)
     assert_int_equal(str_utf8_length(slice_of("")), 0);
 }
 
+static void items_keep_what_is_in_brackets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t n;
+    } rows[] = {{"", 0},         {",a", 0},
+                {"a", 1},        {"a,b", 1},
+                {"a b", 1},      {"a[b,c]d,e", 7},
+                {"a[b,c] d", 6}, {"[a,b][c,d],e", 10},
+                {"a[b,c", 3},    {"a[b, c]", 3},
+                {"a[b\tc]", 3},  {"[[[,]]],x", 7},
+                {"a]b,c", 3},    {"[,]", 3},
+                {"[", 1},        {"[a,[b]", 6},
+                {"[a\n,b]", 3},  {"a[b=c,d{e}],f", 11}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        size_t n = str_item(slice_of(rows[i].text), ", \t");
+        if (n != rows[i].n)
+            fail_msg("\"%s\": %zu", rows[i].text, n);
+    }
+    assert_int_equal(str_item((struct slice){"a\0,b", 4}, ","), 2);
+    assert_int_equal(str_item((struct slice){"[\0,]b", 5}, ","), 2);
+
+    /* Many brackets that never close take no more time than other bytes. */
+    size_t n = 1 << 22;
+    char *open = malloc(n);
+    assert_non_null(open);
+    memset(open, '[', n);
+    assert_int_equal(str_item((struct slice){open, n}, ","), n);
+    free(open);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +244,7 @@ int main(void)
         cmocka_unit_test(ascii_ignores_everything_else),
         cmocka_unit_test(numbers_end_at_their_limit),
         cmocka_unit_test(utf8_is_exactly_rfc_3629),
+        cmocka_unit_test(items_keep_what_is_in_brackets),
         cmocka_unit_test(utf8_refuses_torn_characters),
     };
     return cmocka_run_group_tests_name("base/str", tests, NULL, NULL);
