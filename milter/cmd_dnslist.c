@@ -3,6 +3,8 @@
 #include "milter/command.h"
 
 #include "lib/net/dnslist.h"
+#include "lib/tables/hat_entry.h"
+#include "milter/findings.h"
 #include "milter/lookup.h"
 
 /* Made for the first question. */
@@ -15,6 +17,8 @@ struct question {
     char zone[DOMAIN_MAX];
     struct ip ip;
     mono_us deadline;
+    const struct snapshot *snapshot;
+    struct arena *arena;
 };
 
 static bool prepare(struct asker *asker, const struct snapshot *snapshot, struct err *err)
@@ -31,6 +35,8 @@ static bool parse(const struct lookup_question *from, struct question *question,
 {
     const char *zone = from->words[0], *ip = from->words[1];
 
+    question->snapshot = from->snapshot;
+    question->arena = from->arena;
     question->deadline = mono_now() + MONO_MS(from->snapshot->settings.keys->command_deadline);
     if (!domain_canon(slice_of(zone), question->zone))
         return err_set(err, ERR_SYNTAX, "\"%.100s\" is no name of a DNS zone", zone);
@@ -51,10 +57,56 @@ static void put_addresses(const struct dns_answer *answer, struct form *form)
     strbuf_done(&lines);
 }
 
-/* Is the address listed, by a list that is good? */
+/* What a list that is good says of the address; n 0: nothing, or there is no memory. */
+static struct dnslisting listing_of(const struct question *question,
+                                    const struct dns_answer *answer, struct form *form)
+{
+    struct dnslisting listing = {.zone = question->zone};
+    uint32_t *answers = arena_alloc(question->arena, (answer->n + 1) * sizeof *answers);
+
+    form->out->failed = form->out->failed || answers == NULL;
+    for (; answers != NULL && listing.n < answer->n; listing.n++)
+        answers[listing.n] = ip_v4(&answer->records[listing.n].ip);
+    listing.answers = answers;
+    return listing;
+}
+
+/* Would dnslist[zone] match? */
+static bool is_listed(const struct dnslisting *listing)
+{
+    char entry[DOMAIN_MAX + 16];
+    struct hat_form plain;
+
+    snprintf(entry, sizeof entry, "dnslist[%s]", listing->zone);
+    return hat_form_parse(slice_of(entry), &plain, NULL) && hat_form_lists(&plain, listing);
+}
+
+/* "matches": the entries of all tables that mean one of the answers. How many. */
+static size_t put_matches(const struct snapshot *snapshot, const struct dnslisting *listing,
+                          struct form *form)
+{
+    struct findings findings;
+
+    findings_begin(&findings, form, "matches");
+    for (size_t i = 0; i < snapshot->listeners.n; i++) {
+        const struct listener *listener = snapshot->listeners.v[i];
+        for (size_t k = 0; k < hat_entries(listener->hat); k++) {
+            struct hat_entry entry;
+            if (!hat_entry_lists(listener->hat, k, listing))
+                continue;
+            hat_entry_get(listener->hat, k, &entry);
+            findings_put(&findings, listener, entry.group, entry.text);
+        }
+    }
+    findings_end(&findings);
+    return findings.n;
+}
+
+/* Is the address listed, by a list that is good, or does an entry of ours match? */
 static bool ask(const struct asker *asker, const struct question *question, struct form *form)
 {
     char name[DOMAIN_MAX], ip[IP_TEXT_MAX];
+    struct dnslisting listing = {.zone = question->zone};
 
     /* A name that is too long is asked by nobody: it fails. */
     bool fits = dnslist_name(question->zone, &question->ip, name) != 0;
@@ -68,8 +120,10 @@ static bool ask(const struct asker *asker, const struct question *question, stru
     const struct dns_answer *answer = dns_wait(by_address, question->deadline);
     const struct dns_answer *text = dns_wait(by_text, question->deadline);
     enum dnslist_class class = dnslist_read(answer);
-    bool listed = class == DNSLIST_LISTED && health == DNSLIST_GOOD;
 
+    if (class == DNSLIST_LISTED && health == DNSLIST_GOOD)
+        listing = listing_of(question, answer, form);
+    bool listed = is_listed(&listing);
     form_text(form, "zone", question->zone);
     form_text(form, "ip", ip_text(&question->ip, ip));
     form_bool(form, "listed", listed);
@@ -78,9 +132,10 @@ static bool ask(const struct asker *asker, const struct question *question, stru
     form_text(form, "text", text->n > 0 ? text->records[0].text : NULL);
     form_text(form, "health", dnslist_health_name(health));
     form_text(form, "why", dnslist_health_text(health));
+    size_t matches = put_matches(question->snapshot, &listing, form);
     dns_drop(by_address);
     dns_drop(by_text);
-    return listed;
+    return listed || matches > 0;
 }
 
 static int answer_test(const struct lookup_question *from, struct form *form, struct err *err)

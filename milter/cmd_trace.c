@@ -214,6 +214,17 @@ static void print_verdict(const char *stage, const char *what, const struct verd
     printf("\n");
 }
 
+static void print_listing(const struct dnslisting *listing)
+{
+    char ip[IP_TEXT_MAX];
+
+    printf(" listed in %s", listing->zone);
+    for (size_t i = 0; i < listing->n; i++) {
+        struct ip answer = ip_from_v4(listing->answers[i]);
+        printf("%s%s", i == 0 ? " as " : ",", ip_text(&answer, ip));
+    }
+}
+
 /* What was given or found out about the client beside its name. */
 static void print_known(const struct conn_facts *conn)
 {
@@ -230,7 +241,7 @@ static void print_known(const struct conn_facts *conn)
         printf(" country %s%s", conn->country[0] != '\0' ? conn->country : "none",
                conn->country_failed ? " (no answer)" : "");
     for (size_t i = 0; i < conn->nlisted; i++)
-        printf(" listed in %s", conn->listed[i]);
+        print_listing(&conn->listed[i]);
     printf("\n");
 }
 

@@ -166,7 +166,7 @@ static void find_host(void *ctx, const struct conn_facts *conn, struct arena *ar
 /* --- score, owner, country, DNS lists ----------------------------------------- */
 
 static void find_lookups(void *ctx, const struct conn_facts *conn, const struct hat_wants *wants,
-                         mono_us deadline, struct lookup_answer *answer_out)
+                         struct arena *arena, mono_us deadline, struct lookup_answer *answer_out)
 {
     const struct engine_view *view = ctx;
     const struct engine *engine = view->engine;
@@ -181,7 +181,7 @@ static void find_lookups(void *ctx, const struct conn_facts *conn, const struct 
                                     .zones = wants->zones,
                                     .nzones = wants->nzones};
 
-    lookups_ask(&lookups, &conn->client, &wanted, deadline, answer_out);
+    lookups_ask(&lookups, &conn->client, &wanted, arena, deadline, answer_out);
 }
 
 /* --- the domain of an envelope sender ------------------------------------------ */

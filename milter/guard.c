@@ -212,7 +212,7 @@ static struct hat_client client_with(const struct snapshot *snapshot,
     struct hat_client client = {.ip = seen->ip,
                                 .host = seen->host.class != HOST_UNKNOWN ? &seen->host : NULL};
 
-    lookups_ask(&files, &seen->ip, &wanted, 0, &answer);
+    lookups_ask(&files, &seen->ip, &wanted, NULL, 0, &answer);
     if (answer.score != LOOKUP_NOT_ASKED) {
         client.score_known = true;
         client.score_none = answer.score != LOOKUP_FOUND;

@@ -31,13 +31,13 @@ static void trace_host(void *ctx, const struct conn_facts *conn, struct arena *a
 
 /* What the facts leave open. Offline a source that exists has nothing. */
 static void trace_lookups(void *ctx, const struct conn_facts *conn, const struct hat_wants *wants,
-                          mono_us deadline, struct lookup_answer *answer_out)
+                          struct arena *arena, mono_us deadline, struct lookup_answer *answer_out)
 {
     const struct trace_world *world = ctx;
     const struct reputation *reputation = &world->view.snapshot->reputation;
 
     if (world->view.engine != NULL) {
-        world->real.lookups(world->real.ctx, conn, wants, deadline, answer_out);
+        world->real.lookups(world->real.ctx, conn, wants, arena, deadline, answer_out);
         return;
     }
     *answer_out = (struct lookup_answer){.score = LOOKUP_NOT_ASKED};
@@ -394,23 +394,6 @@ bool trace_parse_sender(const char *text, struct trace_query *query, struct err 
     }
     return err_set(err, ERR_SYNTAX, "sender_dns \"%.60s\"; allowed: ok, nonexistent, unresolvable",
                    text);
-}
-
-bool trace_parse_listed(const char *const *zones, size_t n, struct arena *arena,
-                        struct trace_query *query, struct err *err)
-{
-    const char **list = arena_alloc(arena, (n + 1) * sizeof *list);
-    char canonical[DOMAIN_MAX];
-
-    for (size_t i = 0; list != NULL && i < n; i++) {
-        if (!domain_canon(slice_of(zones[i]), canonical))
-            return err_set(err, ERR_SYNTAX, "listed \"%s\" is no name of a DNS zone", zones[i]);
-        if ((list[i] = arena_dup(arena, canonical)) == NULL)
-            list = NULL;
-    }
-    query->listed = list;
-    query->nlisted = n;
-    return list != NULL || err_set(err, ERR_MEMORY, "out of memory");
 }
 
 bool trace_parse_ldap(const char *text, struct trace_query *query, struct err *err)

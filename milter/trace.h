@@ -27,7 +27,7 @@ struct trace_query {
     uint32_t owner;
     bool country_given;
     char country[3];
-    const char *const *listed; /* canonical; NULL: not given */
+    const struct dnslisting *listed; /* NULL: not given */
     size_t nlisted;
     bool sender_given;
     enum sender_class sender;
@@ -72,8 +72,10 @@ NODISCARD bool trace_parse_score(const char *text, struct trace_query *query, st
 NODISCARD bool trace_parse_country(const char *text, struct trace_query *query, struct err *err);
 /* "ok", "nonexistent" or "unresolvable" */
 NODISCARD bool trace_parse_sender(const char *text, struct trace_query *query, struct err *err);
-/* n names of zones; given, they are all that list the client */
-NODISCARD bool trace_parse_listed(const char *const *zones, size_t n, struct arena *arena,
+/* ZONE, which stands for ZONE=127.0.0.2, or ZONE=ANSWER[,ANSWER]..., which may as well
+ * stand in several items; given, they are all that list the client. Each item as its own
+ * string or with commas between them. */
+NODISCARD bool trace_parse_listed(const char *const *items, size_t n, struct arena *arena,
                                   struct trace_query *query, struct err *err);
 
 /* "match", "nomatch" or "error" */

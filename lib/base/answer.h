@@ -108,12 +108,21 @@ enum lookup_outcome {
 
 #define LOOKUP_ZONES_MAX 64
 
+/* A DNS list that has an entry for the client. What the entry means its answers tell:
+ * each sender entry has its own opinion of them. */
+struct dnslisting {
+    const char *zone;        /* canonical */
+    const uint32_t *answers; /* IPv4 addresses inside 127.0.0.0/8, no refusal, ascending */
+    size_t n;                /* at least 1 */
+};
+
 struct lookup_answer {
-    enum lookup_outcome score, owner, country; /* the values mean something when FOUND */
-    double value;                              /* of the score: -10.0 ... 10.0 */
-    uint32_t owner_number;                     /* never 0 */
-    char country_code[3];                      /* "JP" */
-    bool listed[LOOKUP_ZONES_MAX];             /* in the order asked; a failure is no listing */
+    enum lookup_outcome score, owner, country;  /* the values mean something when FOUND */
+    double value;                               /* of the score: -10.0 ... 10.0 */
+    uint32_t owner_number;                      /* never 0 */
+    char country_code[3];                       /* "JP" */
+    struct dnslisting listed[LOOKUP_ZONES_MAX]; /* in the order asked; a failure is no listing */
+    size_t nlisted;
 };
 
 /* --- one more connection at a place (lib/state/lease.h) -------------------- */

@@ -36,9 +36,9 @@ struct conn_facts {
     bool owner_known;
     uint32_t owner; /* 0: none */
     bool country_known;
-    char country[3];           /* "JP"; "" none */
-    bool lists_known;          /* told: listed is all there is */
-    const char *const *listed; /* DNS list zones that list the client */
+    char country[3];                 /* "JP"; "" none */
+    bool lists_known;                /* told: listed is all there is */
+    const struct dnslisting *listed; /* DNS lists that have the client */
     size_t nlisted;
     bool score_failed, owner_failed, country_failed; /* asked in vain; counts as none */
 

@@ -73,10 +73,10 @@ struct services {
     void (*host)(void *ctx, const struct conn_facts *conn, struct arena *arena, mono_us deadline,
                  struct host_answer *answer_out);
 
-    /* Everything the table wants to know of the client, asked at once. listed in
-     * the order of wants->zones, which live as long as the listener. */
+    /* Everything the table wants to know of the client, asked at once. Answers of DNS
+     * lists go into arena; their zones live as long as the listener. */
     void (*lookups)(void *ctx, const struct conn_facts *conn, const struct hat_wants *wants,
-                    mono_us deadline, struct lookup_answer *answer_out);
+                    struct arena *arena, mono_us deadline, struct lookup_answer *answer_out);
 
     /* Does the domain (canonical) of an envelope sender take mail? accept_a: an
      * address record of its own is enough where it has no MX. */

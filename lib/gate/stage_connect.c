@@ -115,20 +115,16 @@ static void keep_reputation(struct conn_facts *conn, const struct lookup_answer 
 }
 
 /* Without memory no list has the client: better than refusing it for that. */
-static void keep_listed(struct stage *stage, const struct hat_wants *wants,
-                        const struct lookup_answer *answer)
+static void keep_listed(struct stage *stage, const struct lookup_answer *answer)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < wants->nzones; i++)
-        n += answer->listed[i];
-    const char **listed = n > 0 ? arena_alloc(stage->gate->arena, n * sizeof *listed) : NULL;
+    size_t size = answer->nlisted * sizeof *answer->listed;
+    struct dnslisting *listed = size > 0 ? arena_alloc(stage->gate->arena, size) : NULL;
+
     if (listed == NULL)
         return;
+    memcpy(listed, answer->listed, size);
     stage->conn->listed = listed;
-    for (size_t i = 0; i < wants->nzones; i++) {
-        if (answer->listed[i])
-            listed[stage->conn->nlisted++] = wants->zones[i];
-    }
+    stage->conn->nlisted = answer->nlisted;
 }
 
 static void ask(struct stage *stage, struct hat_wants *wants)
@@ -138,9 +134,10 @@ static void ask(struct stage *stage, struct hat_wants *wants)
 
     if (!still_wanted(stage->conn, wants))
         return;
-    services->lookups(services->ctx, stage->conn, wants, stage->gate->deadline, &answer);
+    services->lookups(services->ctx, stage->conn, wants, stage->gate->arena, stage->gate->deadline,
+                      &answer);
     keep_reputation(stage->conn, &answer);
-    keep_listed(stage, wants, &answer);
+    keep_listed(stage, &answer);
 }
 
 static bool look_up(struct stage *stage)

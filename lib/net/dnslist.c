@@ -441,6 +441,11 @@ enum dnslist_class dnslist_wait(struct dnslist_query *query)
     return believe(query, class);
 }
 
+const struct dns_answer *dnslist_answer(const struct dnslist_query *query)
+{
+    return dns_wait(query->client, MONO_NEVER);
+}
+
 void dnslist_drop(struct dnslist_query *query)
 {
     dns_drop(query->client);

@@ -63,6 +63,8 @@ void dnslist_ask(struct dnslists *lists, const char *zone, const struct ip *ip, 
 bool dnslist_ready(const struct dnslist_query *query); /* dnslist_wait() does not block */
 /* Blocks until the answer or the deadline given at dnslist_ask(). */
 enum dnslist_class dnslist_wait(struct dnslist_query *query);
+/* After DNSLIST_LISTED: the answer, until dnslist_drop(). */
+const struct dns_answer *dnslist_answer(const struct dnslist_query *query);
 void dnslist_drop(struct dnslist_query *query);
 
 /* Check a list now, and wait for the result. Any thread. */

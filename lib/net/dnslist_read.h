@@ -5,8 +5,13 @@
  * Broken lists answer everything, or refuse with an address that careless
  * clients take for a listing: their users then lose all mail. Here only an
  * answer all of whose addresses lie inside 127.0.0.0/8 and outside
- * 127.255.255.0/24 is a listing (SPEC 3.1), and only from a list whose test
- * points are as they must be.
+ * 127.255.255.0/24 is a listing, and only from a list whose test points are as they
+ * must be.
+ *
+ * Listed means here that the list has an entry for the address, good or bad. Which
+ * answers a sender entry means is its own affair (hat.h); whether the list is in order
+ * has nothing to do with that: one that calls everybody "known good" is as broken as one
+ * that calls everybody bad.
  */
 #ifndef LIB_NET_DNSLIST_READ_H
 #define LIB_NET_DNSLIST_READ_H
@@ -16,7 +21,7 @@
 
 enum dnslist_class {
     DNSLIST_NOT_LISTED,
-    DNSLIST_LISTED,
+    DNSLIST_LISTED,   /* it has an entry, whatever that means */
     DNSLIST_REFUSED,  /* an address in 127.255.255.0/24: it does not answer us */
     DNSLIST_WRONG,    /* an address outside 127.0.0.0/8: no answer of a DNS list */
     DNSLIST_FAILED,   /* SERVFAIL and what counts as such */

@@ -13,6 +13,7 @@ struct asking {
     const struct lookups *lookups;
     const struct ip *ip;
     const struct lookups_wanted *wanted;
+    struct arena *arena;
     struct lookup_answer *answer;
     mono_us until;
     bool patient; /* until is no earlier than [reputation] timeout */
@@ -114,6 +115,31 @@ static bool all_ready(const struct asking *asking)
     return ready;
 }
 
+static void read_scores(const struct reputation_map *map, const struct dns_answer *found,
+                        struct lookup_answer *answer)
+{
+    double score;
+
+    answer->score = LOOKUP_NONE;
+    for (size_t i = 0; i < found->n; i++) {
+        if (!reputation_map_score(map, &found->records[i].ip, &score))
+            continue;
+        if (answer->score == LOOKUP_NONE || score < answer->value)
+            answer->value = score;
+        answer->score = LOOKUP_FOUND;
+    }
+}
+
+static void read_owners(const struct dns_answer *found, struct lookup_answer *answer)
+{
+    for (size_t i = 0; i < found->n; i++) {
+        uint32_t owner = reputation_owner_of_text(found->records[i].text);
+        if (owner != 0 && (answer->owner_number == 0 || owner < answer->owner_number))
+            answer->owner_number = owner;
+    }
+    answer->owner = answer->owner_number != 0 ? LOOKUP_FOUND : LOOKUP_NONE;
+}
+
 /* A score comes as a DNS list answers, so the same answers are none. */
 static void end_score(const struct asking *asking)
 {
@@ -122,12 +148,7 @@ static void end_score(const struct asking *asking)
 
     switch (dnslist_read(found)) {
     case DNSLIST_LISTED:
-        answer->score = LOOKUP_NONE;
-        for (size_t i = 0; i < found->n && answer->score == LOOKUP_NONE; i++) {
-            if (reputation_map_score(&asking->lookups->reputation->map, &found->records[i].ip,
-                                     &answer->value))
-                answer->score = LOOKUP_FOUND;
-        }
+        read_scores(&asking->lookups->reputation->map, found, answer);
         break;
     case DNSLIST_NOT_LISTED:
         answer->score = LOOKUP_NONE;
@@ -149,9 +170,7 @@ static void end_owner(const struct asking *asking)
 
     switch (found->outcome) {
     case DNS_FOUND:
-        for (size_t i = 0; i < found->n && answer->owner_number == 0; i++)
-            answer->owner_number = reputation_owner_of_text(found->records[i].text);
-        answer->owner = answer->owner_number != 0 ? LOOKUP_FOUND : LOOKUP_NONE;
+        read_owners(found, answer);
         break;
     case DNS_NXDOMAIN:
     case DNS_NODATA:
@@ -164,6 +183,26 @@ static void end_owner(const struct asking *asking)
     }
 }
 
+static int compare_answers(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void keep_listing(const struct asking *asking, const char *zone,
+                         const struct dns_answer *found)
+{
+    struct lookup_answer *answer = asking->answer;
+    uint32_t *answers = arena_alloc(asking->arena, found->n * sizeof *answers);
+
+    if (answers == NULL)
+        return;
+    for (size_t i = 0; i < found->n; i++)
+        answers[i] = ip_v4(&found->records[i].ip);
+    qsort(answers, found->n, sizeof *answers, compare_answers);
+    answer->listed[answer->nlisted++] = (struct dnslisting){zone, answers, found->n};
+}
+
 static void end(struct asking *asking)
 {
     if (asking->score != NULL)
@@ -173,19 +212,21 @@ static void end(struct asking *asking)
     dns_drop(asking->score);
     dns_drop(asking->owner);
     for (size_t i = 0; i < asking->wanted->nzones; i++) {
-        asking->answer->listed[i] = dnslist_wait(&asking->lists[i]) == DNSLIST_LISTED;
+        if (dnslist_wait(&asking->lists[i]) == DNSLIST_LISTED)
+            keep_listing(asking, asking->wanted->zones[i], dnslist_answer(&asking->lists[i]));
         dnslist_drop(&asking->lists[i]);
     }
 }
 
 void lookups_ask(const struct lookups *lookups, const struct ip *ip,
-                 const struct lookups_wanted *wanted, mono_us deadline,
+                 const struct lookups_wanted *wanted, struct arena *arena, mono_us deadline,
                  struct lookup_answer *answer_out)
 {
     mono_us own = mono_now() + lookups->reputation->timeout;
     struct asking asking = {.lookups = lookups,
                             .ip = ip,
                             .wanted = wanted,
+                            .arena = arena,
                             .answer = answer_out,
                             .until = own < deadline ? own : deadline,
                             .patient = own <= deadline};

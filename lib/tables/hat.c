@@ -161,13 +161,23 @@ static uint32_t match_owner(const struct hat *hat, const struct hat_client *clie
     return match_lookup_key(hat, "sbo", number);
 }
 
+static uint32_t match_listing(const struct hat *hat, const struct dnslisting *listing)
+{
+    uint32_t zone = match_lookup_key(hat, "zone", listing->zone), first = HAT_NONE;
+    for (size_t i = 0; zone != HAT_NONE && i < listing->n; i++) {
+        struct ip answer = ip_from_v4(listing->answers[i]);
+        first = lower(first, ipmap_get(hat->zones[zone].answers, &answer));
+    }
+    return first;
+}
+
 static uint32_t match_lookup(const struct hat *hat, const struct hat_client *client)
 {
     uint32_t entry = lower(match_score(hat, client), match_owner(hat, client));
     if (client->country[0] != '\0' && hat->first_country != HAT_NONE)
         entry = lower(entry, match_lookup_key(hat, "country", client->country));
     for (size_t i = 0; hat->nzones > 0 && i < client->nlisted; i++)
-        entry = lower(entry, match_lookup_key(hat, "zone", client->listed[i]));
+        entry = lower(entry, match_listing(hat, &client->listed[i]));
     return entry;
 }
 
@@ -302,6 +312,14 @@ void hat_entry_get(const struct hat *hat, size_t index, struct hat_entry *entry_
     }
 }
 
+bool hat_entry_lists(const struct hat *hat, size_t index, const struct dnslisting *listing)
+{
+    struct hat_form form;
+    CHECK(index < hat->nentries);
+    CHECK(hat_form_parse(slice_of(hat_entry_text(hat, (uint32_t)index)), &form, NULL));
+    return hat_form_lists(&form, listing);
+}
+
 bool hat_entry_holds(const struct hat *hat, size_t index, const struct ip *ip)
 {
     struct hat_form form;
@@ -358,7 +376,10 @@ unsigned hat_group_classes(const struct hat *hat, size_t index)
 
 size_t hat_bytes(const struct hat *hat)
 {
-    return sizeof *hat + arena_used(hat->arena) + hat->pool_room + hat->words_room +
+    size_t zones = 0;
+    for (size_t i = 0; i < hat->nzones; i++)
+        zones += ipmap_bytes(hat->zones[i].answers);
+    return zones + sizeof *hat + arena_used(hat->arena) + hat->pool_room + hat->words_room +
            hat->texts_room * sizeof *hat->texts + hat->groups_room * sizeof *hat->groups +
            hat->targets_room * sizeof *hat->targets + ipmap_bytes(hat->addresses) +
            strmap_bytes(hat->names) + strmap_bytes(hat->spelled) + strmap_bytes(hat->lookups) +
@@ -371,6 +392,8 @@ void hat_free(struct hat *hat)
         return;
     arena_free(hat->arena);
     ipmap_free(hat->addresses);
+    for (size_t i = 0; i < hat->nzones; i++)
+        ipmap_free(hat->zones[i].answers);
     strmap_free(hat->names);
     strmap_free(hat->spelled);
     strmap_free(hat->lookups);

@@ -58,10 +58,10 @@ struct hat_client {
     const struct host_answer *host; /* NULL: not looked up (no name, no class) */
     bool score_known;               /* score_none or score mean something */
     bool score_none;
-    double score;              /* -10.0 ... 10.0 */
-    uint32_t owner;            /* 0: none */
-    char country[3];           /* "JP"; "" none */
-    const char *const *listed; /* zones that list the client */
+    double score;                    /* -10.0 ... 10.0 */
+    uint32_t owner;                  /* 0: none */
+    char country[3];                 /* "JP"; "" none */
+    const struct dnslisting *listed; /* DNS lists that have the client */
     size_t nlisted;
 };
 
@@ -111,6 +111,8 @@ struct hat_entry {
 };
 /* Parses again from the text kept; index 0 ... hat_entries() - 1. */
 void hat_entry_get(const struct hat *hat, size_t index, struct hat_entry *entry_out);
+/* Is it of the DNS list's zone, and does it mean one of the answers? */
+bool hat_entry_lists(const struct hat *hat, size_t index, const struct dnslisting *listing);
 /* Is it made of addresses, and ip one of them? */
 bool hat_entry_holds(const struct hat *hat, size_t index, const struct ip *ip);
 /* Bare addresses or names in a row that lead to the same policy may be one group here. */

@@ -111,25 +111,43 @@ static bool index_key(struct hat *hat, const char *sort, const char *value, uint
     return strmap_add(hat->lookups, (struct slice){key, (size_t)n}, entry, was_there_out);
 }
 
-static bool index_zone(struct hat_builder *builder, const char *name, uint32_t entry,
-                       struct place at)
+/* The zone of that name, a new one where there is none yet; NULL: a problem. */
+static struct hat_zone *take_zone(struct hat_builder *builder, const char *name, uint32_t entry,
+                                  struct place at)
 {
     struct hat *hat = builder->hat;
-    bool was_there;
-    if (!index_key(hat, "zone", name, entry, &was_there))
-        return no_memory(builder, at);
-    if (was_there)
-        return true;
-    if (hat->nzones == HAT_ZONES_MAX) {
+    size_t i = 0;
+    while (i < hat->nzones && strcmp(hat->zones[i].name, name) != 0)
+        i++;
+    if (i == HAT_ZONES_MAX) {
         problem_error(builder->problems, at, "more than %d different DNS lists in one table",
                       HAT_ZONES_MAX);
-        return false;
+        return NULL;
     }
-    struct hat_zone zone = {arena_dup(hat->arena, name), entry};
-    if (zone.name == NULL)
-        return no_memory(builder, at);
+    if (i < hat->nzones)
+        return &hat->zones[i];
+    struct hat_zone zone = {arena_dup(hat->arena, name), entry, ipmap_new()};
+    if (zone.name == NULL || zone.answers == NULL ||
+        !index_key(hat, "zone", name, (uint32_t)i, NULL)) {
+        ipmap_free(zone.answers);
+        no_memory(builder, at);
+        return NULL;
+    }
     hat->zones[hat->nzones++] = zone;
-    return true;
+    return &hat->zones[i];
+}
+
+static bool index_zone(struct hat_builder *builder, const struct hat_form *form, uint32_t entry,
+                       struct place at)
+{
+    const struct hat_zone *zone = take_zone(builder, form->name, entry, at);
+    for (size_t i = 0; zone != NULL && i < form->nanswers; i++) {
+        struct ip first = ip_from_v4(form->answers[i].first);
+        struct ip last = ip_from_v4(form->answers[i].last);
+        if (!ipmap_add(zone->answers, &first, &last, entry))
+            return no_memory(builder, at);
+    }
+    return zone != NULL;
 }
 
 static bool index_lookup(struct hat_builder *builder, const struct hat_form *form, uint32_t entry,
@@ -157,7 +175,7 @@ static bool index_lookup(struct hat_builder *builder, const struct hat_form *for
         good = index_key(hat, "country", form->country, entry, NULL);
         break;
     case HAT_LOOKUP_ZONE:
-        return index_zone(builder, form->name, entry, at);
+        return index_zone(builder, form, entry, at);
     }
     return good || no_memory(builder, at);
 }
@@ -257,7 +275,9 @@ static bool add_line(struct hat_builder *builder, struct reader *reader, struct 
     struct place at = lines_place(reader->lines, 0);
     while (!scan_end(scan)) {
         at.column = scan_column(scan);
-        struct slice word = scan_word(scan, ",");
+        struct slice word = scan_rest(scan);
+        word.n = str_item(word, ", \t");
+        scan->at += word.n;
         if (word.n > 0 && !hat_builder_entry(builder, word, at))
             return false;
         scan_take(scan, ',');
@@ -441,14 +461,21 @@ static void trim(struct hat *hat)
     hat->groups = groups;
 }
 
+static bool seal(struct hat *hat)
+{
+    bool good = ipmap_seal(hat->addresses);
+    for (size_t i = 0; good && i < hat->nzones; i++)
+        good = ipmap_seal(hat->zones[i].answers);
+    return good;
+}
+
 struct hat *hat_builder_finish(struct hat_builder *builder, bool good)
 {
     struct hat *hat = builder->hat;
     arena_free(builder->scratch);
-    good =
-        good && ((ipmap_seal(hat->addresses) &&
-                  hat_hidden_warn(hat, &builder->places, builder->sections, builder->problems)) ||
-                 no_memory(builder, (struct place){.file = hat->file}));
+    good = good && ((seal(hat) && hat_hidden_warn(hat, &builder->places, builder->sections,
+                                                  builder->problems)) ||
+                    no_memory(builder, (struct place){.file = hat->file}));
     hat_places_done(&builder->places);
     if (!good || problems_errors(builder->problems) > builder->errors) {
         hat_free(hat);

@@ -122,19 +122,98 @@ static bool parse_country(struct slice text, struct slice code, struct hat_form 
     return true;
 }
 
+/* Without answers named: all but 127.0.0.1, which some lists give to those they know as
+ * good. */
+#define LOOPBACK 0x7f000000u    /* 127.0.0.0 */
+#define TEST_ANSWER 0x7f000002u /* 127.0.0.2 */
+#define LAST_ANSWER 0x7ffffeffu /* 127.255.254.255: behind it are refusals */
+#define LAST_REFUSAL 0x7fffffffu
+
+static bool parse_answer(struct slice text, uint32_t *answer_out)
+{
+    struct ip ip;
+    if (!ip_parse(text, &ip) || !ip_is_v4(&ip) || memchr(text.p, ':', text.n) != NULL)
+        return false;
+    *answer_out = ip_v4(&ip);
+    return *answer_out >= LOOPBACK && *answer_out <= LAST_REFUSAL;
+}
+
+/* "127.0.0.2" or "127.0.0.4-127.0.0.8" */
+static bool parse_answer_range(struct slice text, struct hat_answers *answers, struct err *err)
+{
+    char copy[SHOWN_MAX];
+    const char *dash = text.n > 0 ? memchr(text.p, '-', text.n) : NULL;
+    size_t n = dash != NULL ? (size_t)(dash - text.p) : text.n;
+    struct slice from = {text.p, n};
+    struct slice to = dash != NULL ? (struct slice){dash + 1, text.n - n - 1} : from;
+    if (!parse_answer(from, &answers->first) || !parse_answer(to, &answers->last) ||
+        answers->first > answers->last)
+        return err_set(err, ERR_SYNTAX,
+                       "\"%s\" is no answer of a DNS list; allowed: an address inside 127.0.0.0/8, "
+                       "or two, from-to, the lower one first",
+                       shown(text, copy));
+    if (answers->first > LAST_ANSWER)
+        return err_set(err, ERR_RANGE,
+                       "\"%s\" can never match: with 127.255.255.0/24 a DNS list refuses to answer",
+                       shown(text, copy));
+    return true;
+}
+
+static bool parse_answers(struct slice text, struct hat_form *form, struct err *err)
+{
+    form->nanswers = 0;
+    for (bool more = true; more;) {
+        const char *comma = text.n > 0 ? memchr(text.p, ',', text.n) : NULL;
+        size_t n = comma != NULL ? (size_t)(comma - text.p) : text.n;
+        if (form->nanswers == HAT_ANSWERS_MAX)
+            return err_set(err, ERR_RANGE,
+                           "more than %d answers in one entry; the others may be another one",
+                           HAT_ANSWERS_MAX);
+        if (!parse_answer_range((struct slice){text.p, n}, &form->answers[form->nanswers], err))
+            return false;
+        form->nanswers++;
+        more = comma != NULL;
+        text = (struct slice){text.p + n + more, text.n - n - more};
+    }
+    return true;
+}
+
 static bool parse_zone(struct slice text, struct slice inside, struct hat_form *form,
                        struct err *err)
 {
+    static const struct hat_answers others[] = {{LOOPBACK, LOOPBACK}, {TEST_ANSWER, LAST_ANSWER}};
     char copy[SHOWN_MAX];
     bool closed = inside.n > 0 && inside.p[inside.n - 1] == ']';
     inside.n -= closed;
+    const char *equals = inside.n > 0 ? memchr(inside.p, '=', inside.n) : NULL;
+    size_t zone_n = equals != NULL ? (size_t)(equals - inside.p) : inside.n;
     form->kind = HAT_ENTRY_LOOKUP;
     form->lookup = HAT_LOOKUP_ZONE;
-    if (!closed || !domain_canon(inside, form->name))
+    if (!closed || !domain_canon((struct slice){inside.p, zone_n}, form->name))
         return err_set(err, ERR_SYNTAX,
-                       "\"%s\" is wrong; allowed: dnslist[zone], as in dnslist[bl.example.org]",
+                       "\"%s\" is wrong; allowed: dnslist[zone], as in dnslist[bl.example.org], or "
+                       "dnslist[zone=127.0.0.2,127.0.0.4-127.0.0.8], without blanks",
                        shown(text, copy));
+    if (equals != NULL)
+        return parse_answers((struct slice){equals + 1, inside.n - zone_n - 1}, form, err);
+    memcpy(form->answers, others, sizeof others);
+    form->nanswers = ARRAY_LEN(others);
     return true;
+}
+
+bool hat_form_lists(const struct hat_form *form, const struct dnslisting *listing)
+{
+    if (form->kind != HAT_ENTRY_LOOKUP || form->lookup != HAT_LOOKUP_ZONE ||
+        strcmp(form->name, listing->zone) != 0)
+        return false;
+    for (size_t i = 0; i < form->nanswers; i++) {
+        for (size_t k = 0; k < listing->n; k++) {
+            if (listing->answers[k] >= form->answers[i].first &&
+                listing->answers[k] <= form->answers[i].last)
+                return true;
+        }
+    }
+    return false;
 }
 
 /* --- the rest ----------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /*
  * hat_entry.h - one sender entry, as written, and what it means (SPEC 3.1).
  *
- * Only hat_build.c, hat.c and hops.c use this. Plain values, no allocation, any
+ * Only hat_build.c, hat.c, hops.c and `dnslist test` use this. Plain values, no allocation, any
  * thread.
  */
 #ifndef LIB_TABLES_HAT_ENTRY_H
@@ -22,6 +22,9 @@ enum hat_lookup {
 #define HAT_SCORE_UNIT 100 /* scores are kept in hundredths: -1000 ... 1000 */
 #define HAT_SCORE_MOST (10 * HAT_SCORE_UNIT)
 
+/* Answers and ranges of them that one DNS list entry may name: more is a second entry. */
+#define HAT_ANSWERS_MAX 32
+
 /* What an entry means. Only the members its kind names are set. */
 struct hat_form {
     enum hat_entry_kind kind;
@@ -35,6 +38,11 @@ struct hat_form {
     int score_from, score_to;  /* SCORE: in hundredths */
     uint32_t owner;            /* OWNER */
     char country[3];           /* COUNTRY: "JP" */
+    /* ZONE: which answers of the list are meant, as written or by default */
+    struct hat_answers {
+        uint32_t first, last;
+    } answers[HAT_ANSWERS_MAX];
+    size_t nanswers;
     enum hat_unverified class; /* UNVERIFIED */
 };
 
@@ -43,6 +51,9 @@ NODISCARD bool hat_form_parse(struct slice text, struct hat_form *form_out, stru
 
 /* Is it made of addresses, and ip one of them? */
 bool hat_form_holds(const struct hat_form *form, const struct ip *ip);
+
+/* Is it of the DNS list's zone, and does it mean one of the answers? */
+bool hat_form_lists(const struct hat_form *form, const struct dnslisting *listing);
 
 /* nx.domain, serv.fail, not.double.verified: for one bit of hat_unverified. */
 const char *hat_class_word(enum hat_unverified class);

@@ -45,7 +45,8 @@ struct hat_target {
 
 struct hat_zone {
     const char *name;
-    uint32_t first; /* the first entry that names it */
+    uint32_t first;        /* the first entry that names it */
+    struct ipmap *answers; /* owned: answer -> the first entry that means it */
 };
 
 struct hat {
@@ -70,7 +71,8 @@ struct hat {
     uint32_t all;           /* the first ALL, or HAT_NONE */
 
     /* Look-up entries -> number of the first. */
-    struct strmap *lookups; /* "sbo:64500", "country:JP", "zone:bl.example.org", "sbrs:none" */
+    struct strmap *lookups; /* "sbo:64500", "country:JP", "sbrs:none"; "zone:bl.example.org":
+                               number of the zone */
     uint32_t *scores;       /* owned: by slot; NULL: no score range in the table */
     uint32_t first_score, first_owner, first_country; /* the lowest of each sort */
     struct hat_zone zones[HAT_ZONES_MAX];

@@ -1,0 +1,28 @@
+/*
+ * findings.h - rows of Host Access Tables that a look-up found: a line each for
+ * people, or an array of objects in JSON.
+ *
+ *     found: inbound: SUSPECTLIST: 192.0.2.0/24: $THROTTLED (comment)
+ *
+ * One thread.
+ */
+#ifndef MILTER_FINDINGS_H
+#define MILTER_FINDINGS_H
+
+#include "lib/gate/listener.h"
+#include "milter/form.h"
+
+struct findings {
+    struct form *form; /* borrowed */
+    const char *key;   /* borrowed */
+    struct strbuf list;
+    size_t n;
+};
+
+void findings_begin(struct findings *findings, struct form *form, const char *key);
+/* entry NULL: the group itself, whatever its entries are. */
+void findings_put(struct findings *findings, const struct listener *listener, size_t group,
+                  const char *entry);
+void findings_end(struct findings *findings);
+
+#endif
