@@ -86,11 +86,12 @@ static enum lease_answer admit(void *ctx, enum crowd crowd, struct slice key, ui
 }
 
 static void count_lookup(void *ctx, const struct conn_facts *conn, const struct hat_wants *wants,
-                         mono_us deadline, struct lookup_answer *answer_out)
+                         struct arena *arena, mono_us deadline, struct lookup_answer *answer_out)
 {
     struct world *world = ctx;
     (void)conn;
     (void)wants;
+    (void)arena;
     (void)deadline;
     world->lookups++;
     memset(answer_out, 0, sizeof *answer_out);

@@ -15,9 +15,10 @@
  *                                    the next look-up of the host name: verified, no_ptr,
  *                                    ptr_tempfail, ptr_mismatch, unknown
  *     client [tls|notls] [certificate] [auth=U|noauth] [score=N|score=none] [owner=N] [country=CC]
- *            [listed=ZONE] [monitor]
+ *            [listed=ZONE[=ANSWER[,ANSWER]...]] [monitor]
  *     lookups [score=N|none|failed] [owner=N|none|failed] [country=CC|none|failed]
- *            [listed=ZONE]... [ms=N] what the sources will say when they are asked
+ *            [listed=ZONE[=ANSWER[,ANSWER]...]]... [ms=N]
+ *                                    what the sources will say when they are asked
  *     connect IP [daemon=NAME] [local=IP] [port=N]
  *     wanted [score] [owner] [country] [ZONE]...
  *                                    what was asked at connect; "|" between two times

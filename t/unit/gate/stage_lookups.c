@@ -39,7 +39,28 @@ bool stage_lookups_told(struct conn_facts *conn, const char *word)
     return true;
 }
 
-bool stage_lookups_set(struct stage_lookups *lookups, const char *word)
+bool stage_lookups_listing(const char *text, struct arena *arena, struct dnslisting *listing_out)
+{
+    size_t zone = strcspn(text, "="), room = 1;
+    const char *at = text[zone] == '=' ? text + zone + 1 : "127.0.0.2";
+
+    for (const char *p = at; *p != '\0'; p++)
+        room += *p == ',';
+    uint32_t *answers = arena_alloc(arena, room * sizeof *answers);
+    *listing_out = (struct dnslisting){.zone = arena_dup_slice(arena, (struct slice){text, zone}),
+                                       .answers = answers};
+    while (answers != NULL && listing_out->n < room) {
+        size_t n = strcspn(at, ",");
+        struct ip ip;
+        if (!ip_parse((struct slice){at, n}, &ip))
+            return false;
+        answers[listing_out->n++] = ip_v4(&ip);
+        at += n + 1;
+    }
+    return answers != NULL && listing_out->zone != NULL;
+}
+
+bool stage_lookups_set(struct stage_lookups *lookups, struct arena *arena, const char *word)
 {
     struct lookup_answer *known = &lookups->known;
     const char *value;
@@ -55,7 +76,7 @@ bool stage_lookups_set(struct stage_lookups *lookups, const char *word)
         snprintf(known->country_code, sizeof known->country_code, "%.2s", value);
     } else if ((value = case_value(word, "listed")) != NULL &&
                lookups->nlisting < STAGE_LISTING_MAX) {
-        lookups->listing[lookups->nlisting++] = value;
+        return stage_lookups_listing(value, arena, &lookups->listing[lookups->nlisting++]);
     } else if ((value = case_value(word, "ms")) != NULL) {
         lookups->ms = (uint32_t)strtoul(value, NULL, 10);
     } else {
@@ -64,12 +85,13 @@ bool stage_lookups_set(struct stage_lookups *lookups, const char *word)
     return true;
 }
 
-static bool lists(const struct stage_lookups *lookups, const char *zone)
+static void list(const struct stage_lookups *lookups, const char *zone,
+                 struct lookup_answer *answer_out)
 {
-    size_t i = 0;
-    while (i < lookups->nlisting && strcmp(lookups->listing[i], zone) != 0)
-        i++;
-    return i < lookups->nlisting;
+    for (size_t i = 0; i < lookups->nlisting; i++) {
+        if (strcmp(lookups->listing[i].zone, zone) == 0)
+            answer_out->listed[answer_out->nlisted++] = lookups->listing[i];
+    }
 }
 
 /* Answers to what was not wanted are there too: nobody may look at them. */
@@ -93,6 +115,6 @@ void stage_lookups_give(struct stage_lookups *lookups, const struct hat_wants *w
         answer_out->country = LOOKUP_NOT_ASKED;
     for (size_t i = 0; i < wants->nzones; i++) {
         note(lookups, wants->zones[i]);
-        answer_out->listed[i] = lists(lookups, wants->zones[i]);
+        list(lookups, wants->zones[i], answer_out);
     }
 }

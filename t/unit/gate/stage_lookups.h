@@ -11,7 +11,7 @@
 
 struct stage_lookups {
     struct lookup_answer known;
-    const char *listing[STAGE_LISTING_MAX]; /* zones that will say they have the client */
+    struct dnslisting listing[STAGE_LISTING_MAX]; /* zones that will say they have the client */
     size_t nlisting;
     uint32_t ms;
     char wanted[400]; /* "score bl.example", " | " between two calls */
@@ -20,8 +20,11 @@ struct stage_lookups {
 /* score=, owner= or country= of the step `client`; false: word is none. */
 bool stage_lookups_told(struct conn_facts *conn, const char *word);
 
+/* "ZONE", which answers 127.0.0.2, or "ZONE=ANSWER[,ANSWER]...". Borrows the text. */
+bool stage_lookups_listing(const char *text, struct arena *arena, struct dnslisting *listing_out);
+
 /* One word of the step `lookups`; false: it is none. Borrows the word. */
-bool stage_lookups_set(struct stage_lookups *lookups, const char *word);
+bool stage_lookups_set(struct stage_lookups *lookups, struct arena *arena, const char *word);
 /* Notes what is wanted and answers. */
 void stage_lookups_give(struct stage_lookups *lookups, const struct hat_wants *wants,
                         struct lookup_answer *answer_out);

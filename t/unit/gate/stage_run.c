@@ -50,7 +50,7 @@ struct run {
     struct callahead_answer answer;
     bool scripted; /* answer waits to be fetched */
     bool answer_takes_memory;
-    const char *listed[LISTED_MAX];
+    struct dnslisting listed[LISTED_MAX];
     char asked[400], asked_for[100];
 
     bool next_without_memory, next_without_sender;
@@ -107,9 +107,10 @@ static void give_host(void *ctx, const struct conn_facts *conn, struct arena *ar
 }
 
 static void give_lookups(void *ctx, const struct conn_facts *conn, const struct hat_wants *wants,
-                         mono_us deadline, struct lookup_answer *answer_out)
+                         struct arena *arena, mono_us deadline, struct lookup_answer *answer_out)
 {
     struct run *run = ctx;
+    assert_non_null(arena);
     assert_ptr_equal(conn, &run->conn);
     run->until = deadline;
     now += MONO_MS(run->lookups.ms);
@@ -166,11 +167,12 @@ static void step_host(struct run *run, char *rest)
         wrong(run, "no such class or number");
 }
 
-static void add_listed(struct run *run, const char *zone)
+static void add_listed(struct run *run, const char *said)
 {
-    if (run->conn.nlisted == LISTED_MAX)
-        wrong(run, "too many zones");
-    run->listed[run->conn.nlisted++] = arena_dup(run->conn_arena, zone);
+    if (run->conn.nlisted == LISTED_MAX ||
+        !stage_lookups_listing(arena_dup(run->conn_arena, said), run->conn_arena,
+                               &run->listed[run->conn.nlisted++]))
+        wrong(run, "too many zones, or no answer");
     run->conn.listed = run->listed;
     run->conn.lists_known = true;
 }
@@ -201,7 +203,7 @@ static void step_lookups(struct run *run, char *rest)
     const char *word;
     run->lookups = (struct stage_lookups){.nlisting = 0};
     while ((word = case_word(&rest)) != NULL) {
-        if (!stage_lookups_set(&run->lookups, word))
+        if (!stage_lookups_set(&run->lookups, run->conn_arena, word))
             wrong(run, "no such look-up: %s", word);
     }
 }

@@ -19,6 +19,7 @@ struct scene {
     struct dnslists *lists;
     struct reputation reputation;
     struct lookups lookups;
+    struct arena *arena;
     struct lookup_answer answer;
     unsigned waits;
 };
@@ -36,6 +37,8 @@ static void begin(struct scene *scene, const char *score, const char *owner, con
     keys.timeout = 20000; /* who waits less says so with the question */
     memset(scene, 0, sizeof *scene);
     nameserver_script(&server, script);
+    scene->arena = arena_new(0);
+    assert_non_null(scene->arena);
     scene->dns = dns_new(&keys, &err);
     assert_non_null(scene->dns);
     scene->lists = dnslists_new(scene->dns);
@@ -57,6 +60,7 @@ static void end(struct scene *scene)
 {
     dnslists_free(scene->lists);
     dns_free(scene->dns);
+    arena_free(scene->arena);
 }
 
 static void ask(struct scene *scene, const char *address, const struct lookups_wanted *wanted,
@@ -65,7 +69,26 @@ static void ask(struct scene *scene, const char *address, const struct lookups_w
     struct ip ip;
     assert_true(ip_parse(slice_of(address), &ip));
     memset(&scene->answer, 0x5a, sizeof scene->answer);
-    lookups_ask(&scene->lookups, &ip, wanted, deadline, &scene->answer);
+    lookups_ask(&scene->lookups, &ip, wanted, scene->arena, deadline, &scene->answer);
+}
+
+/* "b.example=127.0.0.9 c.example=127.0.0.3,127.0.0.4" */
+static const char *listed(const struct scene *scene)
+{
+    static char text[400];
+    char ip[IP_TEXT_MAX];
+    size_t n = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < scene->answer.nlisted; i++) {
+        const struct dnslisting *listing = &scene->answer.listed[i];
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i > 0 ? " " : "", listing->zone);
+        for (size_t k = 0; k < listing->n; k++) {
+            struct ip answer = ip_from_v4(listing->answers[k]);
+            n += (size_t)snprintf(text + n, sizeof text - n, "%c%s", k == 0 ? '=' : ',',
+                                  ip_text(&answer, ip));
+        }
+    }
+    return text;
 }
 
 static unsigned all_questions(void)
@@ -198,13 +221,64 @@ static void test_lists(void **state)
                                   "1.2.0.192.a.example A 127.255.255.254\n"
                                   "1.2.0.192.c.example A 127.0.0.3\n");
     ask(&scene, "192.0.2.1", &wanted, mono_now() + MONO_SECONDS(5));
-    assert_false(scene.answer.listed[0]);
-    assert_true(scene.answer.listed[1]);
-    assert_false(scene.answer.listed[2]);
-    assert_true(scene.answer.listed[3]);
+    assert_string_equal(listed(&scene), "b.example=127.0.0.9 c.example=127.0.0.3");
     ask(&scene, "192.0.2.2", &wanted, mono_now() + MONO_SECONDS(5));
-    for (size_t i = 0; i < ARRAY_LEN(zones); i++)
-        assert_false(scene.answer.listed[i]);
+    assert_string_equal(listed(&scene), "");
+    end(&scene);
+}
+
+/* All that a list says, also that it knows the client as good; each entry has its own
+ * opinion of it. Sorted, from the cache too. */
+static void test_answers_of_a_list(void **state)
+{
+    (void)state;
+    static const char *const zones[] = {"a.example"};
+    struct lookups_wanted wanted = {.zones = zones, .nzones = 1};
+    struct scene scene;
+    begin(&scene, "none", "none",
+          POINTS("a.example") "1.2.0.192.a.example A 127.0.0.10\n"
+                              "1.2.0.192.a.example A 127.0.0.2\n"
+                              "1.2.0.192.a.example A 127.1.0.1\n"
+                              "2.2.0.192.a.example A 127.0.0.1\n"
+                              "3.2.0.192.a.example A 127.0.0.2\n"
+                              "3.2.0.192.a.example A 127.255.255.254\n"
+                              "4.2.0.192.a.example A 203.0.113.1\n"
+                              "4.2.0.192.a.example A 127.0.0.2\n");
+    static const struct {
+        const char *ip, *listed;
+    } rows[] = {{"192.0.2.1", "a.example=127.0.0.2,127.0.0.10,127.1.0.1"},
+                {"192.0.2.2", "a.example=127.0.0.1"},
+                {"192.0.2.3", ""},
+                {"192.0.2.4", ""},
+                {"192.0.2.5", ""}};
+    unsigned before = nameserver_count(&server, "udp", "1.2.0.192.a.example", "A");
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+            ask(&scene, rows[i].ip, &wanted, mono_now() + MONO_SECONDS(5));
+            assert_string_equal(listed(&scene), rows[i].listed);
+        }
+    }
+    assert_int_equal(nameserver_count(&server, "udp", "1.2.0.192.a.example", "A") - before, 1);
+    end(&scene);
+}
+
+/* Which record comes first is chance. */
+static void test_order_decides_nothing(void **state)
+{
+    (void)state;
+    struct lookups_wanted wanted = {.score = true, .owner = true};
+    struct scene scene;
+    begin(&scene, "dns:score.example", "dns:origin.example",
+          "1.2.0.192.score.example A 127.0.4.75\n1.2.0.192.score.example A 127.0.4.25\n"
+          "2.2.0.192.score.example A 127.0.4.25\n2.2.0.192.score.example A 127.0.4.75\n"
+          "1.2.0.192.origin.example TXT 64501\n1.2.0.192.origin.example TXT 701\n"
+          "2.2.0.192.origin.example TXT 701\n2.2.0.192.origin.example TXT 64501\n");
+    for (unsigned i = 1; i <= 2; i++) {
+        ask(&scene, i == 1 ? "192.0.2.1" : "192.0.2.2", &wanted, mono_now() + MONO_SECONDS(5));
+        assert_int_equal(scene.answer.score, LOOKUP_FOUND);
+        assert_true(scene.answer.value == -5);
+        assert_int_equal(scene.answer.owner_number, 701);
+    }
     end(&scene);
 }
 
@@ -266,14 +340,14 @@ static void test_all_at_once_and_announced_once(void **state)
     assert_in_range(mono_now() - began, MONO_SECONDS(1), MONO_SECONDS(4)); /* in a row: 5 s */
     assert_int_equal(scene.answer.score, LOOKUP_FOUND);
     assert_int_equal(scene.answer.owner_number, 64500);
-    assert_true(scene.answer.listed[1]);
+    assert_string_equal(listed(&scene), "b.example=127.0.0.9");
     assert_int_equal(scene.waits, 1);
     /* A list that lists was checked by that; the others would be again. */
     wanted.zones = &zones[1];
     wanted.nzones = 1;
     ask(&scene, "192.0.2.1", &wanted, mono_now() + MONO_SECONDS(20));
     assert_int_equal(scene.waits, 1); /* all of it was in the cache */
-    assert_true(scene.answer.listed[0]);
+    assert_string_equal(listed(&scene), "b.example=127.0.0.9");
     end(&scene);
 }
 
@@ -293,7 +367,7 @@ static void test_deadlines(void **state)
         assert_in_range(mono_now() - began, MONO_MS(100), MONO_SECONDS(2));
         assert_int_equal(scene.answer.score, LOOKUP_FAILED);
         assert_int_equal(scene.answer.owner, LOOKUP_FAILED);
-        assert_false(scene.answer.listed[0]);
+        assert_string_equal(listed(&scene), "");
         end(&scene);
     }
 }
@@ -328,6 +402,8 @@ int main(void)
         cmocka_unit_test(test_score_file),
         cmocka_unit_test(test_missing_database),
         cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_answers_of_a_list),
+        cmocka_unit_test(test_order_decides_nothing),
         cmocka_unit_test(test_only_what_is_wanted_is_asked),
         cmocka_unit_test(test_all_at_once_and_announced_once),
         cmocka_unit_test(test_deadlines),

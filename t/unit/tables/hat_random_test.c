@@ -82,6 +82,12 @@ static void explain(const struct reference *table, const struct hat_client *clie
                   client->nlisted);
     for (size_t i = 0; client->host != NULL && i < client->host->n; i++)
         print_message("name %s\n", client->host->names[i]);
+    for (size_t i = 0; i < client->nlisted; i++) {
+        print_message("listed in %s", client->listed[i].zone);
+        for (size_t k = 0; k < client->listed[i].n; k++)
+            print_message(" %08x", (unsigned)client->listed[i].answers[k]);
+        print_message("\n");
+    }
 }
 
 static bool same_text(const char *a, const char *b)
@@ -121,13 +127,13 @@ static unsigned chosen_by(const struct hat_wants *wants, const struct hat_client
     unsigned facts =
         (wants->score ? SCORE : 0U) | (wants->owner ? OWNER : 0U) | (wants->country ? COUNTRY : 0U);
     for (size_t i = 0; i < client->nlisted; i++)
-        facts |= wants_zone(wants, client->listed[i]) ? (unsigned)FIRST_ZONE << i : 0U;
+        facts |= wants_zone(wants, client->listed[i].zone) ? (unsigned)FIRST_ZONE << i : 0U;
     return facts;
 }
 
 /* The client as somebody sees it who knows only these facts. */
 static struct hat_client known(const struct hat_client *client, unsigned facts,
-                               const char *listed[4])
+                               struct dnslisting listed[REFERENCE_ZONES])
 {
     struct hat_client result = *client;
     result.score_known = client->score_known && (facts & SCORE) != 0;
@@ -149,7 +155,7 @@ static void check_client(const struct hat *hat, const struct reference *table,
 {
     struct hat_match expected, found, after;
     struct hat_wants expected_wants, wants;
-    const char *listed[4], *more[4];
+    struct dnslisting listed[REFERENCE_ZONES], more[REFERENCE_ZONES];
     struct hat_client before = known(client, given, listed);
     reference_decide(table, client, &expected);
     hat_decide(hat, client, &found);

@@ -8,7 +8,10 @@ static const struct policy refusing = {.name = "R", .keys = {.access = POLICY_RE
 static const struct policy passing = {.name = "C", .keys = {.access = POLICY_CONTINUE}};
 static const struct policy fallback = {.name = "F", .keys = {.access = POLICY_ACCEPT}};
 
-static const char *const zones[] = {"a.bl", "b.bl", "c.bl", "d.bl"};
+static const char *const zones[REFERENCE_ZONES] = {"a.bl", "b.bl", "c.bl", "d.bl"};
+/* Of DNS lists, near the edges. */
+static const uint32_t answers[] = {0x7f000000, 0x7f000001, 0x7f000002, 0x7f000003, 0x7f000004,
+                                   0x7f000100, 0x7fff0001, 0x7ffffefe, 0x7ffffeff};
 static const char *const countries[] = {"JP", "DE", "FR"};
 
 /* --- making entries ------------------------------------------------------------------ */
@@ -238,6 +241,37 @@ static void make_score(struct dice *dice, struct reference_entry *e)
         snprintf(e->text, sizeof e->text, "sbrs[none]");
 }
 
+static size_t put_answer(uint32_t answer, char *out, size_t room)
+{
+    return (size_t)snprintf(out, room, "%u.%u.%u.%u", (unsigned)(answer >> 24),
+                            (unsigned)(answer >> 16 & 255), (unsigned)(answer >> 8 & 255),
+                            (unsigned)(answer & 255));
+}
+
+static void make_zone(struct dice *dice, struct reference_entry *e)
+{
+    char *text = e->text;
+    size_t n, room = sizeof e->text;
+    e->kind = REF_ZONE;
+    memcpy(e->name, zones[dice_below(dice, ARRAY_LEN(zones))], 5);
+    e->nanswers = dice_below(dice, 3) == 0 ? 0 : 1 + dice_below(dice, REFERENCE_ANSWERS_MAX);
+    n = (size_t)snprintf(text, room, "dnslist[%s", e->name);
+    for (size_t i = 0; i < e->nanswers; i++) {
+        size_t first = dice_below(dice, ARRAY_LEN(answers)), last = first;
+        if (dice_below(dice, 2) == 0)
+            last += dice_below(dice, (uint32_t)(ARRAY_LEN(answers) - first));
+        e->answers[i].first = answers[first];
+        e->answers[i].last = answers[last];
+        text[n++] = i == 0 ? '=' : ',';
+        n += put_answer(answers[first], text + n, room - n);
+        if (last == first)
+            continue;
+        text[n++] = '-';
+        n += put_answer(answers[last], text + n, room - n);
+    }
+    snprintf(text + n, room - n, "]");
+}
+
 static void make_lookup(struct dice *dice, struct reference_entry *e)
 {
     switch (dice_below(dice, 5)) {
@@ -256,9 +290,7 @@ static void make_lookup(struct dice *dice, struct reference_entry *e)
         snprintf(e->text, sizeof e->text, "country:%s", e->name);
         break;
     default:
-        e->kind = REF_ZONE;
-        memcpy(e->name, zones[dice_below(dice, ARRAY_LEN(zones))], 5);
-        snprintf(e->text, sizeof e->text, "dnslist[%s]", e->name);
+        make_zone(dice, e);
         break;
     }
 }
@@ -348,6 +380,14 @@ static void client_names(struct dice *dice, struct reference_client *out)
     out->host.n = kept > 1 ? kept : 0;
 }
 
+static void client_listing(struct dice *dice, struct reference_client *out, size_t zone)
+{
+    size_t n = 1 + dice_below(dice, REFERENCE_ANSWERS_MAX);
+    for (size_t i = 0; i < n; i++)
+        out->answers[zone][i] = answers[dice_below(dice, ARRAY_LEN(answers))];
+    out->listed[out->client.nlisted++] = (struct dnslisting){zones[zone], out->answers[zone], n};
+}
+
 void reference_client(struct dice *dice, struct reference_client *out)
 {
     struct hat_client *client = &out->client;
@@ -368,7 +408,7 @@ void reference_client(struct dice *dice, struct reference_client *out)
         memcpy(client->country, countries[dice_below(dice, ARRAY_LEN(countries))], 3);
     for (size_t i = 0; i < ARRAY_LEN(zones); i++) {
         if (dice_below(dice, 4) == 0)
-            out->listed[client->nlisted++] = zones[i];
+            client_listing(dice, out, i);
     }
     client->listed = out->listed;
 }
@@ -431,11 +471,22 @@ static const char *matching_name(const struct reference_entry *e, const struct h
     return NULL;
 }
 
-static bool is_listed(const struct hat_client *client, const char *zone)
+static bool means(const struct reference_entry *e, uint32_t answer)
+{
+    bool meant = e->nanswers == 0 && answer != 0x7f000001;
+    for (size_t i = 0; i < e->nanswers; i++)
+        meant = meant || (answer >= e->answers[i].first && answer <= e->answers[i].last);
+    return meant;
+}
+
+static bool is_listed(const struct hat_client *client, const struct reference_entry *e)
 {
     for (size_t i = 0; i < client->nlisted; i++) {
-        if (strcmp(client->listed[i], zone) == 0)
-            return true;
+        const struct dnslisting *listing = &client->listed[i];
+        for (size_t k = 0; strcmp(listing->zone, e->name) == 0 && k < listing->n; k++) {
+            if (means(e, listing->answers[k]))
+                return true;
+        }
     }
     return false;
 }
@@ -480,7 +531,7 @@ static bool matches(const struct reference_entry *e, const struct hat_client *cl
     case REF_COUNTRY:
         return strcmp(client->country, e->name) == 0;
     case REF_ZONE:
-        return is_listed(client, e->name);
+        return is_listed(client, e);
     case REF_CLASS:
         break;
     }

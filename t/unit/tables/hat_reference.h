@@ -23,18 +23,24 @@ enum reference_kind {
     REF_NO_SCORE,
     REF_OWNER,
     REF_COUNTRY, /* name */
-    REF_ZONE,    /* name */
+    REF_ZONE,    /* name, and answers; none: the usual ones */
     REF_CLASS    /* class */
 };
 
+#define REFERENCE_ANSWERS_MAX 3
+
 struct reference_entry {
     enum reference_kind kind;
-    char text[96];
+    char text[160];
     uint32_t lo, hi;
     uint16_t first[8], last[8], from, to;
     unsigned group;
     double score_from, score_to;
     uint32_t owner;
+    struct {
+        uint32_t first, last;
+    } answers[REFERENCE_ANSWERS_MAX];
+    size_t nanswers;
     char name[64];
     enum hat_unverified class;
 };
@@ -59,6 +65,7 @@ struct reference {
 void reference_make(struct dice *dice, struct reference *table_out);
 
 #define REFERENCE_NAMES_MAX 4
+#define REFERENCE_ZONES 4
 
 /* A client near the edges of such a table, all facts known. */
 struct reference_client {
@@ -66,7 +73,8 @@ struct reference_client {
     struct host_answer host;
     char name[REFERENCE_NAMES_MAX][64];
     const char *names[REFERENCE_NAMES_MAX];
-    const char *listed[4];
+    struct dnslisting listed[REFERENCE_ZONES];
+    uint32_t answers[REFERENCE_ZONES][REFERENCE_ANSWERS_MAX];
 };
 void reference_client(struct dice *dice, struct reference_client *out);
 

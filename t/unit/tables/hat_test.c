@@ -126,13 +126,16 @@ static const struct client_case clients[] = {
 
 static struct hat_client client_of(const struct client_case *c, struct host_answer *host)
 {
+    static const uint32_t answer = 0x7f000002;
+    static struct dnslisting listing;
     struct hat_client client = {.host = host,
                                 .score_known = c->score < 99,
                                 .score_none = c->score == 98,
                                 .score = c->score,
                                 .owner = c->owner,
-                                .listed = &c->listed,
+                                .listed = &listing,
                                 .nlisted = c->listed != NULL};
+    listing = (struct dnslisting){c->listed, &answer, 1};
     assert_true(ip_parse(slice_of(c->ip), &client.ip));
     *host = (struct host_answer){.class = c->class};
     snprintf(host->name, sizeof host->name, "%s", c->name);

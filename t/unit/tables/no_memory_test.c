@@ -23,7 +23,8 @@ static size_t hat_job(const char *path, struct problems *problems)
 {
     static const struct policy policy = {.name = "A", .keys = {.access = POLICY_ACCEPT}};
     static const struct key_item items[] = {{"SBRS[0:1]", {0}}, {"dnslist[a.bl]", {0}}};
-    static const char *const listed[] = {"a.bl"};
+    static const uint32_t answer = 0x7f000002;
+    static const struct dnslisting listed[] = {{"a.bl", &answer, 1}};
     struct hat_group group = {.name = "A",
                               .at = {.file = "conf", .line = 1},
                               .policy = &policy,
