@@ -123,11 +123,11 @@ static bool ask(const struct asker *asker, const struct question *question, stru
 
     if (class == DNSLIST_LISTED && health == DNSLIST_GOOD)
         listing = listing_of(question, answer, form);
-    bool listed = is_listed(&listing);
+    bool listed = is_listed(&listing), other = listing.n > 0 && !listed;
     form_text(form, "zone", question->zone);
     form_text(form, "ip", ip_text(&question->ip, ip));
     form_bool(form, "listed", listed);
-    form_text(form, "answer", dnslist_class_name(class));
+    form_text(form, "answer", other ? "other" : dnslist_class_name(class));
     put_addresses(answer, form);
     form_text(form, "text", text->n > 0 ? text->records[0].text : NULL);
     form_text(form, "health", dnslist_health_name(health));

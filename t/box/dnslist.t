@@ -141,7 +141,9 @@ with DnsServer(ZONE) as dns, House(CONF % dns.port, RAT) as house:
         tap.eq((status, json.loads(out)), (0, {
             "zone": "good.test", "ip": "192.0.2.1", "listed": True, "answer": "listed",
             "addresses": ["127.0.0.3"], "text": None, "health": "good",
-            "why": "it lists 127.0.0.2 and not 127.0.0.1"}), "dnslist test: listed")
+            "why": "it lists 127.0.0.2 and not 127.0.0.1",
+            "matches": [{"listener": "in", "group": "G_good", "entry": "dnslist[good.test]", "policy": "P_good",
+                         "access": "reject", "comment": None}]}), "dnslist test: listed")
         status, out, _ = house.ctl("dnslist", "test", "mad.test", "192.0.2.1", "--json")
         found = json.loads(out)
         tap.eq((status, found["listed"], found["answer"], found["health"]),
@@ -215,6 +217,94 @@ def dead_while_running():
                [1] * 5 + [0] * 3, "then it is not asked")
         line = house.wait_log(event="dnslist", state="suspended")
         tap.eq(line["why"], "unanswered", "it is suspended")
+
+
+MEANINGS = """
+[policy TELL]
+access = reject
+reject_text = $group $hatentry
+[group GOOD]
+policy = TELL
+senders = dnslist[m.test=127.0.0.1]
+[group BAD]
+policy = TELL
+senders = dnslist[M.test=127.0.0.2,127.0.0.4-127.0.0.8]
+[group REST]
+policy = TELL
+senders = dnslist[m.test]
+comment = all others
+[listener in]
+rat = rat
+groups = GOOD, BAD, REST
+[listener other]
+daemon_name = other
+rat = rat
+groups = REST
+[dns]
+host_lookup = off
+servers = 127.0.0.1:%d
+"""
+SAID = [
+    ("192.0.2.1", ["127.0.0.1"], "GOOD dnslist[m.test=127.0.0.1]"),
+    ("192.0.2.2", ["127.0.0.2"], "BAD dnslist[M.test=127.0.0.2,127.0.0.4-127.0.0.8]"),
+    ("192.0.2.3", ["127.0.0.6"], "BAD dnslist[M.test=127.0.0.2,127.0.0.4-127.0.0.8]"),
+    ("192.0.2.4", ["127.0.0.3"], "REST dnslist[m.test]"),
+    ("192.0.2.5", ["127.0.0.3", "127.0.0.4"], "BAD dnslist[M.test=127.0.0.2,127.0.0.4-127.0.0.8]"),
+    ("192.0.2.6", ["127.0.0.4", "127.0.0.3"], "BAD dnslist[M.test=127.0.0.2,127.0.0.4-127.0.0.8]"),
+    ("192.0.2.7", ["127.0.0.8", "127.0.0.1"], "GOOD dnslist[m.test=127.0.0.1]"),
+    ("192.0.2.8", ["127.255.254.255"], "REST dnslist[m.test]"),
+    ("192.0.2.9", [], None),
+    ("192.0.2.10", ["127.255.255.254"], None),
+    ("192.0.2.11", [], None),
+    ("192.0.2.12", ["203.0.113.9"], None),
+    ("192.0.2.13", [], None),
+    ("192.0.2.14", ["127.0.0.1", "127.255.255.255"], None),
+]
+
+
+@tap.part
+def several_meanings():
+    zone = POINT % "m" + "".join(f"{ip.split('.')[3]}.2.0.192.m.test A {answer}\n" for ip, said, _ in SAID for answer in said)
+    with DnsServer(zone) as dns, House(MEANINGS % dns.port, RAT) as house:
+        wait_until(lambda: "m.test good" in house.ctl("status", "--json")[1], "the first check")
+        for ip, said, wanted in SAID:
+            tap.eq(answer(house, ip), f"554 5.7.1 {wanted}" if wanted else "continue", f"{ip}: {said}")
+            tap.eq(len(queries_for(dns, ip.split(".")[3] + ".2.0.192.")), 1, "... asked once")
+            answer(house, ip)
+            tap.eq(len(queries_for(dns, ip.split(".")[3] + ".2.0.192.")), 1, "... and kept")
+        house.wait_log(event="connect", ip=SAID[-1][0], count=2)
+        odd = house.find_log(event="dnslist", zone="m.test", state="odd")
+        tap.eq([line["why"] for line in odd], ["refused"], "answers that are none: one line a minute, of the first")
+        tap.eq(house.find_log(event="dnslist", state="suspended"), [], "what answers mean is no fault of the list")
+
+        def test(ip):
+            status, out, _ = house.ctl("dnslist", "test", "m.test", ip, "--json")
+            found = json.loads(out)
+            return (status, found["listed"], found["answer"], found["addresses"],
+                    [(row["listener"], row["group"]) for row in found["matches"]])
+        tap.eq(test("192.0.2.2"), (0, True, "listed", ["127.0.0.2"], [("in", "BAD"), ("in", "REST"), ("other", "REST")]),
+               "dnslist test: the entries that would match")
+        tap.eq(test("192.0.2.1"), (0, False, "other", ["127.0.0.1"], [("in", "GOOD")]), "dnslist test: known as good")
+        tap.eq(test("192.0.2.9"), (1, False, "not_listed", [], []), "dnslist test: none")
+        tap.eq(test("192.0.2.10"), (1, False, "refused", ["127.255.255.254"], []), "dnslist test: a refusal matches nothing")
+        _status, out, _ = house.ctl("dnslist", "test", "m.test", "192.0.2.4")
+        tap.eq(out.splitlines()[-2:], ["matches: in: REST: dnslist[m.test]: $TELL (all others)",
+                                       "matches: other: REST: dnslist[m.test]: $TELL (all others)"], "... for people")
+
+
+@tap.part
+def knows_everybody_as_good():
+    """To call everybody good is as mad as to call everybody bad."""
+    conf = ("[group G]\npolicy = TRUSTED\nsenders = dnslist[good.test=127.0.0.1]\n[listener in]\nrat = rat\n"
+            "groups = G\ndefault_policy = BLOCKED\n[dns]\nhost_lookup = off\nservers = 127.0.0.1:%d\n")
+    zone = POINT % "good"
+    with DnsServer(zone) as dns, House(conf % dns.port, RAT) as house:
+        wait_until(lambda: "good.test good" in house.ctl("status", "--json")[1], "the first check")
+        tap.eq(answer(house, "203.0.113.1"), "554 5.7.1 Access denied", "not listed")
+        dns.set_zone(zone + "*.good.test A 127.0.0.1\n")
+        trusted = [answer(house, f"198.51.100.{i}") == "continue" for i in range(1, 21)]
+        tap.eq(trusted, [True] * 10 + [False] * 10, "DNSLIST_RUN_MAX are trusted, then nobody")
+        tap.eq(house.wait_log(event="dnslist", state="suspended")["why"], "lists_everything", "it is suspended")
 
 
 @tap.part

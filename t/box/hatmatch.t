@@ -82,7 +82,20 @@ FACTS = [
     ("Country:jp", [{"country": "JP"}], [{"country": "JO"}]),
     ("dnslist[bl.test]", [{"listed": ["bl.test"]}, {"listed": ["other.test", "bl.test"]}],
      [{"listed": ["other.test"]}, {"listed": []}, {}]),
-    ("DNSLIST[BL.test]", [{"listed": ["bl.test"]}], [{}]),
+    ("DNSLIST[BL.test]", [{"listed": ["bl.test"]}, {"listed": ["bl.test=127.0.0.3"]},
+                          {"listed": ["BL.test=127.0.0.1", "bl.test=127.0.0.0"]},
+                          {"listed": ["bl.test=127.0.0.1,127.255.254.255"]}],
+     [{}, {"listed": ["bl.test=127.0.0.1"]}, {"listed": ["a.bl.test=127.0.0.2"]}]),
+    ("dnslist[bl.test=127.0.0.1]", [{"listed": ["bl.test=127.0.0.1"]}, {"listed": ["bl.test", "bl.test=127.0.0.1"]}],
+     [{"listed": ["bl.test"]}, {"listed": ["other.test=127.0.0.1"]}, {}]),
+    ("dnslist[bl.test=127.0.0.2,127.0.0.4-127.0.0.8]",
+     [{"listed": [f"bl.test={answer}"]} for answer in
+      ("127.0.0.2", "127.0.0.4", "127.0.0.6", "127.0.0.8", "127.0.0.3,127.0.0.5", "127.1.2.3,127.0.0.2")] +
+     [{"listed": ["bl.test"]}, {"listed": ["bl.test=127.0.0.9", "127.0.0.8"]}],
+     [{"listed": [f"bl.test={answer}"]} for answer in
+      ("127.0.0.1", "127.0.0.3", "127.0.0.9", "127.0.1.4", "127.0.0.3,127.0.0.9")]),
+    ("DnsList[BL.Test.=127.0.0.0-127.255.255.255]", [{"listed": ["bl.test=127.0.0.1"]}, {"listed": ["bl.test"]}],
+     [{"listed": ["other.test"]}]),
 ]
 
 WRONG = [
@@ -91,6 +104,10 @@ WRONG = [
     "2001:db8:0:1-2-3:0:0:0:1", "2001:db8:1-2::1", "*.example.com", "exa mple.com".replace(" ", "!"), "-a.example",
     "SBRS[", "SBRS[]", "SBRS[1]", "SBRS[2:1]", "SBRS[-11:0]", "SBRS[0:10.1]", "SBRS[a:b]", "SBO:", "SBO:0", "SBO:x",
     "SBO:4294967296", "country:", "country:J", "country:JPN", "country:1A", "dnslist[]", "dnslist[bl.test", "a@b.example",
+    "dnslist[bl.test=]", "dnslist[=127.0.0.2]", "dnslist[bl.test=127.0.0.2,]", "dnslist[bl.test=127.0.0]",
+    "dnslist[bl.test=127.0.0.2-]", "dnslist[bl.test=127.0.0.9-127.0.0.2]", "dnslist[bl.test=10.0.0.1]",
+    "dnslist[bl.test=127.0.0.2-128.0.0.1]", "dnslist[bl.test=127.255.255.254]", "dnslist[bl.test=::1]",
+    "dnslist[bl.test=127.0.0.2,127.0.0.300]", "dnslist[bl.test,127.0.0.2]",
 ]
 
 
@@ -242,6 +259,28 @@ def mistakes():
         for i, entry in enumerate(WRONG):
             tap.eq(sum(f"[group G{i}] senders:" in line for line in told), 1, f"{entry} is told, once")
         tap.eq(len(told), len(WRONG), "and nothing else")
+        it.write("senders", "10.0.0.1\n  10.0.0.2, dnslist[bl.test=127.0.0.1,127.0.0.9-127.0.0.2]\n")
+        it.write("in.hat", "A: 10.0.0.1 dnslist[bl.test=128.0.0.1] REJECT\nALL: $ACCEPTED\n")
+        it.configure("[group F]\npolicy = reject\nsenders_file = senders\n[listener in]\ngroups = F\nrat = rat\n"
+                     "[listener hat]\ndaemon_name = hat\nhat = in.hat\nrat = rat\n")
+        _status, _out, err = it.ctl("check")
+        for place, part in (("senders:2:13: ", '"127.0.0.9-127.0.0.2" is no answer of a DNS list; allowed: '),
+                            ("in.hat:1:13: ", '"128.0.0.1" is no answer of a DNS list; allowed: ')):
+            tap.ok(any(place in line and part in line for line in err.splitlines()), f"{place} is told", err)
+        # bare answers and commas in the facts
+        it.configure(conf(["dnslist[bl.test=127.0.0.5]"]))
+        for listed, status, said in ((("bl.test=127.0.0.4,127.0.0.5",), 1, "listed in bl.test as 127.0.0.4,127.0.0.5"),
+                                     (("a.test,bl.test=127.0.0.5",), 1, "listed in a.test as 127.0.0.2 listed in bl.test"),
+                                     (("bl.test",), 0, "listed in bl.test as 127.0.0.2\n")):
+            got, out, _err = it.ctl("trace", "--offline", "--ip", "192.0.2.1", "--listener", "L0", "--from", "a@b.test",
+                                    "--to", "u@example.com", "--listed", *listed)
+            tap.eq(got, status, f"trace --listed {listed[0]}")
+            tap.ok(said in out, "... is said", out)
+        for listed in ("127.0.0.2", "bl.test=", "bl.test=10.0.0.1", "bl.test=127.255.255.254", "a..b", "bl.test=x",
+                       "bl.test,10.0.0.1", "bl.test=127.0.0.2-127.0.0.3"):
+            got, _out, err = it.ctl("trace", "--offline", "--ip", "192.0.2.1", "--listener", "L0", "--from", "a@b.test",
+                                    "--to", "u@example.com", "--listed", listed)
+            tap.eq((got, "listed " in err), (2, True), f"trace --listed {listed} is wrong")
 
 
 tap.done()

@@ -197,6 +197,24 @@ def exported(it, *words):
 
 
 @tap.part
+def answers_of_lists():
+    """dnslist[zone=answers] in a HAT text file, there and back, and found."""
+    entry = "dnslist[bl.test=127.0.0.2,127.0.0.4-127.0.0.8]"
+    with house("[listener in]\nrat = rat\nhat = hat\n") as it:
+        it.write("hat", f"BAD: 192.0.2.1, {entry},dnslist[bl.test] REJECT\ndnslist[good.test=127.0.0.1] $TRUSTED\n"
+                        "ALL: $ACCEPTED\n")
+        first = exported(it, "hat", "export", "in")
+        tap.ok(f"192.0.2.1, {entry}, dnslist[bl.test]\n" in first, "exported as written", first)
+        status, _out, err = it.ctl("hat", "import", "in", "-", stdin=first)
+        tap.eq(status, 0, f"and imported {err}")
+        tap.eq(exported(it, "hat", "export", "in"), first, "the same again")
+        found = ask(it, "hat", "find", "--json", "bl.test=127.0.0.2")[0]["found"]
+        tap.eq([(row["group"], row["entry"]) for row in found], [("BAD", entry)], "hat find: by an answer")
+        found = ask(it, "hat", "find", "--json", "127.0.0.1")[0]["found"]
+        tap.eq([row["entry"] for row in found], ["dnslist[good.test=127.0.0.1]"], "... alone")
+
+
+@tap.part
 def round_trips():
     with house(BOTH) as it:
         for export, import_ in ((["hat", "export", "in"], ["hat", "import", "in"]),

@@ -9,6 +9,14 @@
 #include <cmocka.h>
 
 /* "range 192.0.2.7 192.0.2.7", "name mail.example.com" ... */
+static void describe_zone(const struct hat_form *form, char *out, size_t room)
+{
+    size_t n = (size_t)snprintf(out, room, "zone %s", form->name);
+    for (size_t i = 0; i < form->nanswers; i++)
+        n += (size_t)snprintf(out + n, room - n, " %x-%x", (unsigned)form->answers[i].first,
+                              (unsigned)form->answers[i].last);
+}
+
 static void describe_lookup(const struct hat_form *form, char *out, size_t room)
 {
     switch (form->lookup) {
@@ -25,7 +33,7 @@ static void describe_lookup(const struct hat_form *form, char *out, size_t room)
         snprintf(out, room, "country %s", form->country);
         break;
     case HAT_LOOKUP_ZONE:
-        snprintf(out, room, "zone %s", form->name);
+        describe_zone(form, out, room);
         break;
     }
 }
@@ -63,6 +71,8 @@ static void describe(const struct hat_form *form, char *out, size_t room)
 struct entry_case {
     const char *text, *expected;
 };
+
+#define USUAL_ANSWERS " 7f000000-7f000000 7f000002-7ffffeff"
 
 static const struct entry_case good_entries[] = {
     {"192.0.2.7", "192.0.2.7 192.0.2.7"},
@@ -133,8 +143,14 @@ static const struct entry_case good_entries[] = {
     {"sbo:4294967295", "owner 4294967295"},
     {"country:JP", "country JP"},
     {"Country:de", "country DE"},
-    {"dnslist[bl.example.org]", "zone bl.example.org"},
-    {"DNSLIST[BL.Example.org.]", "zone bl.example.org"},
+    {"dnslist[bl.example.org]", "zone bl.example.org" USUAL_ANSWERS},
+    {"DNSLIST[BL.Example.org.]", "zone bl.example.org" USUAL_ANSWERS},
+    {"dnslist[bl.example=127.0.0.1]", "zone bl.example 7f000001-7f000001"},
+    {"dnsList[Bl.Example.=127.0.0.2,127.0.0.4-127.0.0.8]",
+     "zone bl.example 7f000002-7f000002 7f000004-7f000008"},
+    {"dnslist[a=127.0.0.0-127.255.255.255]", "zone a 7f000000-7fffffff"},
+    {"dnslist[a=127.255.254.255-127.255.255.0]", "zone a 7ffffeff-7fffff00"},
+    {"dnslist[a=127.0.0.2-127.0.0.2,127.0.0.2]", "zone a 7f000002-7f000002 7f000002-7f000002"},
     {"nx.domain", "class nx.domain"},
     {"NX.Domain", "class nx.domain"},
     {"serv.fail", "class serv.fail"},
@@ -168,6 +184,16 @@ static void test_good(void **state)
 #define SCORE                                                                                      \
     " is wrong; allowed: SBRS[none] or SBRS[from:to] with from <= to, both -10.0 to 10.0 with at " \
     "most two decimals"
+
+#define ZONE                                                                                       \
+    " is wrong; allowed: dnslist[zone], as in dnslist[bl.example.org], or "                        \
+    "dnslist[zone=127.0.0.2,127.0.0.4-127.0.0.8], without blanks"
+#define ANSWER                                                                                     \
+    " is no answer of a DNS list; allowed: an address inside 127.0.0.0/8, or two, from-to, the "   \
+    "lower one first"
+#define REFUSAL " can never match: with 127.255.255.0/24 a DNS list refuses to answer"
+#define EIGHT                                                                                      \
+    "127.0.0.2,127.0.0.2,127.0.0.2,127.0.0.2,127.0.0.2,127.0.0.2,127.0.0.2,127.0.0.2-127.0.0.3"
 
 static const struct entry_case bad_entries[] = {
     {"192.0.2.256", "\"192.0.2.256\": is no IPv4 address" ADDRESS4},
@@ -229,10 +255,34 @@ static const struct entry_case bad_entries[] = {
     {"country:JPN",
      "\"country:JPN\" is wrong; allowed: country: and two letters, as in country:JP"},
     {"country:J1", "\"country:J1\" is wrong; allowed: country: and two letters, as in country:JP"},
-    {"dnslist[]", "\"dnslist[]\" is wrong; allowed: dnslist[zone], as in dnslist[bl.example.org]"},
-    {"dnslist[a b]",
-     "\"dnslist[a b]\" is wrong; allowed: dnslist[zone], as in dnslist[bl.example.org]"},
-    {"dnslist[a", "\"dnslist[a\" is wrong; allowed: dnslist[zone], as in dnslist[bl.example.org]"},
+    {"dnslist[]", "\"dnslist[]\"" ZONE},
+    {"dnslist[a b]", "\"dnslist[a b]\"" ZONE},
+    {"dnslist[a", "\"dnslist[a\"" ZONE},
+    {"dnslist[a=127.0.0.2", "\"dnslist[a=127.0.0.2\"" ZONE},
+    {"dnslist[a,127.0.0.2]", "\"dnslist[a,127.0.0.2]\"" ZONE},
+    {"dnslist[=127.0.0.2]", "\"dnslist[=127.0.0.2]\"" ZONE},
+    {"dnslist[a=]", "\"\"" ANSWER},
+    {"dnslist[a=127.0.0.2,]", "\"\"" ANSWER},
+    {"dnslist[a=,127.0.0.2]", "\"\"" ANSWER},
+    {"dnslist[a=127.0.0]", "\"127.0.0\"" ANSWER},
+    {"dnslist[a=127.0.0.256]", "\"127.0.0.256\"" ANSWER},
+    {"dnslist[a=126.255.255.255]", "\"126.255.255.255\"" ANSWER},
+    {"dnslist[a=128.0.0.0]", "\"128.0.0.0\"" ANSWER},
+    {"dnslist[a=127.0.0.2,1.2.3.4]", "\"1.2.3.4\"" ANSWER},
+    {"dnslist[a=127.0.0.2-1.2.3.4]", "\"127.0.0.2-1.2.3.4\"" ANSWER},
+    {"dnslist[a=127.0.0.2-128.0.0.1]", "\"127.0.0.2-128.0.0.1\"" ANSWER},
+    {"dnslist[a=127.0.0.9-127.0.0.2]", "\"127.0.0.9-127.0.0.2\"" ANSWER},
+    {"dnslist[a=127.0.0.2-]", "\"127.0.0.2-\"" ANSWER},
+    {"dnslist[a=-127.0.0.2]", "\"-127.0.0.2\"" ANSWER},
+    {"dnslist[a=127.0.0.2-127.0.0.3-127.0.0.4]", "\"127.0.0.2-127.0.0.3-127.0.0.4\"" ANSWER},
+    {"dnslist[a=127.0.0.0/24]", "\"127.0.0.0/24\"" ANSWER},
+    {"dnslist[a=::1]", "\"::1\"" ANSWER},
+    {"dnslist[a=::ffff:127.0.0.2]", "\"::ffff:127.0.0.2\"" ANSWER},
+    {"dnslist[a=127.0.0.2=127.0.0.3]", "\"127.0.0.2=127.0.0.3\"" ANSWER},
+    {"dnslist[a=127.255.255.0]", "\"127.255.255.0\"" REFUSAL},
+    {"dnslist[a=127.255.255.252-127.255.255.255]", "\"127.255.255.252-127.255.255.255\"" REFUSAL},
+    {"dnslist[a=" EIGHT "," EIGHT "," EIGHT "," EIGHT ",127.0.0.2]",
+     "more than 32 answers in one entry; the others may be another one"},
 };
 
 static void test_bad(void **state)

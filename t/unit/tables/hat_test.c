@@ -14,7 +14,7 @@ static const struct policy accepted = {.name = "ACCEPTED", .keys = {.access = PO
 static const struct policy blocked = {.name = "BLOCKED", .keys = {.access = POLICY_REJECT}};
 static const struct policy skipped = {.name = "", .keys = {.access = POLICY_CONTINUE}};
 
-#define ITEMS_MAX 80
+#define ITEMS_MAX 200
 
 /* A group from entries with blanks between. */
 struct group_source {
@@ -27,7 +27,7 @@ struct group_source {
 struct scene {
     struct problems problems;
     struct key_item items[8][ITEMS_MAX];
-    char text[8][2000];
+    char text[8][6000];
     struct hat *hat;
 };
 
@@ -375,6 +375,62 @@ static void test_warning_is_no_error(void **state)
     end(&scene);
 }
 
+/* One zone, one question, however many entries have an opinion of its answers: in the
+ * end the first one that means one of them. */
+static void test_answers(void **state)
+{
+    (void)state;
+    static const struct group_source answers[] = {
+        {"GOOD", &accepted, "dnslist[m.bl=127.0.0.1] 203.0.113.1", 0},
+        {"PASSED", &skipped, "dnslist[m.bl=127.0.0.0-127.255.255.255]", 0},
+        {"MEANT", &accepted, "dnslist[M.bl=127.0.0.4-127.0.0.8,127.0.1.0]", 0},
+        {"LATER", &accepted, "dnslist[m.bl=127.0.0.8-127.0.0.9] dnslist[m.bl] dnslist[n.bl]", 0},
+    };
+    static const struct {
+        uint32_t answers[3];
+        size_t n;
+        const char *entry;
+    } rows[] = {
+        {{0x7f000001}, 1, "dnslist[m.bl=127.0.0.1]"},
+        {{0x7f000001, 0x7f000004}, 2, "dnslist[m.bl=127.0.0.1]"},
+        {{0x7f000004}, 1, "dnslist[M.bl=127.0.0.4-127.0.0.8,127.0.1.0]"},
+        {{0x7f000002, 0x7f000008, 0x7f000009}, 3, "dnslist[M.bl=127.0.0.4-127.0.0.8,127.0.1.0]"},
+        {{0x7f000002, 0x7f000100}, 2, "dnslist[M.bl=127.0.0.4-127.0.0.8,127.0.1.0]"},
+        {{0x7f000002, 0x7f000009}, 2, "dnslist[m.bl=127.0.0.8-127.0.0.9]"},
+        {{0x7f000003}, 1, "dnslist[m.bl]"},
+        {{0x7f000000}, 1, "dnslist[m.bl]"},
+        {{0x7ffffeff}, 1, "dnslist[m.bl]"},
+    };
+    struct scene scene;
+    struct hat_wants found;
+    begin(&scene, answers, ARRAY_LEN(answers));
+    assert_int_equal(scene.problems.count, 0);
+    hat_asks(scene.hat, &found);
+    assert_int_equal(found.nzones, 2);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct dnslisting listing = {"m.bl", rows[i].answers, rows[i].n};
+        struct hat_client client = {.ip = ip_from_v4(1), .listed = &listing, .nlisted = 1};
+        struct hat_match match;
+        size_t entry = 0;
+        hat_decide(scene.hat, &client, &match);
+        assert_string_equal(match.entry, rows[i].entry);
+        while (!hat_entry_lists(scene.hat, entry, &listing) || entry == 2) /* of PASSED */
+            entry++;
+        struct hat_entry first;
+        hat_entry_get(scene.hat, entry, &first);
+        assert_string_equal(first.text, rows[i].entry);
+        listing.zone = "n.bl"; /* which says the same of it */
+        hat_decide(scene.hat, &client, &match);
+        assert_string_equal(match.entry, rows[i].answers[0] == 0x7f000001 && rows[i].n == 1
+                                             ? "ALL"
+                                             : "dnslist[n.bl]");
+        listing.zone = "o.bl";
+        hat_decide(scene.hat, &client, &match);
+        assert_string_equal(match.entry, "ALL");
+    }
+    end(&scene);
+}
+
 static void test_zones(void **state)
 {
     (void)state;
@@ -383,8 +439,8 @@ static void test_zones(void **state)
         struct scene scene;
         strbuf_init(&senders);
         strbuf_puts(&senders, "dnslist[z0.bl]");
-        for (int i = 0; i < n; i++)
-            strbuf_printf(&senders, " dnslist[z%d.bl]", i);
+        for (int i = 0; i < n; i++) /* entries of one zone count once */
+            strbuf_printf(&senders, " dnslist[z%d.bl] dnslist[Z%d.bl=127.0.0.%d]", i, i, i);
         struct group_source group = {"A", &accepted, strbuf_text(&senders), 0};
         begin(&scene, &group, 1);
         assert_int_equal(scene.hat != NULL, n <= HAT_ZONES_MAX);
@@ -476,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_wants_by_what_is_known),
         cmocka_unit_test(test_problems),
         cmocka_unit_test(test_warning_is_no_error),
+        cmocka_unit_test(test_answers),
         cmocka_unit_test(test_zones),
         cmocka_unit_test(test_senders_file),
         cmocka_unit_test(test_empty),

@@ -93,6 +93,10 @@ static const struct text_case good[] = {
      "ALL, a.example\n        REJECT\nALL,\n        REJECT\nALL\n        RELAY\n"},
     {"2001:db8:: REJECT\n::/0 RELAY\nALL RELAY",
      "2001:db8::\n        REJECT\n::/0\n        RELAY\nALL\n        RELAY\n"},
+    {"A: dnslist[a.example] dnslist[B.example=127.0.0.2,127.0.0.4-127.0.0.8],x.example REJECT\n"
+     "dnslist[c.example=127.0.0.1] RELAY (good)\nALL RELAY",
+     "A:\n    dnslist[a.example], dnslist[B.example=127.0.0.2,127.0.0.4-127.0.0.8], x.example\n"
+     "        REJECT\ndnslist[c.example=127.0.0.1]\n        RELAY (good)\nALL\n        RELAY\n"},
     {"A.b_c-1: SBRS[none] $MINE\nALL RELAY",
      "A.b_c-1:\n    SBRS[none]\n        $MINE\nALL\n        RELAY\n"},
     {"# x\n   # y\na.example REJECT # y\nALL RELAY #",
