@@ -40,6 +40,34 @@ static void check_entries(const struct hat *hat)
     }
 }
 
+/* What an entry says of an answer alone, the index of its zone says as well. */
+static void check_answer(const struct hat *hat, const char *zone, uint32_t answer)
+{
+    struct dnslisting listing = {zone, &answer, 1};
+    struct hat_client client = {.ip = ip_from_v4(0), .listed = &listing, .nlisted = 1};
+    struct hat_match match;
+    size_t entry = 0;
+    hat_decide(hat, &client, &match);
+    while (entry < hat_entries(hat) && !hat_entry_lists(hat, entry, &listing))
+        entry++;
+    if (entry < hat_entries(hat))
+        CHECK(match.policy == &blocked);
+    else
+        CHECK(!slice_is_nocase((struct slice){match.entry, strnlen(match.entry, 8)}, "dnslist["));
+}
+
+static void check_zones(const struct hat *hat)
+{
+    static const uint32_t answers[] = {0x7f000000, 0x7f000001, 0x7f000002, 0x7f000004,
+                                       0x7f00000a, 0x7f010203, 0x7ffffeff};
+    struct hat_wants asks;
+    hat_asks(hat, &asks);
+    for (size_t i = 0; i < asks.nzones; i++) {
+        for (size_t k = 0; k < ARRAY_LEN(answers); k++)
+            check_answer(hat, asks.zones[i], answers[k]);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct table_memory file;
@@ -49,8 +77,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct hat_group group = {.policy = &blocked, .senders_file = file.path};
     struct hat *hat = hat_build(&group, 1, &accepted, &problems);
     CHECK((hat == NULL) == (problems_errors(&problems) > 0));
-    if (hat != NULL)
+    if (hat != NULL) {
         check_entries(hat);
+        check_zones(hat);
+    }
     hat_free(hat);
     table_memory_done(&file);
     problems_done(&problems);
