@@ -78,6 +78,8 @@ struct reference_client {
 };
 void reference_client(struct dice *dice, struct reference_client *out);
 
+int reference_compare6(const uint16_t a[8], const uint16_t b[8]);
+
 /* group, entry, host, policy and by_owner of the match; not its place. */
 void reference_decide(const struct reference *table, const struct hat_client *client,
                       struct hat_match *match_out);
