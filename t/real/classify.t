@@ -42,13 +42,17 @@ ZONES = {
     "good.test": POINTS + "50.2.0.192 A 127.0.0.3\n50.2.0.192 TXT \"http://list.test/\"\n"
                           "51.2.0.192 A 127.255.255.254\n52.2.0.192 A 203.0.113.9\n53.2.0.192 NS ns.elsewhere.test.\n"
                           "54.2.0.192 TXT \"no address\"\n" + DB8 + ".8.b.d.0.1.0.0.2 A 127.0.0.2\n",
+    "meanings.test": POINTS + "80.2.0.192 A 127.0.0.1\n81.2.0.192 A 127.0.0.4\n82.2.0.192 A 127.0.0.9\n"
+                              "83.2.0.192 A 127.0.0.9\n83.2.0.192 A 127.0.0.8\n83.2.0.192 A 127.0.0.1\n",
     "alias.test": POINTS + "60.2.0.192 CNAME entry\nentry A 127.0.0.2\n",
     "none.test": "* TXT x\n50.2.0.192 A 127.0.0.2\n",
     "refuses.test": "* A 127.255.255.254\n",
     "public.test": "* A 203.0.113.9\n",
     "all.test": "* A 127.0.0.2\n",
-    "score.test": "70.2.0.192 A 127.0.4.0\n71.2.0.192 A 127.0.4.100\n72.2.0.192 A 127.0.9.0\n",
-    "origin.test": "73.2.0.192 TXT \"64500 | 192.0.2.0/24 | ZZ\"\n",
+    "score.test": "70.2.0.192 A 127.0.4.0\n71.2.0.192 A 127.0.4.100\n72.2.0.192 A 127.0.9.0\n"
+                  "75.2.0.192 A 127.0.4.100\n75.2.0.192 A 127.0.4.10\n",
+    "origin.test": "73.2.0.192 TXT \"64500 | 192.0.2.0/24 | ZZ\"\n"
+                   "76.2.0.192 TXT \"64501 | 192.0.2.0/24 | ZZ\"\n76.2.0.192 TXT \"64500 | 192.0.2.0/23 | ZZ\"\n",
 }
 
 
@@ -173,6 +177,21 @@ with Nsd(ZONES) as dns:
                 tap.eq(len(house.find_log(event="dnslist", zone=f"{name}.test")), 1, f"{name}: one line in the log")
 
     @tap.part
+    def answers_of_lists():
+        conf = ("[policy TELL]\naccess = reject\nreject_text = $group\n[group GOOD]\npolicy = TELL\n"
+                "senders = dnslist[meanings.test=127.0.0.1]\n[group BAD]\npolicy = TELL\n"
+                "senders = dnslist[meanings.test=127.0.0.2,127.0.0.4-127.0.0.8]\n[group REST]\npolicy = TELL\n"
+                "senders = dnslist[meanings.test]\n[listener in]\nrat = rat\ngroups = %s\n"
+                "[dns]\nhost_lookup = off\n" + SERVERS)
+        for groups, wanted in (("GOOD, BAD, REST", ["GOOD", "BAD", "REST", "GOOD"]),
+                               ("BAD, REST", [None, "BAD", "REST", "BAD"]), ("REST", [None, "REST", "REST", "REST"])):
+            with House(conf % groups, RAT) as house:
+                wait_until(lambda: "meanings.test good" in house.ctl("status", "--json")[1] or None, "the first check")
+                for last, group in zip(range(80, 84), wanted):
+                    tap.eq(answer(house, f"192.0.2.{last}"), f"554 5.7.1 {group}" if group else "continue",
+                           f"{groups}: 192.0.2.{last}")
+
+    @tap.part
     def score_and_owner():
         conf = ("[policy TELL]\naccess = reject\nreject_text = $group $hatentry $orgid\n"
                 "[group OWNED]\npolicy = TELL\nsenders = SBO:64500\n[group BAD]\npolicy = TELL\n"
@@ -185,6 +204,8 @@ with Nsd(ZONES) as dns:
                     ("192.0.2.71", "continue", "the best one"),
                     ("192.0.2.72", "554 5.7.1 NONE SBRS[none] None", "an answer outside the map"),
                     ("192.0.2.73", "554 5.7.1 OWNED SBO:64500 64500", "the owner"),
+                    ("192.0.2.75", "554 5.7.1 BAD SBRS[-10:-3] None", "the lower one of two scores"),
+                    ("192.0.2.76", "554 5.7.1 OWNED SBO:64500 64500", "the lower one of two owners"),
                     ("192.0.2.74", "554 5.7.1 NONE SBRS[none] None", "nothing known")):
                 tap.eq(answer(house, ip), wanted, f"{ip}: {what}")
 

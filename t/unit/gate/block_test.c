@@ -193,6 +193,12 @@ static void names_must_be_verified(void **state)
     world->host = (struct host_answer){.class = HOST_VERIFIED, .name = "mx.bad.example"};
     come(world, "192.0.2.9", true);
     assert_came(world, REASON_HAT_REJECTED, ".Bad.example", &blocked);
+    static const char *const names[] = {"a.example", "mx.bad.example", "z.bad.example"};
+    world->host = (struct host_answer){
+        .class = HOST_VERIFIED, .name = "a.example", .names = names, .n = ARRAY_LEN(names)};
+    come(world, "192.0.2.9", true);
+    assert_came(world, REASON_HAT_REJECTED, ".Bad.example", &blocked);
+    assert_string_equal(world->conn.host.name, "mx.bad.example"); /* the one that matched */
     world->host.class = HOST_PTR_MISMATCH;
     come(world, "192.0.2.9", true);
     assert_came(world, REASON_ACCEPTED, "ALL", &accepted);
