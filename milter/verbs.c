@@ -201,8 +201,7 @@ static void put_samples(const struct verbs_world *world, struct strbuf *out)
     put_sample(out, "thread_shortages_total", "counter",
                "Sessions for which the system had no thread.", shortage_count(SHORT_OF_THREADS));
     put_sample(out, "descriptor_shortages_total", "counter",
-               "Sessions for which there was no descriptor.",
-               shortage_count(SHORT_OF_DESCRIPTORS));
+               "Sessions for which there was no descriptor.", shortage_count(SHORT_OF_DESCRIPTORS));
     put_sample(out, "callahead_asked_total", "counter", "Recipients asked for.", stats.asked);
     put_sample(out, "callahead_cached_total", "counter", "Of these, answered from the cache.",
                stats.cached);

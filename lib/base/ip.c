@@ -168,9 +168,9 @@ struct ip ip_last(const struct ip *ip, unsigned bits)
 bool ip_embedded_v4(const struct ip *ip, struct ip *v4_out)
 {
     static const uint8_t zero[12];
-    static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};       /* RFC 6052 */
-    static const uint8_t sixtofour[2] = {0x20, 0x02};                /* RFC 3056 */
-    static const uint8_t teredo[4] = {0x20, 0x01, 0x00, 0x00};       /* RFC 4380 */
+    static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b}; /* RFC 6052 */
+    static const uint8_t sixtofour[2] = {0x20, 0x02};          /* RFC 3056 */
+    static const uint8_t teredo[4] = {0x20, 0x01, 0x00, 0x00}; /* RFC 4380 */
     const uint8_t *b = ip->b;
 
     /* The zero prefix is also that of :: and ::1, which are themselves. */
@@ -209,8 +209,7 @@ bool ip_is_local(const struct ip *ip)
     static const struct {
         uint32_t network;
         unsigned bits;
-    } shared[] = {
-        {0x0a000000, 8}, {0xac100000, 12}, {0xc0a80000, 16}, {0x64400000, 10}};
+    } shared[] = {{0x0a000000, 8}, {0xac100000, 12}, {0xc0a80000, 16}, {0x64400000, 10}};
 
     if (ip_is_special(ip) || (!ip_is_v4(ip) && (ip->b[0] & 0xfe) == 0xfc))
         return true;
