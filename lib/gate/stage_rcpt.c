@@ -41,10 +41,20 @@ static bool parse_recipient(struct stage *stage)
     return stage_refuse(stage, err.kind == ERR_MEMORY ? REASON_INTERNAL : REASON_RECIPIENT_SYNTAX);
 }
 
+/* Every host must take mail for it (RFC 5321 4.5.1), so nobody is asked whether it
+ * exists. Who sends too much hears to come back, even where the policy's own code
+ * would be a refusal for good. */
 static bool bare_postmaster(struct stage *stage)
 {
     if (!mailaddr_is_postmaster(&stage->rcpt->to))
         return false;
+    if (stage_over_rates(stage)) {
+        struct place rule = stage->verdict->rule;
+        if (stage->verdict->action == VERDICT_REJECT)
+            verdict_set(stage->verdict, stage->verdict->reason);
+        stage->verdict->rule = rule;
+        return true;
+    }
     verdict_set(stage->verdict, REASON_POSTMASTER);
     return true;
 }
