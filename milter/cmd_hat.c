@@ -65,15 +65,13 @@ static int answer_match(const struct lookup_question *question, struct form *for
 
     if (!lookup_listener(question, &listener, err))
         return COMMAND_USAGE;
-    if (!ip_parse(slice_of(ip), &client.ip)) {
-        err_set(err, ERR_SYNTAX, "\"%.80s\" is no IPv4 or IPv6 address", ip);
+    if (!trace_parse_ip(ip, &client.no_address, &client.ip, err))
         return COMMAND_USAGE;
-    }
     if (name != NULL && !trace_parse_host(name, question->arena, &host, err))
         return COMMAND_USAGE;
     client.host = name != NULL ? &host : NULL;
     match_client(question, listener, &client, &match);
-    form_text(form, "ip", ip_text(&client.ip, text));
+    form_text(form, "ip", client.no_address ? FACTS_NO_ADDRESS : ip_text(&client.ip, text));
     form_text(form, "host", shown_host(name, &host, &match));
     put_match(&match, form);
     return COMMAND_YES;

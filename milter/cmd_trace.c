@@ -89,8 +89,8 @@ static bool take_fact(struct trace_options *options, int option, const char *val
 
     switch (option) {
     case 'i':
-        options->has_ip = ip_parse(slice_of(value), &query->ip);
-        return options->has_ip || err_set(err, ERR_SYNTAX, "--ip: \"%s\" is no address", value);
+        options->has_ip = trace_parse_ip(value, &query->no_address, &query->ip, err);
+        return options->has_ip;
     case 'h':
         query->host_given = true;
         return trace_parse_host(value, arena, &query->host, err);
@@ -271,7 +271,7 @@ static void print_text(const struct trace_query *query, const struct trace_resul
                conn->match.group != NULL ? conn->match.group : "None", conn->match.entry,
                conn->policy->name[0] != '\0' ? conn->policy->name : "DEFAULT",
                policy_access_name((enum policy_access)conn->policy->keys.access));
-    print_verdict("connect", ip_text(&query->ip, ip), &result->connect);
+    print_verdict("connect", facts_client_text(conn, ip), &result->connect);
     if (result->has_mail)
         print_verdict("mail", query->from, &result->mail);
     for (size_t i = 0; i < result->nrecipients; i++)

@@ -101,7 +101,6 @@ static sfsistat on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long 
 static sfsistat serve_connect(SMFICTX *ctx, const struct sockaddr *address)
 {
     struct session_told told = {
-        .client = ip_from_v4(0x7F000001),
         .daemon_name = macro(ctx, macro_daemon_name),
         .local_address = macro(ctx, macro_daemon_addr),
         .local_port = macro(ctx, macro_daemon_port),
@@ -112,9 +111,8 @@ static sfsistat serve_connect(SMFICTX *ctx, const struct sockaddr *address)
 
     if (told.local_address == NULL)
         told.local_address = macro(ctx, macro_if_addr);
-    /* No address: mail handed in on the host itself. */
-    if (address != NULL && !ip_from_sockaddr(address, &told.client))
-        told.client = ip_from_v4(0x7F000001);
+    /* NULL for "unknown"; a local socket and what may come are families without one. */
+    told.no_address = !ip_from_sockaddr(address, &told.client);
 
     struct session *session = session_open(house, &told, &verdict);
     if (session == NULL) {

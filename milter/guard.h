@@ -34,7 +34,7 @@ struct guard *guard_new(const char *folder);
 void guard_tick(struct guard *guard); /* writes the file from time to time */
 void guard_free(struct guard *guard); /* writes it; takes NULL */
 
-/* A client that gate_connect() let in. */
+/* A client that gate_connect() let in, with an address. */
 void guard_saw(struct guard *guard, const struct conn_facts *conn);
 
 /* The first two findings, about one listener's table: each an error at `at`.

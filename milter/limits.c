@@ -72,6 +72,7 @@ struct counting limits_counting(struct limits *limits)
 {
     return (struct counting){.ctx = limits,
                              .enter = enter,
+                             .leave = lease_give_back,
                              .take = take,
                              .give_back = give_back,
                              .note_invalid = note_invalid,

@@ -13,7 +13,7 @@
 #include "lib/state/lease.h"
 
 #define LIMITS_RATES (RATE_ACCOUNT + 1)
-#define LIMITS_CROWDS (CROWD_ADDRESS + 1)
+#define LIMITS_CROWDS (CROWD_PENDING + 1)
 
 struct limits {
     struct counter_table *rates[LIMITS_RATES]; /* by enum rate */

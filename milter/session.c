@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lib/base/domain.h"
 #include "lib/base/log.h"
 #include "lib/gate/journal.h"
 #include "lib/gate/mark.h"
@@ -111,6 +112,30 @@ static bool parse_macro_address(const char *text, struct ip *ip_out)
     return ip_parse(s, ip_out);
 }
 
+/* What the MTA took from the DNS is the client's choice: only a plain host name is
+ * compared with sender entries. */
+static bool is_host_name(const char *text)
+{
+    char canonical[DOMAIN_MAX];
+
+    for (const char *p = text; *p != '\0'; p++) {
+        if ((unsigned char)*p > 127)
+            return false;
+    }
+    return domain_canon(slice_of(text), canonical) && !domain_is_numeric(canonical);
+}
+
+static void note_host_name(struct session *session, const struct session_told *told)
+{
+    struct conn_facts *conn = &session->conn;
+
+    if (is_host_name(or_empty(told->client_name)))
+        conn->mta_name = keep(session->arena, told->client_name);
+    else
+        conn->mta_name_malformed = session->snapshot->dns->host_lookup == DNS_HOST_MTA &&
+                                   !told->no_address && strcmp(conn->mta_resolve, "OK") == 0;
+}
+
 static void note_connection(struct session *session, const struct session_told *told)
 {
     struct conn_facts *conn = &session->conn;
@@ -119,11 +144,13 @@ static void note_connection(struct session *session, const struct session_told *
     *conn = (struct conn_facts){
         .icid = atomic_fetch_add(&session->house->icid, 1) + 1,
         .monitor = session->snapshot->settings.keys->mode == SETTINGS_MONITOR,
+        .no_address = told->no_address,
         .client = told->client,
-        .mta_name = keep(session->arena, told->client_name),
+        .mta_name = "",
         .mta_resolve = keep(session->arena, told->client_resolve),
         .helo = "",
     };
+    note_host_name(session, told);
     conn->arrival.daemon_name = keep(session->arena, told->daemon_name);
     conn->arrival.has_local_ip =
         parse_macro_address(or_empty(told->local_address), &conn->arrival.local_ip);
@@ -174,7 +201,8 @@ struct session *session_open(struct house *house, const struct session_told *tol
     if (session->blocks != NULL)
         gate.blocks = (const struct hat *const *)session->blocks->by_type;
     gate_connect(&gate, &session->snapshot->listeners, &session->conn, verdict_out);
-    if (house->guard != NULL && verdict_out->action == VERDICT_CONTINUE && !session->conn.refused)
+    if (house->guard != NULL && verdict_out->action == VERDICT_CONTINUE && !session->conn.refused &&
+        !session->conn.no_address)
         guard_saw(house->guard, &session->conn);
     journal_connect(&session->conn, verdict_out);
     count(session, TALLY_CONNECT, verdict_out);

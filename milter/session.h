@@ -46,6 +46,7 @@ struct house {
 
 /* What the MTA says at connect. Strings borrowed for the call; NULL: not told. */
 struct session_told {
+    bool no_address; /* client means nothing */
     struct ip client;
     const char *daemon_name, *local_address, *local_port;
     const char *client_name, *client_resolve;

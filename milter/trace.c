@@ -158,6 +158,7 @@ static void run_connect(const struct trace *trace, const struct listener *named)
 
     *conn = (struct conn_facts){
         .icid = 1,
+        .no_address = query->no_address,
         .client = query->ip,
         .mta_name = "",
         .mta_resolve = "",
@@ -307,6 +308,17 @@ bool trace_run(const struct trace_query *query, const struct trace_setting *sett
 }
 
 /* --- words of the command line -------------------------------------------------------- */
+
+bool trace_parse_ip(const char *text, bool *no_address_out, struct ip *ip_out, struct err *err)
+{
+    *ip_out = (struct ip){.b = {0}};
+    *no_address_out = strcmp(text, FACTS_NO_ADDRESS) == 0;
+    return *no_address_out || ip_parse(slice_of(text), ip_out) ||
+           err_set(err, ERR_SYNTAX,
+                   "\"%.80s\" is no address; allowed: IPv4, IPv6, or " FACTS_NO_ADDRESS
+                   " for a client without one",
+                   text);
+}
 
 static bool wrong_host(const char *text, struct err *err)
 {

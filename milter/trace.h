@@ -10,6 +10,7 @@
 #include "milter/engine.h"
 
 struct trace_query {
+    bool no_address; /* ip means nothing */
     struct ip ip;
     const char *listener; /* NULL: as the daemon would choose without macros */
     bool host_given;
@@ -63,6 +64,9 @@ struct trace_setting {
 NODISCARD bool trace_run(const struct trace_query *query, const struct trace_setting *setting,
                          struct arena *arena, struct trace_result *result_out, struct err *err);
 
+/* An address, or "unknown" for a client without one. */
+NODISCARD bool trace_parse_ip(const char *text, bool *no_address_out, struct ip *ip_out,
+                              struct err *err);
 /* "none", "servfail", "mismatch", or a name, or several with commas. */
 NODISCARD bool trace_parse_host(const char *text, struct arena *arena, struct host_answer *host_out,
                                 struct err *err);

@@ -124,8 +124,7 @@ static bool read_list(const struct reading *r, const char *key, const json_t *va
 static bool read_ip(const struct reading *r, const char *key, const json_t *value)
 {
     const char *text = text_of(r, key, value);
-    return text != NULL && (ip_parse(slice_of(text), &r->query->ip) ||
-                            err_set(r->err, ERR_SYNTAX, "ip: \"%s\" is no address", text));
+    return text != NULL && trace_parse_ip(text, &r->query->no_address, &r->query->ip, r->err);
 }
 
 static bool read_listener(const struct reading *r, const char *key, const json_t *value)

@@ -79,8 +79,9 @@ static void at_harvest(struct search *search, struct slice key, const char *name
 /* Never reset: connections are there or they are not. */
 static void at_crowd(struct search *search, enum crowd crowd, struct slice key, const char *name)
 {
-    static const char *const kinds[] = {
-        [CROWD_LISTENER] = "listener", [CROWD_ADDRESS] = "connections"};
+    static const char *const kinds[] = {[CROWD_LISTENER] = "listener",
+                                        [CROWD_ADDRESS] = "connections",
+                                        [CROWD_PENDING] = "pending"};
     uint64_t count = search->reset ? 0 : lease_count(search->limits->crowds[crowd], key);
 
     if (count > 0)
@@ -105,6 +106,23 @@ static void at_network(struct search *search, const struct ip *ip, unsigned bits
     at_client(search, &key, name);
 }
 
+static void at_connections(struct search *search, const struct ip *ip, const char *name)
+{
+    struct ratekey whole = ratekey_network(ip, RATEKEY_WHOLE), site = ratekey_site(ip);
+
+    at_crowd(search, CROWD_ADDRESS, ratekey_slice(&whole), name);
+    at_crowd(search, CROWD_PENDING, ratekey_slice(&site), name);
+}
+
+/* "unknown": the clients without an address, all of them as one. */
+static void at_no_address(struct search *search)
+{
+    struct ratekey key = ratekey_no_address();
+
+    at_crowd(search, CROWD_ADDRESS, ratekey_slice(&key), FACTS_NO_ADDRESS);
+    at_client(search, &key, FACTS_NO_ADDRESS);
+}
+
 /* "192.0.2.7": the address, and every network around it that is counted;
  * "192.0.2.0/24": this one. */
 static bool is_address(struct search *search, const char *text)
@@ -122,7 +140,7 @@ static bool is_address(struct search *search, const char *text)
     if (slash != NULL && !str_to_uint(slice_of(slash + 1), most, &bits))
         return false;
     if (slash == NULL)
-        at_crowd(search, CROWD_ADDRESS, (struct slice){(const char *)ip.b, sizeof ip.b}, text);
+        at_connections(search, &ip, text);
     for (unsigned i = most + 1; slash == NULL && i-- > 0;)
         at_network(search, &ip, i);
     if (slash != NULL)
@@ -184,6 +202,8 @@ static bool run(struct search *search, const char *key)
 {
     if (is_address(search, key) || is_owner(search, key))
         return true;
+    if (strcmp(key, FACTS_NO_ADDRESS) == 0)
+        at_no_address(search);
     struct arena *arena = arena_new(0);
     bool done = arena != NULL && at_names(search, key, arena);
     arena_free(arena);

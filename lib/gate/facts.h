@@ -16,12 +16,18 @@
 
 struct lease;
 
+#define FACTS_NO_ADDRESS "unknown" /* where an address would be told */
+
 struct conn_facts {
     /* told */
-    uint64_t icid;    /* number of the connection in the log */
-    struct ip client; /* 127.0.0.1 where the MTA gave no address */
+    uint64_t icid; /* number of the connection in the log */
+    /* The MTA gave none (mail handed in on the host, a socket of its own, a family
+     * that is neither IPv4 nor IPv6): client says nothing, and only ALL matches. */
+    bool no_address;
+    struct ip client;
     struct arrival arrival;
-    const char *mta_name;    /* {client_name}; "" not known */
+    const char *mta_name;    /* {client_name}; "" not known, or no host name */
+    bool mta_name_malformed; /* its word counts, and it verified what is no host name */
     const char *mta_resolve; /* {client_resolve}: OK, FAIL, TEMP, FORGED; "" not known */
     const char *helo;        /* "" not known */
     bool tls;                /* the client's connection is encrypted */
@@ -91,6 +97,9 @@ struct rcpt_facts {
     /* Who asks, as his recipients are counted (ratekey.h); "" nobody in particular. Bytes. */
     struct slice client;
 };
+
+/* The client's address as text, or "unknown"; returns text. */
+const char *facts_client_text(const struct conn_facts *conn, char text[IP_TEXT_MAX]);
 
 /* Does this client relay: by policy, or because it authenticated (SPEC 4)? */
 bool facts_may_relay(const struct conn_facts *conn);

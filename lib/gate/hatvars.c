@@ -51,7 +51,7 @@ static const char *value_orgid(const struct source *source, char *number)
 
 static const char *value_remoteip(const struct source *source, char *number)
 {
-    return ip_text(&source->conn->client, number);
+    return facts_client_text(source->conn, number);
 }
 
 static const char *value_hatentry(const struct source *source, char *number)

@@ -42,13 +42,13 @@ static void put_address(struct logline *line, const char *key, const struct mail
 }
 
 /* Why a host name is not verified; NULL when it is. */
-static const char *unverified_word(enum host_class class)
+static const char *unverified_word(const struct conn_facts *conn)
 {
-    switch (class) {
+    switch (conn->host.class) {
     case HOST_VERIFIED:
         return NULL;
     case HOST_NO_PTR:
-        return "no_ptr";
+        return conn->mta_name_malformed ? "no_host_name" : "no_ptr";
     case HOST_PTR_TEMPFAIL:
         return "ptr_tempfail";
     case HOST_PTR_MISMATCH:
@@ -63,7 +63,7 @@ static void put_client(struct logline *line, const struct conn_facts *conn)
 {
     char ip[IP_TEXT_MAX];
     log_text(line, "listener", slice_of(conn->listener != NULL ? conn->listener->name : ""));
-    log_word(line, "ip", ip_text(&conn->client, ip));
+    log_word(line, "ip", facts_client_text(conn, ip));
     log_text(line, "host", slice_of(conn->host.name));
     log_word(line, "verified", conn->host.class == HOST_VERIFIED ? "yes" : "no");
 }
@@ -115,7 +115,7 @@ void journal_connect(const struct conn_facts *conn, const struct verdict *verdic
     put_verdict(&line, conn, verdict);
     log_uint(&line, "ms", verdict->ms);
     put_rule(&line, verdict);
-    log_word(&line, "why", unverified_word(conn->host.class));
+    log_word(&line, "why", unverified_word(conn));
     log_end(&line);
 }
 

@@ -5,6 +5,8 @@
 /* What is about one organisation within an owner's networks. */
 #define ORGANISATION_BITS 24
 #define ORGANISATION_BITS6 64
+/* What one customer of a provider is given, and can choose any address of. */
+#define SITE_BITS6 64
 
 struct ratekey ratekey_network(const struct ip *ip, unsigned bits)
 {
@@ -25,10 +27,28 @@ struct ratekey ratekey_owner(uint32_t owner, const struct ip *ip)
     return key;
 }
 
+struct ratekey ratekey_site(const struct ip *ip)
+{
+    return ratekey_network(ip, ip_is_v4(ip) ? RATEKEY_WHOLE : SITE_BITS6);
+}
+
+/* No prefix is as long. */
+struct ratekey ratekey_no_address(void)
+{
+    return (struct ratekey){.n = 1, .bytes = {(char)0xff}};
+}
+
+struct ratekey ratekey_address(const struct conn_facts *conn)
+{
+    return conn->no_address ? ratekey_no_address() : ratekey_network(&conn->client, RATEKEY_WHOLE);
+}
+
 struct ratekey ratekey_of(const struct conn_facts *conn)
 {
     const struct policy_keys *keys = &conn->policy->keys;
 
+    if (conn->no_address)
+        return ratekey_no_address();
     if (conn->match.by_owner && keys->use_reputation)
         return ratekey_owner(conn->owner, &conn->client);
     return ratekey_network(

@@ -23,7 +23,8 @@ struct rcpt_facts;
 
 /* --- what is counted for the whole daemon, over all listeners (SPEC 7) --------- */
 
-enum crowd { CROWD_LISTENER, CROWD_ADDRESS };       /* connections at the same time */
+/* Connections at the same time; CROWD_PENDING: those that are being classified. */
+enum crowd { CROWD_LISTENER, CROWD_ADDRESS, CROWD_PENDING };
 enum rate { RATE_HOST, RATE_SENDER, RATE_ACCOUNT }; /* recipients in a window */
 
 struct rate_ask {
@@ -48,9 +49,10 @@ struct counting {
     void *ctx;
 
     /* One connection more. The lease is the caller's, to be given back when the
-     * connection ends. */
+     * connection ends, or its classification. */
     enum lease_answer (*enter)(void *ctx, enum crowd crowd, struct slice key, uint64_t limit,
                                struct lease **lease_out);
+    void (*leave)(struct lease *lease); /* once; takes NULL */
 
     /* One recipient more: true when it is within the limit and counted.
      * began_out: which window it was, for give_back(). */

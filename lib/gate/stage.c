@@ -3,6 +3,14 @@
 #include "lib/base/mono.h"
 #include "lib/gate/hatvars.h"
 
+const char *facts_client_text(const struct conn_facts *conn, char text[IP_TEXT_MAX])
+{
+    if (!conn->no_address)
+        return ip_text(&conn->client, text);
+    snprintf(text, IP_TEXT_MAX, "%s", FACTS_NO_ADDRESS);
+    return text;
+}
+
 bool facts_may_relay(const struct conn_facts *conn)
 {
     return conn->auth != NULL ||

@@ -12,13 +12,16 @@ static bool choose_listener(struct stage *stage)
     conn->listener = listener_for(stage->listeners, &conn->arrival);
     if (conn->listener == NULL)
         return stage_refuse(stage, REASON_NO_LISTENER);
-    conn->trusted = listener_trusts(conn->listener, &conn->client);
+    conn->trusted = !conn->no_address && listener_trusts(conn->listener, &conn->client);
     return false;
 }
 
 static bool find_host_name(struct stage *stage)
 {
     const struct services *services = stage->gate->services;
+
+    if (stage->conn->no_address)
+        return false;
     services->host(services->ctx, stage->conn, stage->gate->arena, stage->gate->deadline,
                    &stage->conn->host);
     return false;
@@ -38,6 +41,7 @@ static bool match_block(struct stage *stage)
 {
     struct conn_facts *conn = stage->conn;
     struct hat_client client = {
+        .no_address = conn->no_address,
         .ip = conn->client,
         .host = conn->host.class == HOST_UNKNOWN ? NULL : &conn->host,
     };
@@ -65,6 +69,7 @@ static struct hat_client client_of(const struct conn_facts *conn)
 {
     bool reputation = has_reputation(conn);
     struct hat_client client = {
+        .no_address = conn->no_address,
         .ip = conn->client,
         .host = conn->host.class == HOST_UNKNOWN ? NULL : &conn->host,
         .score_known = conn->score_known && reputation,
@@ -132,7 +137,7 @@ static void ask(struct stage *stage, struct hat_wants *wants)
     const struct services *services = stage->gate->services;
     struct lookup_answer answer;
 
-    if (!still_wanted(stage->conn, wants))
+    if (stage->conn->no_address || !still_wanted(stage->conn, wants))
         return;
     services->lookups(services->ctx, stage->conn, wants, stage->gate->arena, stage->gate->deadline,
                       &answer);
@@ -231,8 +236,11 @@ void gate_connect(const struct gate *gate, const struct listeners *listeners,
                   struct conn_facts *conn, struct verdict *verdict_out)
 {
     static stage_step *const steps[] = {
-        choose_listener, stage_listener_full, find_host_name,     match_block, look_up,
-        classify,        find_owner,          stage_host_crowded, act,
+        choose_listener,    stage_listener_full,
+        stage_pending,      find_host_name,
+        match_block,        look_up,
+        classify,           find_owner,
+        stage_host_crowded, act,
     };
     struct stage stage = {
         .gate = gate, .listeners = listeners, .conn = conn, .verdict = verdict_out};
@@ -244,6 +252,7 @@ void gate_connect(const struct gate *gate, const struct listeners *listeners,
         conn->refused = conn->turned_away = true;
         conn->refusal = *verdict_out;
     }
+    gate->services->counting.leave(stage.pending);
     if (verdict_out->reason != REASON_ACCEPTED)
         return;
     verdict_out->rule = conn->match.at;

@@ -39,13 +39,29 @@ bool stage_listener_full(struct stage *stage)
                  &stage->conn->at_listener, REASON_TOO_MANY_CONNECTIONS);
 }
 
+/* Without an address nothing is looked up. Whoever is refused here leaves the
+ * listener at once: the MTA hangs up, and those that wait are few. */
+bool stage_pending(struct stage *stage)
+{
+    struct conn_facts *conn = stage->conn;
+    struct ratekey key = ratekey_site(&conn->client);
+
+    if (conn->trusted || conn->no_address ||
+        !enter(stage, CROWD_PENDING, ratekey_slice(&key), conn->listener->keys->max_pending_per_ip,
+               &stage->pending, REASON_TOO_MANY_PENDING))
+        return false;
+    stage->gate->services->counting.leave(conn->at_listener);
+    conn->at_listener = NULL;
+    return true;
+}
+
 bool stage_host_crowded(struct stage *stage)
 {
     struct conn_facts *conn = stage->conn;
-    struct slice key = {(const char *)conn->client.b, sizeof conn->client.b};
-    return !conn->trusted &&
-           enter(stage, CROWD_ADDRESS, key, conn->policy->keys.max_connections_per_ip,
-                 &conn->at_address, REASON_TOO_MANY_FROM_HOST);
+    struct ratekey key = ratekey_address(conn);
+    return !conn->trusted && enter(stage, CROWD_ADDRESS, ratekey_slice(&key),
+                                   conn->policy->keys.max_connections_per_ip, &conn->at_address,
+                                   REASON_TOO_MANY_FROM_HOST);
 }
 
 /* --- recipients in a window ------------------------------------------------------ */

@@ -13,6 +13,7 @@
 struct stage {
     const struct gate *gate;
     const struct listeners *listeners; /* connect only */
+    struct lease *pending;             /* connect only; given back when the stage ends */
     struct conn_facts *conn;
     struct mail_facts *mail;
     struct rcpt_facts *rcpt;
@@ -44,6 +45,7 @@ bool stage_refuse_with(struct stage *stage, enum reason reason, int code, const 
 /* --- stage_limits.c ------------------------------------------------------------ */
 
 stage_step stage_listener_full;     /* SPEC 4, step 2 */
+stage_step stage_pending;           /* SPEC 4, step 2 */
 stage_step stage_host_crowded;      /* SPEC 4, step 5 */
 stage_step stage_harvester_at_mail; /* SPEC 6, DHAP block */
 stage_step stage_harvester;         /* SPEC 7, step 2 */

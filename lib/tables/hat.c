@@ -104,6 +104,8 @@ static uint32_t match_names(const struct hat *hat, const struct host_answer *hos
 static uint32_t match_static(const struct hat *hat, const struct hat_client *client,
                              const char **name_out)
 {
+    if (client->no_address)
+        return hat->all;
     uint32_t entry = lower(hat->all, ipmap_get(hat->addresses, &client->ip));
     const char *name = NULL;
     *name_out = NULL;
@@ -173,6 +175,8 @@ static uint32_t match_listing(const struct hat *hat, const struct dnslisting *li
 
 static uint32_t match_lookup(const struct hat *hat, const struct hat_client *client)
 {
+    if (client->no_address)
+        return HAT_NONE;
     uint32_t entry = lower(match_score(hat, client), match_owner(hat, client));
     if (client->country[0] != '\0' && hat->first_country != HAT_NONE)
         entry = lower(entry, match_lookup_key(hat, "country", client->country));
@@ -184,7 +188,7 @@ static uint32_t match_lookup(const struct hat *hat, const struct hat_client *cli
 /* Number of the client's class, or HAT_CLASSES when it has none. */
 static unsigned class_of(const struct hat_client *client)
 {
-    if (client->host == NULL)
+    if (client->host == NULL || client->no_address)
         return HAT_CLASSES;
     switch (client->host->class) {
     case HOST_NO_PTR:
@@ -238,7 +242,7 @@ static void want_before(const struct hat *hat, uint32_t limit, struct hat_wants 
 
 void hat_wants(const struct hat *hat, const struct hat_client *client, struct hat_wants *wants_out)
 {
-    want_before(hat, decided_from(hat, client), wants_out);
+    want_before(hat, client->no_address ? 0 : decided_from(hat, client), wants_out);
 }
 
 void hat_asks(const struct hat *hat, struct hat_wants *asks_out)

@@ -54,6 +54,7 @@ size_t hat_entries(const struct hat *hat);
 
 /* What is known of a client. */
 struct hat_client {
+    bool no_address; /* it has none: only ALL matches, whatever else is said here */
     struct ip ip;
     const struct host_answer *host; /* NULL: not looked up (no name, no class) */
     bool score_known;               /* score_none or score mean something */

@@ -85,6 +85,11 @@ static enum lease_answer admit(void *ctx, enum crowd crowd, struct slice key, ui
     return LEASE_GIVEN;
 }
 
+static void leave(struct lease *lease)
+{
+    assert_null(lease);
+}
+
 static void count_lookup(void *ctx, const struct conn_facts *conn, const struct hat_wants *wants,
                          struct arena *arena, mono_us deadline, struct lookup_answer *answer_out)
 {
@@ -133,8 +138,10 @@ static int tear_down(void **state)
 
 static void come(struct world *world, const char *ip, bool with_blocks)
 {
-    struct services services = {
-        .ctx = world, .host = say_host, .lookups = count_lookup, .counting = {.enter = admit}};
+    struct services services = {.ctx = world,
+                                .host = say_host,
+                                .lookups = count_lookup,
+                                .counting = {.enter = admit, .leave = leave}};
     struct gate gate = {.services = &services, .arena = world->arena, .deadline = MONO_NEVER};
     struct listeners listeners = {&world->pointer, 1};
 
@@ -143,7 +150,8 @@ static void come(struct world *world, const char *ip, bool with_blocks)
     world->lookups = 0;
     world->conn = (struct conn_facts){
         .icid = 1, .mta_name = "", .mta_resolve = "", .helo = "", .arrival.daemon_name = ""};
-    assert_true(ip_parse(slice_of(ip), &world->conn.client));
+    world->conn.no_address = strcmp(ip, "unknown") == 0;
+    assert_true(world->conn.no_address || ip_parse(slice_of(ip), &world->conn.client));
     gate_connect(&gate, &listeners, &world->conn, &world->verdict);
     world->verdict.ms = 0;
 }
@@ -207,6 +215,24 @@ static void names_must_be_verified(void **state)
     assert_came(world, REASON_ACCEPTED, "ALL", &accepted);
 }
 
+static void without_an_address_only_all_matches(void **state)
+{
+    static const char *const entries[] = {"0.0.0.0/0", "::/0", ".bad.example", "ALL"};
+    static const struct policy *const policies[] = {&blocked, &blocked, &blocked, &shut};
+    struct world *world = *state;
+
+    for (size_t n = 3; n <= 4; n++) {
+        hat_free(world->by_type[LISTENER_PUBLIC]);
+        world->by_type[LISTENER_PUBLIC] = table(entries, policies, n, true);
+        world->host = (struct host_answer){.class = HOST_VERIFIED, .name = "mx.bad.example"};
+        come(world, "unknown", true);
+        assert_came(world, n < 4 ? REASON_ACCEPTED : REASON_HAT_TCPREFUSED, "ALL",
+                    n < 4 ? &accepted : &shut);
+        assert_int_equal(world->conn.host.class, HOST_UNKNOWN);
+        assert_int_equal(world->lookups, 0);
+    }
+}
+
 static void a_private_listener_has_its_own_policies(void **state)
 {
     struct world *world = *state;
@@ -253,11 +279,9 @@ static void the_log_names_the_entry(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(an_entry_comes_before_all_groups),
-        TEST(without_one_the_table_decides),
-        TEST(names_must_be_verified),
-        TEST(reject_at_holds_for_them_too),
-        TEST(a_private_listener_has_its_own_policies),
+        TEST(an_entry_comes_before_all_groups), TEST(without_one_the_table_decides),
+        TEST(names_must_be_verified),           TEST(without_an_address_only_all_matches),
+        TEST(reject_at_holds_for_them_too),     TEST(a_private_listener_has_its_own_policies),
         TEST(the_log_names_the_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,6 +128,25 @@ static const struct {
     {HOST_UNKNOWN, "", "\"\"", "not_looked_up"},
 };
 
+static void connect_line_says_what_the_mta_told(void **state)
+{
+    struct conn_facts conn = suspect();
+    struct verdict verdict = because(REASON_ACCEPTED);
+    (void)state;
+    conn.host = (struct host_answer){.class = HOST_NO_PTR};
+    conn.mta_name_malformed = true;
+    journal_connect(&conn, &verdict);
+    LINE_IS("icid=17 event=connect listener=inbound ip=192.0.2.9 host=\"\" verified=no "
+            "group=SUSPECTLIST entry=\"sbrs[none]\" policy=THROTTLED access=accept score=none "
+            "verdict=accept by=hat detail=accepted ms=0 why=no_host_name");
+    conn.host.class = HOST_UNKNOWN;
+    conn.no_address = true;
+    journal_connect(&conn, &verdict);
+    LINE_IS("icid=17 event=connect listener=inbound ip=unknown host=\"\" verified=no "
+            "group=SUSPECTLIST entry=\"sbrs[none]\" policy=THROTTLED access=accept score=none "
+            "verdict=accept by=hat detail=accepted ms=0 why=not_looked_up");
+}
+
 /* The keys of SPEC 13 come first and together; why=, rule= and the like follow. */
 static void connect_line_says_why_a_name_is_not_verified(void **state)
 {
@@ -411,6 +430,7 @@ int main(void)
         TEST(connect_line_of_the_specification),
         TEST(connect_line_of_a_refusal_names_its_rule),
         TEST(connect_line_says_why_a_name_is_not_verified),
+        TEST(connect_line_says_what_the_mta_told),
         TEST(connect_line_without_listener),
         TEST(scores_have_one_decimal),
         TEST(mail_lines),

@@ -13,6 +13,7 @@
 #include "lib/net/smtp_class.h"
 #include "milter/limits.h"
 #include "t/unit/gate/stage_answer.h"
+#include "t/unit/gate/stage_arrival.h"
 #include "t/unit/gate/stage_crowd.h"
 #include "t/unit/gate/stage_directory.h"
 #include "t/unit/gate/stage_domains.h"
@@ -256,6 +257,12 @@ static void step_sender_dns(struct run *run, char *rest)
         wrong(run, "no such answer, or the one before was not fetched");
 }
 
+static void step_pending(struct run *run, char *rest)
+{
+    if (!stage_crowd_pend(&run->crowd, &run->services.counting, rest))
+        wrong(run, "no number, no address, or too many");
+}
+
 static void step_size(struct run *run, char *rest)
 {
     run->has_size = true;
@@ -340,19 +347,8 @@ static void end_command(struct run *run)
 static void step_connect(struct run *run, char *rest)
 {
     stage_crowd_end(&run->conn);
-    const char *word = need_word(run, &rest, "the address"), *value;
-    if (!ip_parse(slice_of(word), &run->conn.client))
-        wrong(run, "no address: %s", word);
-    while ((word = case_word(&rest)) != NULL) {
-        if ((value = case_value(word, "daemon")) != NULL)
-            run->conn.arrival.daemon_name = value;
-        else if ((value = case_value(word, "port")) != NULL)
-            run->conn.arrival.local_port = (uint16_t)number(run, value);
-        else if ((value = case_value(word, "local")) != NULL)
-            run->conn.arrival.has_local_ip = ip_parse(slice_of(value), &run->conn.arrival.local_ip);
-        else
-            wrong(run, "no such fact: %s", word);
-    }
+    if (!stage_arrival_read(rest, &run->conn))
+        wrong(run, "no address, or no such fact");
     run->lookups.wanted[0] = '\0';
     struct gate gate = begin_command(run, run->conn_arena);
     gate_connect(&gate, &run->in_force->listeners, &run->conn, &run->verdict);
@@ -494,6 +490,7 @@ static const struct {
     {"another", step_another},
     {"cut-short", step_cut_short},
     {"leave", step_leave},
+    {"pending", step_pending},
     {"mail", step_mail},
     {"callahead", step_callahead},
     {"ldap", step_ldap},

@@ -81,7 +81,7 @@ static bool is_listed(const struct hat_client *client, const struct reference_en
 
 static unsigned class_bit(const struct hat_client *client)
 {
-    if (client->host == NULL)
+    if (client->host == NULL || client->no_address)
         return 0;
     switch (client->host->class) {
     case HOST_NO_PTR:
@@ -99,6 +99,8 @@ static unsigned class_bit(const struct hat_client *client)
 
 static bool matches(const struct reference_entry *e, const struct hat_client *client)
 {
+    if (client->no_address)
+        return e->kind == REF_ALL;
     switch (e->kind) {
     case REF_V4:
     case REF_V6:
@@ -189,6 +191,8 @@ void reference_wants(const struct reference *table, const struct hat_client *cli
                      struct hat_wants *wants_out)
 {
     memset(wants_out, 0, sizeof *wants_out);
+    if (client->no_address)
+        return;
     for (size_t i = 0; i < table->n; i++) {
         const struct reference_group *group = &table->groups[i];
         if (group->policy->keys.access == POLICY_CONTINUE)

@@ -402,4 +402,5 @@ void reference_client(struct dice *dice, struct reference_client *out)
             client_listing(dice, out, i);
     }
     client->listed = out->listed;
+    client->no_address = dice_below(dice, 16) == 0;
 }
