@@ -98,6 +98,16 @@ BY_MTA = [
     ("OK", "other.test", "continue"),
     ("OK", "no name at all", NO_NAME),
     ("OK", "", NO_NAME),
+    ("OK", "bücher.friend.test", NO_NAME),
+    ("OK", "mail.friend.test\u200b", NO_NAME),
+    ("OK", "[192.0.2.1]", NO_NAME),
+    ("OK", "192.0.2.1", NO_NAME),
+    ("OK", "-.friend.test", NO_NAME),
+    ("OK", "a..friend.test", NO_NAME),
+    ("OK", ".friend.test", NO_NAME),
+    ("OK", "x" * 64 + ".friend.test", NO_NAME),
+    ("OK", "x." * 130 + "friend.test", NO_NAME),
+    ("OK", "xn--bcher-kva.friend.test", "554 5.7.1 below xn--bcher-kva.friend.test .friend.test"),
     ("FAIL", "unknown", NO_NAME),
     ("TEMP", "unknown", TEMP),
     ("FORGED", "mail.friend.test", MISMATCH),
@@ -220,8 +230,13 @@ def dead_server():
 def told_by_the_mta():
     with House(CONF + "host_lookup = mta\nservers = 127.0.0.1:1\n", {"rat": "ALL ACCEPT\n"}) as it:
         for resolve, name, wanted in BY_MTA:
+            before = len(it.lines)
             with it.session(macros={"client_resolve": resolve, "client_name": name}) as mta:
                 tap.eq(mta.greeting.line, wanted, f"mta: {resolve} {name}")
+            if wanted == NO_NAME:
+                line = it.wait_log(event="connect", after=before)
+                tap.eq((line["host"], line["why"]), ("", "no_ptr" if resolve == "FAIL" else "no_host_name"),
+                       f"mta: {resolve} {name} in the log")
         with it.session() as mta:
             tap.eq(mta.greeting.line, "continue", "mta: an MTA that says nothing puts nobody into a class")
 
