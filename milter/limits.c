@@ -49,14 +49,14 @@ static bool take(void *ctx, const struct rate_ask *ask, mono_us *began_out)
 static void give_back(void *ctx, const struct rate_ask *ask, mono_us began)
 {
     const struct limits *limits = ctx;
-    (void)counter_correct(limits->rates[ask->rate], ask->key, began, -1);
+    (void)counter_correct(limits->rates[ask->rate], ask->key, ask->limit, began, -1);
 }
 
 static struct invalid_count note_invalid(void *ctx, const struct invalid_ask *ask)
 {
     const struct limits *limits = ctx;
-    struct harvest_value value =
-        harvest_note(limits->harvest, ask->client, ask->address, ask->window, mono_now());
+    struct harvest_value value = harvest_note(limits->harvest, ask->client, ask->address,
+                                              ask->limit, ask->window, mono_now());
     return (struct invalid_count){value.different, value.total};
 }
 

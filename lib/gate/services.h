@@ -36,6 +36,7 @@ struct rate_ask {
 
 struct invalid_ask {
     struct slice client, address;
+    uint64_t limit; /* of note_invalid() */
     mono_us window;
 };
 

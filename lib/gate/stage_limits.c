@@ -217,9 +217,11 @@ bool stage_harvester(struct stage *stage)
 void stage_count_invalid(struct stage *stage)
 {
     const struct counting *counting = &stage->gate->services->counting;
+    const struct policy_keys *keys = &stage->conn->policy->keys;
     struct ratekey client = ratekey_of(stage->conn);
     struct invalid_ask ask = {.client = ratekey_slice(&client),
                               .address = slice_of(stage->rcpt->base.key),
+                              .limit = (uint64_t)keys->max_invalid_recipients_per_hour,
                               .window = stage->gate->rate_period};
 
     if (!is_watched(stage->conn))

@@ -1,6 +1,8 @@
 /*
- * counter.c - hash tables of fixed size, their slots also on a list in the
- * order in which windows began.
+ * counter.c - hash tables of fixed size, their slots also in two queues: all of
+ * a shard in the order in which windows began, and those of each level in the
+ * order in which they came there. So neither what is over nor what has the least
+ * to tell has to be looked for.
  *
  * A slot is named by its index plus one, so that memory the kernel hands out
  * zeroed is an empty table and nothing is touched before it is needed.
@@ -16,16 +18,29 @@
 #define SHARD_KEYS_MIN 64
 #define EXPIRED_AT_ONCE 2 /* slots emptied for each one filled: nobody waits for a sweep */
 
+/* How near the count came to a limit, in eighths of it; the last: it was reached. */
+#define LEVEL_REACHED 8
+#define LEVELS (LEVEL_REACHED + 1)
+
 typedef uint32_t slot_name; /* index plus one; 0: none */
+
+enum order { BY_AGE, BY_LEVEL, ORDERS };
 
 struct slot {
     uint64_t hash;
     mono_us began;
     uint32_t count, total;
-    slot_name chain;         /* next of the bucket, or of the free ones */
-    slot_name before, after; /* order of beginning */
+    slot_name chain; /* next of the bucket, or of the free ones */
+    struct {
+        slot_name before, after;
+    } in[ORDERS];
+    uint32_t level;
 };
 _Static_assert(sizeof(struct slot) == COUNTER_BYTES, "counter.h says how large a counter is");
+
+struct queue {
+    slot_name first, last;
+};
 
 struct shard {
     _Alignas(64) pthread_mutex_t lock; /* a cache line of its own: neighbours do not slow down */
@@ -34,7 +49,8 @@ struct shard {
     size_t nbuckets;     /* a power of two */
     uint32_t room, used; /* slots there are; those ever filled */
     atomic_uint keys;    /* changed under the lock, read without */
-    slot_name free, oldest, newest;
+    slot_name free;
+    struct queue ages, levels[LEVELS];
 };
 
 struct counter_table {
@@ -141,19 +157,47 @@ static struct slot *find_locked(struct shard *shard, uint64_t hash)
     return name != 0 ? slot_of(shard, name) : NULL;
 }
 
-static void unlist_locked(struct shard *shard, const struct slot *slot)
+static void leave_locked(struct shard *shard, struct queue *queue, const struct slot *slot,
+                         enum order order)
 {
-    *(slot->before ? &slot_of(shard, slot->before)->after : &shard->oldest) = slot->after;
-    *(slot->after ? &slot_of(shard, slot->after)->before : &shard->newest) = slot->before;
+    slot_name before = slot->in[order].before, after = slot->in[order].after;
+    *(before ? &slot_of(shard, before)->in[order].after : &queue->first) = after;
+    *(after ? &slot_of(shard, after)->in[order].before : &queue->last) = before;
 }
 
-static void list_newest_locked(struct shard *shard, struct slot *slot)
+static void join_locked(struct shard *shard, struct queue *queue, struct slot *slot,
+                        enum order order)
 {
     slot_name name = name_of(shard, slot);
-    slot->before = shard->newest;
-    slot->after = 0;
-    *(shard->newest ? &slot_of(shard, shard->newest)->after : &shard->oldest) = name;
-    shard->newest = name;
+    slot->in[order].before = queue->last;
+    slot->in[order].after = 0;
+    *(queue->last ? &slot_of(shard, queue->last)->in[order].after : &queue->first) = name;
+    queue->last = name;
+}
+
+static void join_both_locked(struct shard *shard, struct slot *slot)
+{
+    join_locked(shard, &shard->ages, slot, BY_AGE);
+    join_locked(shard, &shard->levels[slot->level], slot, BY_LEVEL);
+}
+
+static void leave_both_locked(struct shard *shard, const struct slot *slot)
+{
+    leave_locked(shard, &shard->ages, slot, BY_AGE);
+    leave_locked(shard, &shard->levels[slot->level], slot, BY_LEVEL);
+}
+
+/* It never sinks within a window: another asker may have a smaller limit. */
+static void rise_locked(struct shard *shard, struct slot *slot, uint64_t limit)
+{
+    uint32_t level = slot->count >= limit
+                         ? LEVEL_REACHED
+                         : (uint32_t)(slot->count * (uint64_t)LEVEL_REACHED / limit);
+    if (level <= slot->level)
+        return;
+    leave_locked(shard, &shard->levels[slot->level], slot, BY_LEVEL);
+    slot->level = level;
+    join_locked(shard, &shard->levels[level], slot, BY_LEVEL);
 }
 
 static void empty_locked(struct shard *shard, struct slot *slot)
@@ -162,21 +206,30 @@ static void empty_locked(struct shard *shard, struct slot *slot)
     while (*link != name)
         link = &slot_of(shard, *link)->chain;
     *link = slot->chain;
-    unlist_locked(shard, slot);
+    leave_both_locked(shard, slot);
     slot->chain = shard->free;
     shard->free = name;
     atomic_fetch_sub_explicit(&shard->keys, 1, memory_order_relaxed);
 }
 
+/* Of a table that holds something. */
+static struct slot *least_locked(struct shard *shard)
+{
+    const struct queue *queue = shard->levels;
+    while (queue->first == 0)
+        queue++;
+    return slot_of(shard, queue->first);
+}
+
 static struct slot *free_slot_locked(struct shard *shard, mono_us window, mono_us now)
 {
-    for (int i = 0; i < EXPIRED_AT_ONCE && shard->oldest != 0; i++) {
-        struct slot *oldest = slot_of(shard, shard->oldest);
+    for (int i = 0; i < EXPIRED_AT_ONCE && shard->ages.first != 0; i++) {
+        struct slot *oldest = slot_of(shard, shard->ages.first);
         if (is_over(oldest, window, now))
             empty_locked(shard, oldest);
     }
     if (shard->free == 0 && shard->used == shard->room)
-        empty_locked(shard, slot_of(shard, shard->oldest));
+        empty_locked(shard, least_locked(shard));
     if (shard->free == 0)
         return &shard->slots[shard->used++];
     struct slot *slot = slot_of(shard, shard->free);
@@ -190,7 +243,7 @@ static struct slot *new_slot_locked(struct shard *shard, uint64_t hash, mono_us 
     slot_name *bucket = bucket_of(shard, hash);
     *slot = (struct slot){.hash = hash, .began = now, .chain = *bucket};
     *bucket = name_of(shard, slot);
-    list_newest_locked(shard, slot);
+    join_both_locked(shard, slot);
     atomic_fetch_add_explicit(&shard->keys, 1, memory_order_relaxed);
     return slot;
 }
@@ -202,10 +255,10 @@ static struct slot *open_locked(struct shard *shard, uint64_t hash, mono_us wind
     if (slot == NULL)
         return new_slot_locked(shard, hash, window, now);
     if (is_over(slot, window, now)) {
+        leave_both_locked(shard, slot);
         slot->began = now;
-        slot->count = slot->total = 0;
-        unlist_locked(shard, slot);
-        list_newest_locked(shard, slot);
+        slot->count = slot->total = slot->level = 0;
+        join_both_locked(shard, slot);
     }
     return slot;
 }
@@ -234,6 +287,8 @@ bool counter_take(struct counter_table *table, struct slice key, uint64_t limit,
     add(&slot->total);
     if (within)
         add(&slot->count);
+    if (limit > 0)
+        rise_locked(shard, slot, limit);
     struct counter_value value = value_of(slot);
     pthread_mutex_unlock(&shard->lock);
     if (value_out != NULL)
@@ -241,7 +296,8 @@ bool counter_take(struct counter_table *table, struct slice key, uint64_t limit,
     return within;
 }
 
-uint32_t counter_correct(struct counter_table *table, struct slice key, mono_us began, int by)
+uint32_t counter_correct(struct counter_table *table, struct slice key, uint64_t limit,
+                         mono_us began, int by)
 {
     uint64_t hash = hash_bytes(&table->seed, key.p, key.n);
     struct shard *shard = shard_of(table, hash);
@@ -252,6 +308,7 @@ uint32_t counter_correct(struct counter_table *table, struct slice key, mono_us 
         int64_t sum = (int64_t)slot->count + by;
         slot->count = sum < 0 ? 0 : sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
         count = slot->count;
+        rise_locked(shard, slot, limit);
     }
     pthread_mutex_unlock(&shard->lock);
     return count;

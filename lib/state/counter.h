@@ -9,9 +9,14 @@
  *
  * All memory is reserved at once and touched as keys come, COUNTER_BYTES and
  * at most 8 more for the index a key: counting cannot fail. A full table
- * forgets keys whose window is over first, then those whose window began
- * first. Keys are strangers' choice: only their hash is kept, 64 bits under a
- * secret of the process.
+ * forgets keys whose window is over first, then those with the least to tell:
+ * that came least near to a limit they were compared with, in eighths of it, and
+ * among these the one that has been there longest. So no flood of other keys
+ * makes one forgotten that is about to reach its limit, or has reached it. Only
+ * where all keys have reached one does such a key go, that which did so first:
+ * newcomers are counted in any case, or a table that somebody fills on purpose
+ * would be the end of all limits. Keys are strangers' choice: only their hash is
+ * kept, 64 bits under a secret of the process.
  *
  * Sharded: each shard has one mutex, a leaf, held for a hash probe. Time is
  * passed in, never read. Any thread.
@@ -25,7 +30,7 @@
 
 struct counter_table;
 
-#define COUNTER_BYTES 40
+#define COUNTER_BYTES 48
 
 struct counter_value {
     uint32_t count; /* events within the limit */
@@ -42,8 +47,10 @@ bool counter_take(struct counter_table *table, struct slice key, uint64_t limit,
                   mono_us now, struct counter_value *value_out);
 
 /* Add `by` to the count of the window that began then, if it is still the
- * key's. Returns the new count; 0 when that window is gone. */
-uint32_t counter_correct(struct counter_table *table, struct slice key, mono_us began, int by);
+ * key's. limit: what the count is compared with. Returns the new count; 0 when
+ * that window is gone. */
+uint32_t counter_correct(struct counter_table *table, struct slice key, uint64_t limit,
+                         mono_us began, int by);
 
 /* false: no window is open; value_out untouched. */
 NODISCARD bool counter_get(struct counter_table *table, struct slice key, mono_us window,

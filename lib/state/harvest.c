@@ -47,7 +47,7 @@ static struct harvest_value value_of(const struct counter_value *value)
 }
 
 struct harvest_value harvest_note(struct harvest *harvest, struct slice client,
-                                  struct slice address, mono_us window, mono_us now)
+                                  struct slice address, uint64_t limit, mono_us window, mono_us now)
 {
     struct counter_value value;
 
@@ -56,7 +56,7 @@ struct harvest_value harvest_note(struct harvest *harvest, struct slice client,
                             hash_bytes(&harvest->seed, address.p, address.n), value.began};
     struct slice key = {(const char *)&naming, sizeof naming};
     if (counter_take(harvest->named, key, 1, window, now, NULL))
-        value.count = counter_correct(harvest->clients, client, value.began, 1);
+        value.count = counter_correct(harvest->clients, client, limit, value.began, 1);
     return value_of(&value);
 }
 

@@ -24,9 +24,12 @@ struct harvest_value {
     mono_us began;      /* the window */
 };
 
-/* An invalid recipient of this client: what there were in its window now. */
+/* An invalid recipient of this client: what there were in its window now. limit:
+ * how many different ones it may name, which says how near it is to that when a
+ * full table has to forget somebody. */
 struct harvest_value harvest_note(struct harvest *harvest, struct slice client,
-                                  struct slice address, mono_us window, mono_us now);
+                                  struct slice address, uint64_t limit, mono_us window,
+                                  mono_us now);
 
 /* false: none in an open window; value_out untouched. */
 NODISCARD bool harvest_get(struct harvest *harvest, struct slice client, mono_us window,

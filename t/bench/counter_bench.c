@@ -46,11 +46,20 @@ static void take(uint32_t key, void *table)
     (void)counter_take(table, key_of(key, bytes), UINT64_MAX, HOUR, 0, NULL);
 }
 
+/* Every key is new, and has to be made room for. */
+static void crowd_out(uint32_t key, void *table)
+{
+    static atomic_uint more;
+    char bytes[17];
+    key = atomic_fetch_add_explicit(&more, 1, memory_order_relaxed);
+    (void)counter_take(table, key_of(key, bytes), 2 + key % 8, HOUR, 0, NULL);
+}
+
 static void note(uint32_t key, void *table)
 {
     char bytes[17];
     struct slice client = key_of(key % 1000, bytes);
-    (void)harvest_note(table, client, (struct slice){(const char *)&key, sizeof key}, HOUR, 0);
+    (void)harvest_note(table, client, (struct slice){(const char *)&key, sizeof key}, 25, HOUR, 0);
 }
 
 static void ask_quiet(uint32_t key, void *table)
@@ -137,6 +146,7 @@ int main(void)
         CHECK(counters != NULL && leases != NULL && harvest != NULL && quiet != NULL);
         measure("a recipient counted", take, counters, KEYS, threads[i]);
         measure("a recipient counted", take, counters, 1, threads[i]);
+        measure("a newcomer in a full table", crowd_out, counters, KEYS, threads[i]);
         measure("a connection comes and goes", come_and_go, leases, 10000, threads[i]);
         measure("a connection comes and goes", come_and_go, leases, 1, threads[i]);
         measure("an invalid recipient noted", note, harvest, KEYS, threads[i]);

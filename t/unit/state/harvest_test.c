@@ -7,12 +7,13 @@
 #include <cmocka.h>
 
 #define HOUR MONO_SECONDS(3600)
+#define LIMIT 10
 
 static void assert_noted(struct harvest *harvest, const char *client, const char *address,
                          mono_us now, uint32_t different, uint32_t total)
 {
     struct harvest_value value =
-        harvest_note(harvest, slice_of(client), slice_of(address), HOUR, now);
+        harvest_note(harvest, slice_of(client), slice_of(address), LIMIT, HOUR, now);
     assert_int_equal(value.different, different);
     assert_int_equal(value.total, total);
     value = (struct harvest_value){0};
@@ -82,6 +83,25 @@ static void memory_is_bounded_whatever_a_client_names(void **state)
     harvest_free(harvest);
 }
 
+/* At 9 of 10, and 1,500 networks after it name one address each. */
+static void who_is_near_the_limit_outlasts_a_flood(void **state)
+{
+    struct harvest *harvest = harvest_new(1000);
+    char name[20];
+    (void)state;
+    for (uint32_t i = 1; i < LIMIT; i++) {
+        snprintf(name, sizeof name, "a%u", i);
+        assert_noted(harvest, "attacker", name, 0, i, i);
+    }
+    for (uint32_t i = 0; i < 1500; i++) {
+        snprintf(name, sizeof name, "network %u", i);
+        assert_noted(harvest, name, "a", 1, 1, 1);
+    }
+    assert_noted(harvest, "attacker", "last", HOUR - 1, LIMIT, LIMIT);
+    assert_int_equal(harvest_clients(harvest), 1000);
+    harvest_free(harvest);
+}
+
 /* --- threads ---------------------------------------------------------------------- */
 
 #define THREADS 100
@@ -97,7 +117,7 @@ static void *name_all(void *arg)
     pthread_barrier_wait(&start);
     for (int i = 0; i < ADDRESSES; i++) {
         snprintf(name, sizeof name, "a%d", i);
-        (void)harvest_note(shared, slice_of("c"), slice_of(name), HOUR, 0);
+        (void)harvest_note(shared, slice_of("c"), slice_of(name), LIMIT, HOUR, 0);
     }
     return NULL;
 }
@@ -123,6 +143,7 @@ int main(void)
         cmocka_unit_test(different_addresses_count),
         cmocka_unit_test(a_new_window_knows_nothing_of_the_old),
         cmocka_unit_test(a_reset_client_starts_afresh),
+        cmocka_unit_test(who_is_near_the_limit_outlasts_a_flood),
         cmocka_unit_test(memory_is_bounded_whatever_a_client_names),
         cmocka_unit_test(threads_that_name_the_same_count_each_once),
     };
