@@ -7,6 +7,11 @@
 #include "milter/guard.h"
 
 #define SAVE_AGAIN MONO_SECONDS(30)
+/* While an entry has an end, so that the file knows what time it is: after a crash of a
+ * host whose clock does not outlive it, no more than this is given twice. */
+#define SAVE_TIME MONO_SECONDS(600)
+/* Less is no jump: the clock is trimmed, and seconds are rounded. */
+#define JUMP_LEAST MONO_SECONDS(2)
 
 /* Never chosen by a session: what follows when no entry matches is the HAT. */
 static const struct policy nobody = {.name = "", .keys = {.access = POLICY_ACCEPT}};
@@ -143,24 +148,26 @@ static size_t find(const struct blocks *blocks, const char *entry)
 static void note_change(struct blocks *blocks)
 {
     atomic_store(&blocks->count, blocks->n);
-    blocks->next_end = INT64_MAX;
+    blocks->next_end = MONO_NEVER;
     for (size_t i = 0; i < blocks->n; i++) {
-        int64_t end = blocks->list[i].expires;
-        if (end != 0 && end < blocks->next_end)
-            blocks->next_end = end;
+        if (blocks->list[i].ends < blocks->next_end)
+            blocks->next_end = blocks->list[i].ends;
     }
 }
 
 static void save(struct blocks *blocks, struct strbuf *note)
 {
+    mono_us since_boot = mono_since_boot();
+    struct blocks_clock clock = {.wall = since_boot + blocks->offset, .since_boot = since_boot};
     struct err err = {0};
 
     blocks->unsaved = false;
+    blocks->save_again = mono_now() + SAVE_TIME;
     if (blocks->folder == NULL) {
         strbuf_puts(note, "without state_dir it is forgotten at a restart\n");
         return;
     }
-    if (blocks_file_write(blocks->folder, blocks->list, blocks->n, &err))
+    if (blocks_file_write(blocks->folder, &clock, blocks->list, blocks->n, &err))
         return;
     blocks->unsaved = true;
     blocks->save_again = mono_now() + SAVE_AGAIN;
@@ -168,9 +175,83 @@ static void save(struct blocks *blocks, struct strbuf *note)
     strbuf_printf(note, "it would be forgotten at a restart: %s\n", err.text);
 }
 
+static void save_silently(struct blocks *blocks)
+{
+    struct strbuf unused;
+
+    strbuf_init(&unused);
+    save(blocks, &unused);
+    strbuf_done(&unused);
+}
+
 static bool can_be_in_force(const struct blocks *blocks, const char *policy)
 {
     return policies_target(blocks->snapshot->policies, policy) != NULL;
+}
+
+/* --- clocks ------------------------------------------------------------------------------ */
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Whole seconds, so that nothing is lost by rounding. */
+static void follow_wall_clock(struct blocks *blocks)
+{
+    mono_us off = mono_wall_us() - (mono_since_boot() + blocks->offset);
+    int64_t seconds = off / MONO_SECONDS(1);
+
+    if (blocks->n == 0)
+        blocks->offset += off;
+    if (blocks->n == 0 || (off > -JUMP_LEAST && off < JUMP_LEAST))
+        return;
+    for (size_t i = 0; i < blocks->n; i++) {
+        struct block *block = &blocks->list[i];
+        block->added = later(block->added + seconds, 0);
+        if (block->expires != 0)
+            block->expires = later(block->expires + seconds, 1);
+    }
+    blocks->offset += MONO_SECONDS(seconds);
+    log_note(LOG_AT_INFO, "block", "the clock was set by %lld s; entries last as long as before",
+             (long long)seconds);
+    save_silently(blocks);
+}
+
+/* Since the file was written, at least. A clock that shows less than then was set back,
+ * or counts from another start of the host. */
+static mono_us passed_since(const struct blocks_clock *then)
+{
+    mono_us since_boot = mono_since_boot(), by_boot = since_boot - then->since_boot;
+
+    return later(by_boot >= 0 ? by_boot : since_boot, mono_wall_us() - then->wall);
+}
+
+/* An earlier version did not write when; not before the newest entry. */
+static void add_clock(const struct blocks *blocks, struct blocks_clock *clock)
+{
+    if (clock->wall != 0)
+        return;
+    clock->since_boot = mono_since_boot();
+    for (size_t i = 0; i < blocks->n; i++)
+        clock->wall = later(clock->wall, MONO_SECONDS(blocks->list[i].added));
+}
+
+/* From the times in the file to ends by our clock. */
+static void wind_up(struct blocks *blocks, struct blocks_clock *clock)
+{
+    add_clock(blocks, clock);
+    blocks->offset = clock->wall + passed_since(clock) - mono_since_boot();
+    for (size_t i = 0; i < blocks->n; i++) {
+        struct block *block = &blocks->list[i];
+        block->ends =
+            block->expires != 0 ? MONO_SECONDS(block->expires) - blocks->offset : MONO_NEVER;
+    }
+}
+
+static bool has_ended(const struct block *block)
+{
+    return block->ends <= mono_since_boot();
 }
 
 /* --- entries ----------------------------------------------------------------------------- */
@@ -280,22 +361,26 @@ static bool insert(struct blocks *blocks, struct block block, struct err *err)
     return true;
 }
 
-bool blocks_add(struct blocks *blocks, const char *entry, const char *policy, int64_t expires,
+bool blocks_add(struct blocks *blocks, const char *entry, const char *policy, int64_t seconds,
                 struct strbuf *note, struct err *err)
 {
     struct hat_entry parsed;
+    mono_us now = mono_since_boot();
 
     err->kind = ERR_NONE;
     if (!blocks_check_entry(entry, &parsed, note, err) || !check_policy(blocks, policy, err))
         return false;
+    follow_wall_clock(blocks);
+    int64_t added = (now + blocks->offset) / MONO_SECONDS(1);
     size_t before = find(blocks, entry);
     if (before < blocks->n)
         take_out(blocks, before);
     struct block block = {
         .entry = strdup(entry),
         .policy = strdup(policy),
-        .added = mono_wall_seconds(),
-        .expires = expires,
+        .added = added,
+        .expires = seconds != 0 ? added + seconds : 0,
+        .ends = seconds != 0 ? now + MONO_SECONDS(seconds) : MONO_NEVER,
         .in_force = true,
     };
     if (!insert(blocks, block, err))
@@ -324,34 +409,25 @@ bool blocks_remove(struct blocks *blocks, const char *entry, struct strbuf *note
 
 static void take_out_ended(struct blocks *blocks)
 {
-    int64_t now = mono_wall_seconds();
-    struct strbuf note;
-
     for (size_t i = blocks->n; i-- > 0;) {
-        if (blocks->list[i].expires == 0 || blocks->list[i].expires >= now)
+        if (!has_ended(&blocks->list[i]))
             continue;
         log_note(LOG_AT_INFO, "block", "%s: its time is over", blocks->list[i].entry);
         take_out(blocks, i);
     }
     note_change(blocks);
-    strbuf_init(&note);
-    save(blocks, &note);
-    strbuf_done(&note);
+    save_silently(blocks);
     if (!put_in_force(blocks))
-        blocks->next_end = now; /* again in a second */
+        blocks->next_end = mono_since_boot(); /* again in a second */
 }
 
 void blocks_tick(struct blocks *blocks)
 {
-    struct strbuf note;
-
-    if (blocks->next_end < mono_wall_seconds())
+    follow_wall_clock(blocks);
+    if (blocks->next_end <= mono_since_boot())
         take_out_ended(blocks);
-    if (!blocks->unsaved || mono_now() < blocks->save_again)
-        return;
-    strbuf_init(&note);
-    save(blocks, &note);
-    strbuf_done(&note);
+    if ((blocks->unsaved || blocks->next_end != MONO_NEVER) && mono_now() >= blocks->save_again)
+        save_silently(blocks);
 }
 
 void blocks_use(struct blocks *blocks, struct snapshot *snapshot)
@@ -394,12 +470,14 @@ static void take_from_file(const struct block *block, void *arg)
 
 void blocks_init(struct blocks *blocks, const char *folder, struct snapshot *snapshot)
 {
+    struct blocks_clock clock = {.wall = 0};
     struct err err = {0};
 
-    *blocks = (struct blocks){.folder = folder, .next_end = INT64_MAX};
+    *blocks = (struct blocks){.folder = folder};
     CHECK(pthread_mutex_init(&blocks->lock, NULL) == 0);
-    if (folder != NULL && !blocks_file_read(folder, true, take_from_file, blocks, &err))
+    if (folder != NULL && !blocks_file_read(folder, true, &clock, take_from_file, blocks, &err))
         log_note(LOG_AT_WARNING, "block", "%s; no entries made at run time are known", err.text);
+    wind_up(blocks, &clock);
     note_change(blocks);
     blocks_use(blocks, snapshot);
     blocks_tick(blocks);
@@ -416,14 +494,14 @@ bool blocks_look(const char *folder, struct snapshot *snapshot, struct blocks_ta
                  struct err *err)
 {
     struct blocks blocks = {.snapshot = snapshot};
-    int64_t now = mono_wall_seconds();
-    bool good = blocks_file_read(folder, false, take_from_file, &blocks, err);
+    struct blocks_clock clock;
+    bool good = blocks_file_read(folder, false, &clock, take_from_file, &blocks, err);
 
     *table_out = NULL;
+    wind_up(&blocks, &clock);
     for (size_t i = 0; i < blocks.n; i++) {
         struct block *block = &blocks.list[i];
-        bool ended = block->expires != 0 && block->expires < now;
-        block->in_force = !ended && can_be_in_force(&blocks, block->policy);
+        block->in_force = !has_ended(block) && can_be_in_force(&blocks, block->policy);
     }
     if (good && any_in_force(&blocks)) {
         *table_out = new_table(&blocks);
@@ -435,6 +513,8 @@ bool blocks_look(const char *folder, struct snapshot *snapshot, struct blocks_ta
 
 void blocks_done(struct blocks *blocks)
 {
+    if (blocks->next_end != MONO_NEVER)
+        save_silently(blocks);
     publish(blocks, NULL);
     free_list(blocks);
     snapshot_drop(blocks->snapshot);

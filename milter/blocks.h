@@ -10,8 +10,14 @@
  *
  * Every change is written to the file "blocks" in the state folder at once
  * (statefile.h). A file that is damaged is set aside, with a warning, and none
- * of it is used. Ends are in wall-clock seconds, so time goes on while the
- * daemon does not run.
+ * of it is used.
+ *
+ * An entry lasts as long as it was given by the clock that counts from the start
+ * of the host, which nobody sets; what is shown and kept as wall-clock time follows
+ * when that clock is set. While the daemon does not run, the more goes by of what
+ * both clocks say: one that was set forward meanwhile ends entries that much too
+ * early, one that was set back changes nothing unless the host was started again
+ * too, when it cannot be noticed.
  *
  * An entry whose policy a new configuration does not have stays in the list,
  * but out of force, until one has it again. blocks_take() and blocks_drop(): any
@@ -30,7 +36,8 @@
 
 struct block {
     char *entry, *policy;   /* owned; as written */
-    int64_t added, expires; /* wall-clock seconds; it ends after expires; 0: it does not */
+    int64_t added, expires; /* wall-clock seconds, to be shown; expires 0: never */
+    mono_us ends;           /* since boot; MONO_NEVER: it does not */
     bool in_force;
 };
 
@@ -47,7 +54,8 @@ struct blocks {
     struct snapshot *snapshot; /* counted; the policies */
     bool unsaved;
     mono_us save_again;
-    int64_t next_end; /* the first of all ends; INT64_MAX: none */
+    mono_us next_end; /* the first of all ends; MONO_NEVER: none */
+    mono_us offset;   /* the wall clock of `added` and `expires`, less the time since boot */
 
     pthread_mutex_t lock;         /* a leaf: current */
     struct blocks_table *current; /* NULL: no entry in force */
@@ -62,7 +70,8 @@ void blocks_done(struct blocks *blocks);
 /* Another configuration is in force; entries whose policy is gone are warned
  * about. */
 void blocks_use(struct blocks *blocks, struct snapshot *snapshot);
-/* Takes out what has ended; tries again to save what could not be saved. */
+/* Once a second: takes out what has ended; follows the wall clock; tries again to save
+ * what could not be saved. */
 void blocks_tick(struct blocks *blocks);
 
 /* An entry as such: syntax, and that it needs no look-up. note gets a warning,
@@ -70,10 +79,11 @@ void blocks_tick(struct blocks *blocks);
 NODISCARD bool blocks_check_entry(const char *entry, struct hat_entry *entry_out,
                                   struct strbuf *note, struct err *err);
 
-/* In force from now on, in the place of one of the same text. expires: 0 for
- * never. note gets a line where it could not be saved. */
+/* In force from now on, as the first of the list, in the place of one of the same
+ * text, for so many seconds; 0: until it is removed. note gets a line where it could
+ * not be saved. */
 NODISCARD bool blocks_add(struct blocks *blocks, const char *entry, const char *policy,
-                          int64_t expires, struct strbuf *note, struct err *err);
+                          int64_t seconds, struct strbuf *note, struct err *err);
 /* false: there is none. Case is ignored. */
 NODISCARD bool blocks_remove(struct blocks *blocks, const char *entry, struct strbuf *note);
 

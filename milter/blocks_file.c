@@ -5,12 +5,16 @@
 #include "lib/state/statefile.h"
 
 #define KIND "blocks-1"
+#define MOST_SECONDS 100000000000LL /* what is later is no time of ours, and would overflow */
+#define CLOCK "clock "
 
-bool blocks_file_write(const char *folder, const struct block *list, size_t n, struct err *err)
+bool blocks_file_write(const char *folder, const struct blocks_clock *clock,
+                       const struct block *list, size_t n, struct err *err)
 {
     struct strbuf text;
 
     strbuf_init(&text);
+    strbuf_printf(&text, CLOCK "%lld %lld\n", (long long)clock->wall, (long long)clock->since_boot);
     for (size_t i = n; i-- > 0;)
         strbuf_printf(&text, "%lld %lld %s %s\n", (long long)list[i].added,
                       (long long)list[i].expires, list[i].policy, list[i].entry);
@@ -33,31 +37,60 @@ static char *cut_word(char **rest)
     return word;
 }
 
-static bool cut_seconds(char **rest, int64_t *seconds_out)
+static bool to_number(const char *word, int64_t most, int64_t *number_out)
 {
-    const char *word = cut_word(rest);
     uint64_t number;
 
-    if (word == NULL || !str_to_uint(slice_of(word), INT64_MAX, &number))
+    if (!str_to_uint(slice_of(word), (uint64_t)most, &number))
         return false;
-    *seconds_out = (int64_t)number;
+    *number_out = (int64_t)number;
     return true;
+}
+
+static bool cut_number(char **rest, int64_t most, int64_t *number_out)
+{
+    const char *word = cut_word(rest);
+    return word != NULL && to_number(word, most, number_out);
 }
 
 static bool parse_line(char *line, struct block *block)
 {
     *block = (struct block){.in_force = false};
-    if (!cut_seconds(&line, &block->added) || !cut_seconds(&line, &block->expires))
+    if (!cut_number(&line, MOST_SECONDS, &block->added) ||
+        !cut_number(&line, MOST_SECONDS, &block->expires))
         return false;
     block->policy = cut_word(&line);
     block->entry = line;
     return block->policy != NULL && line[0] != '\0';
 }
 
-bool blocks_file_parse(char *text, void (*take)(const struct block *block, void *arg), void *arg)
+static bool parse_clock(char *line, struct blocks_clock *clock_out)
+{
+    return cut_number(&line, MONO_SECONDS(MOST_SECONDS), &clock_out->wall) &&
+           to_number(line, MONO_SECONDS(MOST_SECONDS), &clock_out->since_boot);
+}
+
+/* Cuts the first line off if it is that of the clock. */
+static bool take_clock(char **text, struct blocks_clock *clock_out)
+{
+    *clock_out = (struct blocks_clock){.wall = 0};
+    if (strncmp(*text, CLOCK, strlen(CLOCK)) != 0)
+        return true;
+    char *line = *text + strlen(CLOCK), *end = strchr(line, '\n');
+    if (end == NULL)
+        return false;
+    *end = '\0';
+    *text = end + 1;
+    return parse_clock(line, clock_out);
+}
+
+bool blocks_file_parse(char *text, struct blocks_clock *clock_out,
+                       void (*take)(const struct block *block, void *arg), void *arg)
 {
     struct block block;
 
+    if (!take_clock(&text, clock_out))
+        return false;
     while (*text != '\0') {
         char *end = strchr(text, '\n');
         if (end == NULL)
@@ -71,17 +104,18 @@ bool blocks_file_parse(char *text, void (*take)(const struct block *block, void 
     return true;
 }
 
-bool blocks_file_read(const char *folder, bool ours,
+bool blocks_file_read(const char *folder, bool ours, struct blocks_clock *clock_out,
                       void (*take)(const struct block *block, void *arg), void *arg,
                       struct err *err)
 {
     struct strbuf text;
     bool good = false;
 
+    *clock_out = (struct blocks_clock){.wall = 0};
     strbuf_init(&text);
     switch ((ours ? statefile_read : statefile_peek)(folder, BLOCKS_FILE, KIND, &text, err)) {
     case STATEFILE_READ:
-        good = text.n == 0 || blocks_file_parse(text.p, take, arg) ||
+        good = text.n == 0 || blocks_file_parse(text.p, clock_out, take, arg) ||
                err_set(err, ERR_SYNTAX, "%s/" BLOCKS_FILE " holds lines that are none of ours",
                        folder);
         break;

@@ -10,17 +10,16 @@ static const char *until(int64_t expires, char text[MONO_WALL_TEXT_MAX])
     return expires == 0 ? "it is unblocked" : mono_wall_at(expires, text);
 }
 
-static bool parse_end(const char *seconds, int64_t *expires_out, struct err *err)
+/* "" is 0, without end. */
+static bool parse_seconds(const char *text, int64_t *seconds_out, struct err *err)
 {
     uint64_t number = 0;
 
-    *expires_out = 0;
-    if (seconds[0] == '\0')
-        return true;
-    if (!str_to_uint(slice_of(seconds), (uint64_t)BLOCKS_LONGEST_S, &number) || number == 0)
-        return err_set(err, ERR_RANGE, "\"%.40s\" is wrong; allowed: 1s to %lldd", seconds,
+    if (text[0] != '\0' &&
+        (!str_to_uint(slice_of(text), (uint64_t)BLOCKS_LONGEST_S, &number) || number == 0))
+        return err_set(err, ERR_RANGE, "\"%.40s\" is wrong; allowed: 1s to %lldd", text,
                        BLOCKS_LONGEST_S / 86400);
-    *expires_out = mono_wall_seconds() + (int64_t)number;
+    *seconds_out = (int64_t)number;
     return true;
 }
 
@@ -29,18 +28,20 @@ enum wire_status verbs_block(void *ctx, const char *const *arguments, size_t n,
                              struct strbuf *reply)
 {
     const struct verbs_world *world = ctx;
+    struct blocks *blocks = &world->house->blocks;
     const char *policy = arguments[2][0] != '\0' ? arguments[2] : BLOCKS_POLICY;
     char text[MONO_WALL_TEXT_MAX];
-    int64_t expires;
+    int64_t seconds = 0;
     struct err err = {0};
 
     (void)n;
-    if (!parse_end(arguments[1], &expires, &err) ||
-        !blocks_add(&world->house->blocks, arguments[0], policy, expires, reply, &err)) {
+    if (!parse_seconds(arguments[1], &seconds, &err) ||
+        !blocks_add(blocks, arguments[0], policy, seconds, reply, &err)) {
         strbuf_printf(reply, "%s\n", err.text);
         return WIRE_NO;
     }
-    strbuf_printf(reply, "%s: %s until %s\n", arguments[0], policy, until(expires, text));
+    strbuf_printf(reply, "%s: %s until %s\n", arguments[0], policy,
+                  until(blocks->list[0].expires, text));
     return WIRE_YES;
 }
 

@@ -8,7 +8,14 @@
 /* How long a wait sleeps before it looks at a simulated clock again. */
 #define SIMULATED_SLICE MONO_MS(5)
 
+#ifdef CLOCK_BOOTTIME
+#define SINCE_BOOT CLOCK_BOOTTIME
+#else
+#define SINCE_BOOT CLOCK_MONOTONIC
+#endif
+
 static const mono_us *simulated_clock;
+static const int64_t *simulated_wall;
 
 static mono_us read_clock(clockid_t id)
 {
@@ -22,20 +29,31 @@ static const mono_us *simulated(void)
     return __atomic_load_n(&simulated_clock, __ATOMIC_ACQUIRE);
 }
 
-mono_us mono_now(void)
+static mono_us steady(clockid_t id)
 {
     const mono_us *clock = simulated();
-    return clock ? __atomic_load_n(clock, __ATOMIC_RELAXED) : read_clock(CLOCK_MONOTONIC);
+    return clock ? __atomic_load_n(clock, __ATOMIC_RELAXED) : read_clock(id);
 }
 
-int64_t mono_wall_seconds(void)
+mono_us mono_now(void)
 {
-    return read_clock(CLOCK_REALTIME) / MONO_SECONDS(1);
+    return steady(CLOCK_MONOTONIC);
+}
+
+mono_us mono_since_boot(void)
+{
+    return steady(SINCE_BOOT);
 }
 
 int64_t mono_wall_us(void)
 {
-    return read_clock(CLOCK_REALTIME);
+    const int64_t *clock = __atomic_load_n(&simulated_wall, __ATOMIC_ACQUIRE);
+    return clock ? __atomic_load_n(clock, __ATOMIC_RELAXED) : read_clock(CLOCK_REALTIME);
+}
+
+int64_t mono_wall_seconds(void)
+{
+    return mono_wall_us() / MONO_SECONDS(1);
 }
 
 const char *mono_wall_at(int64_t seconds, char text[MONO_WALL_TEXT_MAX])
@@ -93,4 +111,9 @@ bool mono_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, mono_us deadli
 void mono_simulate(const mono_us *simulated_now)
 {
     __atomic_store_n(&simulated_clock, simulated_now, __ATOMIC_RELEASE);
+}
+
+void mono_simulate_wall(const int64_t *simulated_us)
+{
+    __atomic_store_n(&simulated_wall, simulated_us, __ATOMIC_RELEASE);
 }

@@ -19,6 +19,10 @@ typedef int64_t mono_us; /* microseconds since some fixed point */
 #define MONO_NEVER INT64_MAX /* a deadline that does not come */
 
 mono_us mono_now(void);
+/* Time since the host was started, that during which it slept included: one clock for
+ * all processes until it is started again. */
+mono_us mono_since_boot(void);
+
 /* Wall-clock seconds since 1970, for what is kept over restarts or printed. */
 int64_t mono_wall_seconds(void);
 
@@ -39,7 +43,9 @@ NODISCARD bool mono_cond_init(pthread_cond_t *cond);
  * Under mono_simulate() it follows the simulated clock. */
 bool mono_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, mono_us deadline);
 
-/* Tests only: mono_now() answers *simulated_now until called with NULL. */
+/* Tests only: mono_now() and mono_since_boot() answer *simulated_now until called with
+ * NULL; the wall clock *simulated_us. */
 void mono_simulate(const mono_us *simulated_now);
+void mono_simulate_wall(const int64_t *simulated_us);
 
 #endif

@@ -29,6 +29,7 @@ static void check(const struct block *block, void *arg)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    struct blocks_clock clock;
     size_t n = 0;
     char *text = malloc(size + 1);
 
@@ -36,8 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0)
         memcpy(text, data, size);
     text[size] = '\0';
-    if (blocks_file_parse(text, check, &n))
-        CHECK(size == 0 || n > 0 || data[0] == '\0');
+    if (blocks_file_parse(text, &clock, check, &n)) {
+        CHECK(size == 0 || n > 0 || data[0] == '\0' || data[0] == 'c');
+        CHECK(clock.wall >= 0 && clock.since_boot >= 0);
+    }
     free(text);
     return 0;
 }

@@ -17,6 +17,25 @@ static void goes_forward(void **state)
         before = now;
     }
     assert_true(mono_wall_seconds() > 1600000000);
+    before = mono_since_boot();
+    assert_true(before >= mono_now() - MONO_SECONDS(1));
+    assert_true(mono_since_boot() >= before);
+}
+
+static void tests_set_both_clocks(void **state)
+{
+    (void)state;
+    mono_us now = 5;
+    int64_t wall = MONO_SECONDS(7) - 1;
+    mono_simulate(&now);
+    mono_simulate_wall(&wall);
+    assert_int_equal(mono_since_boot(), 5);
+    assert_int_equal(mono_wall_us(), wall);
+    assert_int_equal(mono_wall_seconds(), 6);
+    mono_simulate(NULL);
+    mono_simulate_wall(NULL);
+    assert_int_not_equal(mono_since_boot(), 5);
+    assert_true(mono_wall_seconds() > 1600000000);
 }
 
 static void poll_rounds_up(void **state)
@@ -130,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_forward),
+        cmocka_unit_test(tests_set_both_clocks),
         cmocka_unit_test(poll_rounds_up),
         cmocka_unit_test(wall_text_has_the_iso_form),
         cmocka_unit_test(waits_for_signal_or_deadline),

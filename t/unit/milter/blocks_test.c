@@ -1,7 +1,4 @@
-/* blocks_test.c - entries made at run time: order, limits, time, file, configurations. */
-#include "milter/blocks.h"
-
-#include <limits.h>
+/* blocks_test.c - entries made at run time: order, limits, file, configurations. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -9,112 +6,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "lib/base/log.h"
 #include "lib/state/statefile.h"
-
-#define BARE                                                                                       \
-    "[dns]\nhost_lookup = off\n[listener in]\n[listener out]\ndaemon_name = out\n"                 \
-    "type = private\n"
-#define WITH_SLOW BARE "[policy SLOW]\nmax_recipients_per_message = 1\n"
-
-struct world {
-    char folder[64];
-    struct snapshot *snapshot;
-    struct blocks blocks;
-    struct strbuf note;
-    struct err err;
-};
-
-static void ignore_line(const char *line, void *arg)
-{
-    (void)line;
-    (void)arg;
-}
-
-static struct snapshot *configure(const struct world *world, const char *text)
-{
-    char path[100];
-    struct problems problems;
-
-    snprintf(path, sizeof path, "%s/conf", world->folder);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    problems_init(&problems);
-    struct snapshot *snapshot = snapshot_build(path, &problems);
-    problems_done(&problems);
-    assert_non_null(snapshot);
-    return snapshot;
-}
-
-static int set_up(void **state)
-{
-    struct world *world = calloc(1, sizeof *world);
-
-    log_capture(ignore_line, NULL);
-    snprintf(world->folder, sizeof world->folder, "/tmp/blocks-XXXXXX");
-    assert_non_null(mkdtemp(world->folder));
-    world->snapshot = configure(world, WITH_SLOW);
-    blocks_init(&world->blocks, world->folder, world->snapshot);
-    strbuf_init(&world->note);
-    *state = world;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    static const char *const names[] = {"conf", "blocks", "blocks.new", "blocks.damaged"};
-    struct world *world = *state;
-    char path[100];
-
-    blocks_done(&world->blocks);
-    snapshot_drop(world->snapshot);
-    strbuf_done(&world->note);
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        snprintf(path, sizeof path, "%s/%s", world->folder, names[i]);
-        (void)remove(path);
-    }
-    int left = rmdir(world->folder);
-    free(world);
-    log_capture(NULL, NULL);
-    return left;
-}
-
-static void restart(struct world *world)
-{
-    blocks_done(&world->blocks);
-    blocks_init(&world->blocks, world->folder, world->snapshot);
-}
-
-static void add(struct world *world, const char *entry, const char *policy, int64_t expires)
-{
-    assert_true(blocks_add(&world->blocks, entry, policy, expires, &world->note, &world->err));
-}
-
-/* Which policy a client gets; NULL: no entry matches. */
-static const char *policy_of(struct world *world, const char *ip, enum listener_type type)
-{
-    struct blocks_table *table = blocks_take(&world->blocks);
-    struct hat_client client = {.host = NULL};
-    struct hat_match match;
-
-    if (table == NULL)
-        return NULL;
-    assert_true(ip_parse(slice_of(ip), &client.ip));
-    hat_decide(table->by_type[type], &client, &match);
-    const char *name = match.fallback ? NULL : match.policy->name;
-    blocks_drop(table); /* the name is the snapshot's */
-    return name;
-}
-
-#define assert_policy(world, ip, name)                                                             \
-    do {                                                                                           \
-        const char *got_ = policy_of(world, ip, LISTENER_PUBLIC);                                  \
-        assert_non_null(got_);                                                                     \
-        assert_string_equal(got_, name);                                                           \
-    } while (0)
-#define assert_free(world, ip) assert_null(policy_of(world, ip, LISTENER_PUBLIC))
+#include "t/unit/milter/blocks_world.h"
 
 static void the_newest_comes_first(void **state)
 {
@@ -149,10 +42,13 @@ static void others_look_at_the_file(void **state)
     assert_null(table);
     assert_true(blocks_look("/nowhere", world->snapshot, &table, &err));
     assert_null(table);
-    add(world, "192.0.2.9", "BLOCKED", mono_wall_seconds() - 1);
+    add(world, "192.0.2.9", "BLOCKED", 1);
+    let_pass(1);
     assert_true(blocks_look(world->folder, world->snapshot, &table, &err));
     assert_null(table);
-    add(world, "192.0.2.7", "BLOCKED", mono_wall_seconds() + 60);
+    add(world, "192.0.2.7", "BLOCKED", 60);
+    set_clock(-3600);
+    let_pass(59);
     assert_true(blocks_look(world->folder, world->snapshot, &table, &err));
     assert_non_null(table);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -264,8 +160,8 @@ static void outlive_a_restart(void **state)
     int64_t later = mono_wall_seconds() + 1000;
 
     add(world, "192.0.2.0/24", "BLOCKED", 0);
-    add(world, ".m\xc3\xbcnchen.example", "SLOW", later);
-    add(world, "192.0.2.7", "ACCEPTED", later);
+    add(world, ".m\xc3\xbcnchen.example", "SLOW", 1000);
+    add(world, "192.0.2.7", "ACCEPTED", 1000);
     assert_int_equal(world->note.n, 0);
     restart(world);
     assert_int_equal(world->blocks.n, 3);
@@ -276,30 +172,6 @@ static void outlive_a_restart(void **state)
     assert_int_equal(world->blocks.list[2].expires, 0);
     assert_policy(world, "192.0.2.7", "ACCEPTED");
     assert_policy(world, "192.0.2.8", "BLOCKED");
-}
-
-static void end_in_wall_clock_time(void **state)
-{
-    struct world *world = *state;
-    int64_t now = mono_wall_seconds();
-
-    add(world, "192.0.2.7", "BLOCKED", now + 1000);
-    add(world, "192.0.2.10", "BLOCKED", now + 2); /* not before this second is over */
-    blocks_tick(&world->blocks);
-    assert_policy(world, "192.0.2.10", "BLOCKED");
-    assert_true(blocks_remove(&world->blocks, "192.0.2.10", &world->note));
-    add(world, "192.0.2.8", "BLOCKED", now - 1);
-    add(world, "192.0.2.9", "BLOCKED", 0);
-    assert_policy(world, "192.0.2.8", "BLOCKED");
-    blocks_tick(&world->blocks);
-    assert_free(world, "192.0.2.8");
-    assert_policy(world, "192.0.2.7", "BLOCKED");
-    assert_int_equal(world->blocks.n, 2);
-    add(world, "192.0.2.8", "BLOCKED", now - 1);
-    restart(world); /* while the daemon did not run */
-    assert_free(world, "192.0.2.8");
-    assert_int_equal(world->blocks.n, 2);
-    assert_int_equal(world->blocks.next_end, now + 1000);
 }
 
 static void wait_for_their_policy(void **state)
@@ -385,13 +257,24 @@ static void foreign_lines_are_passed_over(void **state)
     restart(world);
     assert_int_equal(world->blocks.n, 2);
     assert_policy(world, "192.0.2.8", "BLOCKED");
-    assert_true(statefile_write(world->folder, "blocks", "blocks-1", slice_of("5 x BLOCKED a\n"),
-                                &world->err));
-    restart(world);
-    assert_int_equal(world->blocks.n, 0);
+    static const char *const wrong[] = {
+        "5 x BLOCKED a\n",
+        "clock 5\n5 0 BLOCKED 192.0.2.7\n",
+        "clock 5 6 \n",
+        "clock -5 6\n5 0 BLOCKED 192.0.2.7\n",
+        "clock 5 6",
+        "5 0 BLOCKED 192.0.2.7\nclock 5 6\n",
+        "clock 5 6\nclock 5 6\n",
+        "100000000001 0 BLOCKED 192.0.2.7\n",
+        "clock 99999999999999999999 6\n5 0 BLOCKED 192.0.2.7\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        assert_true(
+            statefile_write(world->folder, "blocks", "blocks-1", slice_of(wrong[i]), &world->err));
+        crash(world);
+        assert_int_equal(world->blocks.n, i == 5 ? 1 : 0);
+    }
 }
-
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
 {
@@ -403,7 +286,6 @@ int main(void)
         TEST(a_slip_is_told),
         TEST(there_is_a_limit),
         TEST(outlive_a_restart),
-        TEST(end_in_wall_clock_time),
         TEST(wait_for_their_policy),
         TEST(what_cannot_be_kept_is_said),
         TEST(a_damaged_file_is_not_believed),
