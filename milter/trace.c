@@ -395,6 +395,7 @@ bool trace_parse_sender(const char *text, struct trace_query *query, struct err 
 {
     static const char *const words[] = {[SENDER_EXISTS] = "ok",
                                         [SENDER_NONEXISTENT] = "nonexistent",
+                                        [SENDER_NO_MX] = "no_mx",
                                         [SENDER_UNRESOLVABLE] = "unresolvable"};
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
@@ -404,8 +405,8 @@ bool trace_parse_sender(const char *text, struct trace_query *query, struct err 
             return true;
         }
     }
-    return err_set(err, ERR_SYNTAX, "sender_dns \"%.60s\"; allowed: ok, nonexistent, unresolvable",
-                   text);
+    return err_set(err, ERR_SYNTAX,
+                   "sender_dns \"%.60s\"; allowed: ok, nonexistent, no_mx, unresolvable", text);
 }
 
 bool trace_parse_ldap(const char *text, struct trace_query *query, struct err *err)

@@ -74,7 +74,7 @@ NODISCARD bool trace_parse_host(const char *text, struct arena *arena, struct ho
 NODISCARD bool trace_parse_score(const char *text, struct trace_query *query, struct err *err);
 /* "JP" or "jp"; "none" */
 NODISCARD bool trace_parse_country(const char *text, struct trace_query *query, struct err *err);
-/* "ok", "nonexistent" or "unresolvable" */
+/* "ok", "nonexistent", "no_mx" or "unresolvable" */
 NODISCARD bool trace_parse_sender(const char *text, struct trace_query *query, struct err *err);
 /* ZONE, which stands for ZONE=127.0.0.2, or ZONE=ANSWER[,ANSWER]..., which may as well
  * stand in several items; given, they are all that list the client. Each item as its own

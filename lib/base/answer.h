@@ -49,7 +49,8 @@ enum dns_outcome {
 /* --- the domain of an envelope sender (SPEC 6) --------------------------- */
 enum sender_class {
     SENDER_EXISTS,
-    SENDER_NONEXISTENT, /* the DNS says so: NXDOMAIN, null MX, no host that has an address */
+    SENDER_NONEXISTENT, /* the DNS says so: NXDOMAIN, null MX, no host that can be reached */
+    SENDER_NO_MX,       /* it has an address but no MX, and that is not to be enough */
     SENDER_UNRESOLVABLE /* cannot tell: SERVFAIL, time-out */
 };
 

@@ -184,6 +184,7 @@ static bool tells_owner(const struct policy_keys *keys)
         keys->dhap_text,
         keys->malformed_sender_text,
         keys->nonexistent_sender_text,
+        keys->no_mx_text,
         keys->unresolvable_sender_text,
     };
     for (size_t i = 0; keys->access != POLICY_TCPREFUSE && i < ARRAY_LEN(texts); i++) {

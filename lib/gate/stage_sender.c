@@ -156,6 +156,9 @@ static bool domain_unknown(struct stage *stage)
     case SENDER_NONEXISTENT:
         return refuse(stage, REASON_SENDER_NONEXISTENT, keys->nonexistent_sender_code,
                       keys->nonexistent_sender_text, stage->mail->from.text);
+    case SENDER_NO_MX:
+        return refuse(stage, REASON_SENDER_NO_MX, keys->nonexistent_sender_code, keys->no_mx_text,
+                      stage->mail->from.text);
     case SENDER_UNRESOLVABLE:
         return refuse(stage, REASON_SENDER_UNRESOLVABLE, keys->unresolvable_sender_code,
                       keys->unresolvable_sender_text, stage->mail->from.text);

@@ -1,6 +1,8 @@
 /* sender.c - see sender.h. */
 #include "lib/net/sender.h"
 
+#include <string.h>
+
 /* How long the hosts asked first are waited for before the answers of the
  * others are looked at: one dead name server shall not hold up the rest. */
 #define FIRST_LOOK MONO_MS(500)
@@ -25,6 +27,24 @@ static const struct dns_answer *wait_for(struct asking *asking, struct dns_query
     return dns_wait(query, until < question->deadline ? until : question->deadline);
 }
 
+/* Loopback and unspecified addresses, in all spellings, are no place to send to. */
+static bool leads_nowhere(const struct ip *ip)
+{
+    static const uint8_t zero[12];
+    bool compatible = memcmp(ip->b, zero, sizeof zero) == 0; /* :: and ::1 among them */
+
+    return (ip_is_v4(ip) || compatible) && (ip->b[12] == 0 || ip->b[12] == 127);
+}
+
+static bool has_address(const struct dns_answer *answer)
+{
+    for (size_t i = 0; i < answer->n; i++) {
+        if (!leads_nowhere(&answer->records[i].ip))
+            return true;
+    }
+    return false;
+}
+
 /* The best of these answers: one address is enough, and while an answer is
  * missing nobody can say that there is none. */
 static enum sender_class judge(struct asking *asking, struct dns_query *const *queries, size_t n,
@@ -32,9 +52,12 @@ static enum sender_class judge(struct asking *asking, struct dns_query *const *q
 {
     enum sender_class class = SENDER_NONEXISTENT;
     for (size_t i = 0; i < n; i++) {
-        switch (wait_for(asking, queries[i], until)->outcome) {
+        const struct dns_answer *answer = wait_for(asking, queries[i], until);
+        switch (answer->outcome) {
         case DNS_FOUND:
-            return SENDER_EXISTS;
+            if (has_address(answer))
+                return SENDER_EXISTS;
+            break;
         case DNS_NXDOMAIN:
         case DNS_NODATA:
             break;
@@ -47,8 +70,9 @@ static enum sender_class judge(struct asking *asking, struct dns_query *const *q
     return class;
 }
 
+/* patient: until the deadline, where the first look leaves doubt. */
 static enum sender_class look_for_addresses(struct asking *asking, const char *const *hosts,
-                                            size_t nhosts)
+                                            size_t nhosts, bool patient)
 {
     struct dns_query *queries[QUERIES_MAX] = {NULL};
     mono_us deadline = asking->question->deadline;
@@ -59,7 +83,7 @@ static enum sender_class look_for_addresses(struct asking *asking, const char *c
         queries[n++] = dns_ask(asking->dns, DNS_AAAA, hosts[i], deadline);
     }
     enum sender_class class = judge(asking, queries, n, mono_now() + FIRST_LOOK);
-    if (class == SENDER_UNRESOLVABLE)
+    if (class == SENDER_UNRESOLVABLE && patient)
         class = judge(asking, queries, n, deadline);
     for (size_t i = 0; i < n; i++)
         dns_drop(queries[i]);
@@ -79,8 +103,18 @@ static enum sender_class judge_mx(struct asking *asking, const struct dns_answer
         else
             left_out++;
     }
-    enum sender_class class = look_for_addresses(asking, hosts, n);
+    enum sender_class class = look_for_addresses(asking, hosts, n, true);
     return class == SENDER_NONEXISTENT && left_out > 0 ? SENDER_UNRESOLVABLE : class;
+}
+
+/* Where an address is not enough the question is only what to call it, which is not
+ * worth a wait: that there is no MX is known. */
+static enum sender_class judge_no_mx(struct asking *asking)
+{
+    const struct sender_question *question = asking->question;
+    enum sender_class class = look_for_addresses(asking, &question->domain, 1, question->accept_a);
+
+    return question->accept_a || class == SENDER_NONEXISTENT ? class : SENDER_NO_MX;
 }
 
 enum sender_class sender_lookup(struct dns *dns, const struct sender_question *question)
@@ -95,8 +129,7 @@ enum sender_class sender_lookup(struct dns *dns, const struct sender_question *q
         class = judge_mx(&asking, mx);
         break;
     case DNS_NODATA:
-        class = question->accept_a ? look_for_addresses(&asking, &question->domain, 1)
-                                   : SENDER_NONEXISTENT;
+        class = judge_no_mx(&asking);
         break;
     case DNS_NXDOMAIN:
         class = SENDER_NONEXISTENT;

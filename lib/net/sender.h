@@ -2,9 +2,10 @@
  * sender.h - does the domain of an envelope sender take mail? MX, then the
  * addresses of what MX names (SPEC 6, verification).
  *
- * NXDOMAIN, a null MX (RFC 7505) and hosts that all lack addresses are "no";
- * SERVFAIL and time-out anywhere on the way are "cannot tell", unless some host
- * has an address. All hosts are asked at once, for A and AAAA; more than
+ * NXDOMAIN, a null MX (RFC 7505) and hosts that all lack addresses, or have only
+ * loopback and unspecified ones, are "no"; SERVFAIL and time-out anywhere on the way
+ * are "cannot tell", unless some host has an address. A domain with an address but
+ * without MX is told apart. All hosts are asked at once, for A and AAAA; more than
  * SENDER_HOSTS_MAX of them are not asked, which leaves doubt where the others
  * have no address. Blocks up to the deadline (then SENDER_UNRESOLVABLE). Any
  * thread.

@@ -212,10 +212,13 @@ const struct policies *policies_build(const struct policy_written *written, size
 
 /* --- rules across keys -------------------------------------------------------- */
 
-/* Every reply text with its code, by name: X_code goes with X_text. */
+/* Every reply text with its code, by name: X_code goes with X_text. no_mx_text says
+ * in other words what nonexistent_sender_text says, with that one's code. */
 static size_t code_of(size_t text_row)
 {
     const char *name = policy_rows[text_row].name;
+    if (strcmp(name, "no_mx_text") == 0)
+        name = "nonexistent_sender_text";
     size_t stem = strlen(name) - strlen("_text");
     char code_name[64];
     int length = snprintf(code_name, sizeof code_name, "%.*s_code", (int)stem, name);

@@ -26,6 +26,22 @@ null.test A 192.0.2.1
 onlya.test A 192.0.2.1
 onlyaaaa.test AAAA 2001:db8::1
 text.test TXT nothing
+half.test A 192.0.2.1
+half.test/AAAA !drop
+unknown.test/A !servfail
+unknown.test/MX !nodata
+unknown.test TXT x
+nowhere.test MX 10 loop.test
+nowhere.test MX 20 gone.test
+loop.test A 127.0.0.1
+loop.test A 0.0.0.0
+loop.test AAAA ::1
+loop.test AAAA ::
+somewhere.test MX 10 loop.test
+somewhere.test MX 20 fail.test
+mixed.test MX 10 both.test
+both.test A 127.0.0.1
+both.test A 192.0.2.1
 fail.test !servfail
 drop.test !drop
 empty.test MX 10 gone.test
@@ -49,11 +65,13 @@ rat = rat
 groups = A
 """
 GONE = "553 5.1.8 Domain of sender address <{}> does not exist"
+NO_MX = "553 5.1.8 Domain of sender address <{}> does not accept mail"
 LATER = "451 4.1.8 Domain of sender address <{}> does not resolve"
 MALFORMED = "553 5.5.4 Domain required for sender address"
 REASONS = {
     None: "accepted",
     GONE: "envelope sender domain does not exist",
+    NO_MX: "envelope sender domain does not accept mail",
     LATER: "envelope sender domain could not be resolved",
     MALFORMED: "envelope sender domain missing",
 }
@@ -79,7 +97,9 @@ def five_outcomes():
         ("a@good.test", None), ("a@GOOD.test.", None), ("a@six.test", None), ("a@alias.test", None),
         ("a@backup.test", None), ("a@m\u00fcller.test", None), ("a@xn--mller-kva.test", None),
         ("a@gone.test", GONE), ("a@null.test", GONE), ("a@text.test", GONE), ("a@empty.test", GONE),
-        ("a@onlya.test", GONE, None), ("a@onlyaaaa.test", GONE, None),
+        ("a@onlya.test", NO_MX, None), ("a@onlyaaaa.test", NO_MX, None), ("a@half.test", NO_MX, None),
+        ("a@unknown.test", NO_MX, LATER),
+        ("a@nowhere.test", GONE), ("a@loop.test", GONE), ("a@somewhere.test", LATER), ("a@mixed.test", None),
         ("a@fail.test", LATER), ("a@drop.test", LATER), ("a@doubt.test", LATER),
         ("", None), ("a@[192.0.2.1]", None), ("a@[IPv6:2001:db8::1]", None),
         ("a", MALFORMED), ("a@", MALFORMED), ("a@good", MALFORMED),
@@ -275,22 +295,23 @@ def traced():
 
     ok = (0, "accept", "hat", None, None)
     gone = (1, "reject", "sender", 553, "Domain of sender address <a@gone.test> does not exist")
+    no_mx = (1, "reject", "sender", 553, "Domain of sender address <a@gone.test> does not accept mail")
     later = (1, "tempfail", "sender", 451, "Domain of sender address <a@gone.test> does not resolve")
     with DnsServer(ZONE) as dns, House(dns_conf(dns) + VERIFY, RAT, start=False) as it:
         tap.eq(trace(it, "--offline"), ok, "offline every domain exists")
         tap.eq(trace(it), gone, "DNS is asked")
         asked = len(dns.queries)
-        for word, wanted in (("ok", ok), ("nonexistent", gone), ("unresolvable", later)):
+        for word, wanted in (("ok", ok), ("nonexistent", gone), ("no_mx", no_mx), ("unresolvable", later)):
             tap.eq(trace(it, "--sender-dns", word), wanted, f"--sender-dns {word}")
         tap.eq(len(dns.queries), asked, "what is given is not asked")
         status, _out, err = it.ctl("trace", "--ip", "192.0.2.1", "--from", "a@b.test", "--to", "c@d.test",
                                    "--sender-dns", "maybe")
-        tap.ok(status == 2 and "ok, nonexistent, unresolvable" in err, "a wrong word", err)
+        tap.ok(status == 2 and "ok, nonexistent, no_mx, unresolvable" in err, "a wrong word", err)
         facts = [{"ip": "192.0.2.1", "from": "a@gone.test", "to": ["c@d.test"], "sender_dns": word}
-                 for word in ("ok", "nonexistent", "unresolvable", None)]
+                 for word in ("ok", "nonexistent", "unresolvable", None, "no_mx")]
         _status, out, _err = it.ctl("trace", "--offline", "-", stdin="".join(json.dumps(f) + "\n" for f in facts))
         tap.eq([json.loads(line)["verdict"] for line in out.splitlines()],
-               ["accept", "reject", "tempfail", "accept"], "a batch, in order")
+               ["accept", "reject", "tempfail", "accept", "reject"], "a batch, in order")
 
 
 HOPS = """

@@ -20,6 +20,7 @@
             .dhap_text = "",                                                                       \
             .malformed_sender_text = "",                                                           \
             .nonexistent_sender_text = "",                                                         \
+            .no_mx_text = "",                                                                      \
             .unresolvable_sender_text = "",                                                        \
             .max_message_size = 1000,                                                              \
             .max_messages_per_connection = 10                                                      \

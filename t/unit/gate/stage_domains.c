@@ -50,6 +50,7 @@ bool stage_domains_script(struct stage_domains *domains, char *words)
 {
     static const char *const classes[] = {[SENDER_EXISTS] = "ok",
                                           [SENDER_NONEXISTENT] = "nonexistent",
+                                          [SENDER_NO_MX] = "no_mx",
                                           [SENDER_UNRESOLVABLE] = "unresolvable"};
     const char *class = case_word(&words), *more = case_word(&words);
     const char *ms = more != NULL ? case_value(more, "ms") : "0";

@@ -9,8 +9,10 @@
 
 static struct nameserver server;
 
-static const char *const class_names[] = {
-    [SENDER_EXISTS] = "ok", [SENDER_NONEXISTENT] = "no", [SENDER_UNRESOLVABLE] = "cannot tell"};
+static const char *const class_names[] = {[SENDER_EXISTS] = "ok",
+                                          [SENDER_NONEXISTENT] = "no",
+                                          [SENDER_NO_MX] = "no mx",
+                                          [SENDER_UNRESOLVABLE] = "cannot tell"};
 
 static void count_call(void *arg)
 {
@@ -75,6 +77,25 @@ static const char zone[] = "ok.example MX 10 mx.ok.example\n"
                            "ok.example A 192.0.2.9\n"
                            "local.example MX 10 loop.example\n"
                            "loop.example A 127.0.0.1\n"
+                           "loop.example AAAA ::1\n"
+                           "nowhere.example MX 10 loop.example\n"
+                           "nowhere.example MX 20 zero.example\n"
+                           "nowhere.example MX 30 mapped.example\n"
+                           "nowhere.example MX 40 gone.example\n"
+                           "zero.example A 0.0.0.0\n"
+                           "zero.example A 127.255.0.9\n"
+                           "zero.example AAAA ::\n"
+                           "mapped.example AAAA ::ffff:127.0.0.1\n"
+                           "mapped.example AAAA ::127.0.0.1\n"
+                           "mapped.example AAAA ::ffff:0.0.0.0\n"
+                           "mixed.example MX 10 both.example\n"
+                           "both.example A 127.0.0.1\n"
+                           "both.example A 10.0.0.1\n"
+                           "loopfail.example MX 10 loop.example\n"
+                           "loopfail.example MX 20 servfail.example\n"
+                           "loopa.example A 127.0.0.1\n"
+                           "private.example MX 10 inside.example\n"
+                           "inside.example AAAA fe80::1\n"
                            "xn--mller-kva.example MX 10 mx.ok.example\n"
                            "single MX 10 mx.ok.example\n";
 
@@ -92,12 +113,12 @@ static void test_classes(void **state)
         {"gone.example", "no", NULL},
         {"null.example", "no", NULL},
         {"half.example", "ok", NULL},
-        {"a.example", "no", "ok"},
-        {"aaaa.example", "no", "ok"},
-        {"text.example", "no", "no"},
-        {"a4fail.example", "no", "cannot tell"},
-        {"half4.example", "no", "ok"},
-        {"doubt4.example", "no", "cannot tell"},
+        {"a.example", "no mx", "ok"},
+        {"aaaa.example", "no mx", "ok"},
+        {"text.example", "no", NULL},
+        {"a4fail.example", "no mx", "cannot tell"},
+        {"half4.example", "no mx", "ok"},
+        {"doubt4.example", "no mx", "cannot tell"},
         {"servfail.example", "cannot tell", NULL},
         {"refused.example", "cannot tell", NULL},
         {"drop.example", "cannot tell", NULL},
@@ -109,7 +130,12 @@ static void test_classes(void **state)
         {"mxdrop.example", "cannot tell", NULL},
         {"mxsecond.example", "ok", NULL},
         {"mxcname.example", "ok", NULL},
-        {"local.example", "ok", NULL},
+        {"local.example", "no", NULL},
+        {"nowhere.example", "no", NULL},
+        {"mixed.example", "ok", NULL},
+        {"loopfail.example", "cannot tell", NULL},
+        {"loopa.example", "no", NULL},
+        {"private.example", "ok", NULL},
     };
     struct dns *dns = start(zone);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

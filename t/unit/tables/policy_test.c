@@ -127,6 +127,7 @@ static const char *const spec_order[][2] = {
     {"unresolvable_sender_text",
      "#4.1.8 Domain of sender address <$EnvelopeSender> does not resolve"},
     {"no_mx", "reject"},
+    {"no_mx_text", "#5.1.8 Domain of sender address <$EnvelopeSender> does not accept mail"},
     {"use_exceptions", "no"},
 };
 
@@ -297,6 +298,10 @@ static const struct rule_case rules[] = {
     /* The default's own status follows the code. */
     {{{"X", {"reject_code", "450"}}}, NULL},
     {{{"X", {"reject_text", "#4.7.1 Later", "reject_code", "450"}}}, NULL},
+    {{{"X", {"no_mx_text", "#4.1.8 Later", "nonexistent_sender_code", "450"}}}, NULL},
+    {{{"X", {"no_mx_text", "#4.1.8 Later"}}},
+     "F:11: [policy X] no_mx_text: the status 4.1.8 does not fit the code 553: it must begin with "
+     "5"},
     {{{"X", {"reject_text", "4.7.1 Later"}}},
      "F:11: [policy X] reject_text: the status 4.7.1 does not fit the code 554: it must begin "
      "with 5"},
