@@ -171,10 +171,14 @@ bool stage_sender(struct stage *stage)
     static stage_step *const steps[] = {parse_sender, tls_missing, malformed, in_exceptions,
                                         domain_unknown};
 
+    /* Who is refused at every RCPT comes that far, whatever sender it names: the log
+     * shall say whom it wanted to reach, and nobody has to be asked. */
+    bool refused = stage_refused_at_connect(stage->conn);
+
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         if (steps[i](stage))
-            return true;
-        if (stage->mail->from.kind == MAILADDR_NULL)
+            return !refused || stage->verdict->reason == REASON_INTERNAL;
+        if (refused || stage->mail->from.kind == MAILADDR_NULL)
             return false; /* <> is let through whatever follows */
     }
     return false;
