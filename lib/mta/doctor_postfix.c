@@ -345,6 +345,55 @@ static void check_clients(const struct exam *exam, const struct postconf_service
                         (int)name.n, name.p, mine->name);
 }
 
+/* 0 means no limit to some of them, and is then no problem. What main.cf has is told once,
+ * however many services have it. */
+static void check_limit(const struct exam *exam, const struct postconf_service *service,
+                        const char *name, int64_t wanted, bool zero_is_none)
+{
+    struct slice own = postconf_own(exam->found, service, name);
+    struct slice value = own.p != NULL ? own : postconf_main(exam->found, name);
+    struct slice whose = own.p != NULL ? service->name : slice_of("");
+    uint64_t number;
+    if (wanted == KEY_NO_LIMIT || !str_to_uint(value, INT64_MAX, &number) ||
+        (number == 0 && zero_is_none) || (int64_t)number >= wanted)
+        return;
+    problem_warning(exam->problems, own.p != NULL ? master_cf : main_cf,
+                    "%.*s%s%s = %.*s is below what a policy allows (%lld): Postfix refuses first",
+                    (int)whose.n, whose.p, whose.n > 0 ? ": " : "", name, (int)value.n, value.p,
+                    (long long)wanted);
+}
+
+static void check_processes(const struct exam *exam, const struct postconf_service *service)
+{
+    const struct maps_listener *listener = listener_of(exam, service);
+    struct slice value = service->processes;
+    uint64_t number;
+    if (slice_is(value, "-"))
+        value = postconf_main(exam->found, "default_process_limit");
+    if (listener == NULL || !str_to_uint(value, INT64_MAX, &number) || number == 0 ||
+        (int64_t)number >= listener->max_connections)
+        return;
+    problem_warning(exam->problems, master_cf,
+                    "%.*s: %llu processes are fewer than max_connections of [listener %s] (%lld): "
+                    "more clients wait for a greeting; set default_process_limit, or the seventh "
+                    "column",
+                    (int)service->name.n, service->name.p, (unsigned long long)number,
+                    listener->name, (long long)listener->max_connections);
+}
+
+static void check_limits(const struct exam *exam, const struct postconf_service *service)
+{
+    const struct maps_limits *limits = &exam->input->limits;
+    int64_t errors = mtaconfig_errors(limits);
+    check_limit(exam, service, "message_size_limit", limits->max_message_size, true);
+    check_limit(exam, service, "smtpd_recipient_limit", limits->max_recipients, false);
+    check_limit(exam, service, "smtpd_client_connection_count_limit", limits->max_connections_ip,
+                true);
+    check_limit(exam, service, "smtpd_soft_error_limit", errors, false);
+    check_limit(exam, service, "smtpd_hard_error_limit", errors + 1, false);
+    check_processes(exam, service);
+}
+
 static void check_service(const struct exam *exam, const struct postconf_service *service)
 {
     static const char *const early[] = {"reject_unverified_recipient", "reject_unlisted_recipient"};
@@ -353,6 +402,7 @@ static void check_service(const struct exam *exam, const struct postconf_service
     check_networks(exam, master_cf, service->name,
                    postconf_own(exam->found, service, "mynetworks"));
     check_clients(exam, service);
+    check_limits(exam, service);
     for (size_t i = 0; i < ARRAY_LEN(early); i++)
         if (has_word(postconf_value(exam->found, service, "smtpd_recipient_restrictions"),
                      early[i]))
@@ -513,29 +563,6 @@ static void check_recipients(struct exam *exam)
             problem_error(exam->problems, main_cf, "out of memory");
 }
 
-/* 0 means no limit to some of them, and is then no problem. */
-static void check_limit(const struct exam *exam, const char *name, int64_t wanted,
-                        bool zero_is_none)
-{
-    struct slice value = postconf_main(exam->found, name);
-    uint64_t number;
-    if (wanted == KEY_NO_LIMIT || !str_to_uint(value, INT64_MAX, &number) ||
-        (number == 0 && zero_is_none) || (int64_t)number >= wanted)
-        return;
-    problem_warning(exam->problems, main_cf,
-                    "%s = %.*s is below what a policy allows (%lld): Postfix refuses first", name,
-                    (int)value.n, value.p, (long long)wanted);
-}
-
-static void check_limits(const struct exam *exam)
-{
-    const struct maps_limits *limits = &exam->input->limits;
-    check_limit(exam, "message_size_limit", limits->max_message_size, true);
-    check_limit(exam, "smtpd_recipient_limit", limits->max_recipients, false);
-    check_limit(exam, "smtpd_client_connection_count_limit", limits->max_connections_ip, true);
-    check_limit(exam, "smtpd_hard_error_limit", limits->max_invalid + 1, false);
-}
-
 void doctor_postfix(const struct maps_input *input, const char *folder,
                     const struct postconf *found, const struct doctor_host *host,
                     struct problems *problems)
@@ -546,5 +573,4 @@ void doctor_postfix(const struct maps_input *input, const char *folder,
     check_relaying(&exam);
     check_ways(&exam);
     check_recipients(&exam);
-    check_limits(&exam);
 }

@@ -287,6 +287,35 @@ static void check_maps(const struct exam *exam)
     check_relaying(exam);
 }
 
+/* "O MaxMessageSize=10551296"; 0, and no such line, is no limit. */
+static void check_limit(const struct exam *exam, const char *name, int64_t wanted)
+{
+    char start[TEXT_MAX];
+    const char *at = exam->cf;
+    struct slice value;
+    uint64_t number;
+    snprintf(start, sizeof start, "O %s=", name);
+    while (next_line(&at, start, &value))
+        if (str_to_uint(slice_trim(value), INT64_MAX, &number) && number != 0 &&
+            wanted != KEY_NO_LIMIT && (int64_t)number < wanted)
+            problem_warning(exam->problems, sendmail_cf,
+                            "%s = %llu is below what a policy allows (%lld): Sendmail refuses or "
+                            "slows down first",
+                            name, (unsigned long long)number, (long long)wanted);
+}
+
+static void check_limits(const struct exam *exam)
+{
+    const struct maps_limits *limits = &exam->input->limits;
+    int64_t connections = 0;
+    for (size_t i = 0; i < exam->input->nlisteners; i++)
+        connections += exam->input->listeners[i].max_connections;
+    check_limit(exam, "MaxMessageSize", limits->max_message_size);
+    check_limit(exam, "MaxRecipientsPerMessage", limits->max_recipients);
+    check_limit(exam, "BadRcptThrottle", mtaconfig_errors(limits));
+    check_limit(exam, "MaxDaemonChildren", connections);
+}
+
 static void check_mailer(const struct exam *exam, const char *name)
 {
     char start[TEXT_MAX];
@@ -384,6 +413,7 @@ void doctor_sendmail(const struct maps_input *input, const char *folder, const c
     check_mailers(&exam);
     check_ways(&exam);
     check_services(&exam);
+    check_limits(&exam);
     for (size_t i = 0; i < input->nlisteners; i++)
         if (input->listeners[i].rat != NULL &&
             !rat_domains_each(input->listeners[i].rat, check_domain, &exam))

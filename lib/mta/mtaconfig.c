@@ -219,6 +219,14 @@ static int64_t processes(const struct maps_input *input)
     return at_most_int(most);
 }
 
+/* Each refused recipient is an error to Postfix: a message with as many recipients as a
+ * policy lets through, all refused, must reach its end. */
+int64_t mtaconfig_errors(const struct maps_limits *limits)
+{
+    int64_t errors = larger(at_most_int(limits->max_recipients), limits->max_invalid);
+    return errors < POSTFIX_INT_MAX / 2 ? errors : POSTFIX_INT_MAX / 2;
+}
+
 static void put_limits(const struct maps_input *input, struct strbuf *out)
 {
     const struct maps_limits *limits = &input->limits;
@@ -226,11 +234,7 @@ static void put_limits(const struct maps_input *input, struct strbuf *out)
     int64_t connections = limits->max_connections_ip == KEY_NO_LIMIT
                               ? 0
                               : larger(limits->max_connections_ip, DEFAULT_CONNECTIONS);
-    /* Each refused recipient is an error to Postfix: a message with as many
-     * recipients as a policy lets through, all refused, must reach its end. */
-    int64_t errors = larger(at_most_int(limits->max_recipients), limits->max_invalid);
-    errors =
-        larger(errors < POSTFIX_INT_MAX / 2 ? errors : POSTFIX_INT_MAX / 2, DEFAULT_HARD_ERRORS);
+    int64_t errors = larger(mtaconfig_errors(limits), DEFAULT_HARD_ERRORS);
     strbuf_printf(
         out,
         "\n# Limits of Postfix, none below the largest value of any policy: the policies judge.\n"

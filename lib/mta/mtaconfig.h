@@ -40,6 +40,10 @@ NODISCARD bool mtaconfig_sendmail(const struct maps_input *input,
                                   const struct mtaconfig_options *options, struct strbuf *out,
                                   struct err *err);
 
+/* How many refused commands of one client must do no harm: each recipient of a message, and
+ * as many as the harvest limit takes. */
+int64_t mtaconfig_errors(const struct maps_limits *limits);
+
 /* Seconds the MTA must wait for one answer: command_deadline and some more. */
 int64_t mtaconfig_milter_seconds(const struct maps_limits *limits);
 

@@ -47,11 +47,14 @@ bool postconf_word(struct slice *list, struct slice *word_out)
     while (list->n > 0 && memchr(between, list->p[0], sizeof between - 1) != NULL)
         *list = (struct slice){list->p + 1, list->n - 1};
     size_t n = 0;
+    *word_out = (struct slice){NULL, 0};
+    if (list->n == 0)
+        return false;
     while (n < list->n && memchr(between, list->p[n], sizeof between - 1) == NULL)
         n++;
     *word_out = (struct slice){list->p, n};
     *list = (struct slice){list->p + n, list->n - n};
-    return n > 0;
+    return true;
 }
 
 /* The column's "-" means yes only to a Postfix that is to behave as before 3.0. */
@@ -80,7 +83,8 @@ bool postconf_next(const struct postconf *text, const char **at,
         *service_out = (struct postconf_service){.name = words[0],
                                                  .type = words[1],
                                                  .program = words[COLUMNS - 1],
-                                                 .chrooted = is_chrooted(text, words[4])};
+                                                 .chrooted = is_chrooted(text, words[4]),
+                                                 .processes = words[6]};
         return true;
     }
     return false;

@@ -20,6 +20,7 @@ struct postconf {
 struct postconf_service {
     struct slice name, type, program; /* "127.0.0.1:25", "inet", "smtpd" */
     bool chrooted;                    /* in queue_directory */
+    struct slice processes;           /* at once, or "-": default_process_limit */
 };
 
 /* The next service from *at on, at first text->services; moves *at behind it. Lines with

@@ -317,6 +317,53 @@ static void test_sendmail_waits(void **state)
     }
 }
 
+/* --- limits ----------------------------------------------------------------------------- */
+
+static void test_limits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *processes, *main_cf, *own, *said;
+    } cases[] = {
+        {"-", "default_process_limit = 300\n", "", NULL},
+        {"-", "default_process_limit = 299\n", "",
+         "master.cf: warning: smtp: 299 processes are fewer"},
+        {"-", "default_process_limit = 0\n", "", NULL},
+        {"20", "default_process_limit = 300\n", "",
+         "master.cf: warning: smtp: 20 processes are fewer"},
+        {"0", "default_process_limit = 100\n", "", NULL},
+        {"300", "default_process_limit = 100\n", "", NULL},
+        {"0", "smtpd_soft_error_limit = 49\n", "",
+         "main.cf: warning: smtpd_soft_error_limit = 49 is below"},
+        {"0", "smtpd_soft_error_limit = 50\n", "", NULL},
+        {"0", "smtpd_hard_error_limit = 50\n", "",
+         "main.cf: warning: smtpd_hard_error_limit = 50 is below"},
+        {"0", "smtpd_hard_error_limit = 51\n", "", NULL},
+        {"0", "smtpd_hard_error_limit = 51\n", "smtp/inet/smtpd_hard_error_limit = 5\n",
+         "master.cf: warning: smtp: smtpd_hard_error_limit = 5 is below what a policy allows (51)"},
+        {"0", "smtpd_hard_error_limit = 5\n", "smtp/inet/smtpd_hard_error_limit = 51\n", NULL},
+        {"0", "smtpd_client_connection_count_limit = 0\n", "", NULL},
+        {"0", "smtpd_client_connection_count_limit = 9\n", "",
+         "is below what a policy allows (10)"},
+        {"0", "message_size_limit = 0\n", "", NULL},
+        {"0", "message_size_limit = 10485759\n", "", "is below what a policy allows (10485760)"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct scene scene;
+        char services[100];
+        scene_new(&scene);
+        scene_listener(&scene, "in", "", "ACCEPTED", "a.example ACCEPT\n");
+        snprintf(services, sizeof services, "smtp inet n - n - %s smtpd\n", cases[i].processes);
+        struct postconf found = {cases[i].main_cf, services, cases[i].own};
+        doctor_postfix(&scene.input, "/maps", &found, NULL, &scene.problems);
+        const char *said = scene_problems(&scene);
+        bool silent = strstr(said, "is below") == NULL && strstr(said, "are fewer") == NULL;
+        if (cases[i].said == NULL ? !silent : strstr(said, cases[i].said) == NULL)
+            fail_msg("%s %s%s: %s", cases[i].processes, cases[i].main_cf, cases[i].own, said);
+        scene_done(&scene);
+    }
+}
+
 static void test_authorities(void **state)
 {
     (void)state;
@@ -379,7 +426,7 @@ int main(void)
         cmocka_unit_test(test_tls_of_routes), cmocka_unit_test(test_services),
         cmocka_unit_test(test_sockets),       cmocka_unit_test(test_mounted),
         cmocka_unit_test(test_postfix_waits), cmocka_unit_test(test_sendmail_waits),
-        cmocka_unit_test(test_authorities),
+        cmocka_unit_test(test_authorities),   cmocka_unit_test(test_limits),
     };
     return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);
 }
