@@ -50,7 +50,13 @@ static bool same_place(const char *a, const char *b)
            there.st_dev == wanted.st_dev && there.st_ino == wanted.st_ino;
 }
 
-static const struct doctor_host this_host = {same_place};
+static unsigned permissions(const char *folder)
+{
+    struct stat status;
+    return stat(folder, &status) == 0 ? (unsigned)status.st_mode & 07777 : 0;
+}
+
+static const struct doctor_host this_host = {same_place, permissions};
 
 static bool look_at_postfix(const struct maps_input *input, const struct doctor_options *options,
                             struct problems *problems, struct err *err)
@@ -145,7 +151,7 @@ static bool look_at_sendmail(const struct maps_input *input, const struct doctor
     if (ok && cf.failed)
         ok = err_set(err, ERR_MEMORY, "out of memory");
     if (ok)
-        doctor_sendmail(input, options->folder, strbuf_text(&cf), problems);
+        doctor_sendmail(input, options->folder, strbuf_text(&cf), &this_host, problems);
     strbuf_done(&cf);
     return ok;
 }

@@ -20,6 +20,8 @@ struct doctor_host {
     /* Do both paths lead to one place, by way of links or mounts? The file itself need
      * not be there. */
     bool (*same_place)(const char *a, const char *b);
+    /* Permissions of a folder, as in <sys/stat.h>; 0: not known. */
+    unsigned (*permissions)(const char *folder);
 };
 
 /* folder: where `maps --output` writes. Listener names must have passed
@@ -35,7 +37,7 @@ extern const char *const doctor_classes[DOCTOR_CLASSES];
 /* cf: sendmail.cf, and behind it the words of the files that its classes are
  * read from (those of doctor_classes), as lines "C{VirtHost}example.com". */
 void doctor_sendmail(const struct maps_input *input, const char *folder, const char *cf,
-                     struct problems *problems);
+                     const struct doctor_host *host, struct problems *problems);
 
 /* "30s", "5m", "1w", a bare number of seconds; 0: not a time. */
 int64_t doctor_seconds(struct slice text);

@@ -18,6 +18,7 @@ struct exam {
     const struct maps_input *input;
     const char *folder;
     const char *cf;
+    const struct doctor_host *host;
     struct problems *problems;
 };
 
@@ -316,6 +317,59 @@ static void check_limits(const struct exam *exam)
     check_limit(exam, "MaxDaemonChildren", connections);
 }
 
+/* --- folders --------------------------------------------------------------------------- */
+
+/* Is this among the words of DontBlameSendmail? */
+static bool is_blameless(const struct exam *exam, const char *wanted)
+{
+    const char *at = exam->cf;
+    struct slice list, word;
+    while (next_line(&at, "O DontBlameSendmail=", &list))
+        while (postconf_word(&list, &word))
+            if (slice_is_nocase(word, wanted))
+                return true;
+    return false;
+}
+
+static void check_folder(const struct exam *exam, const char *folder, const char *path)
+{
+    unsigned mode = exam->host->permissions(folder);
+    bool group = (mode & 0020) != 0 && !is_blameless(exam, "GroupWritableDirPathSafe");
+    bool others = (mode & 0002) != 0 && !is_blameless(exam, "WorldWritableDirPathSafe");
+    if ((mode & 01000) != 0 && is_blameless(exam, "TrustStickyBit"))
+        return;
+    if (group || others)
+        problem_error(exam->problems, sendmail_cf,
+                      "%s: its folder %s can be written by %s: Sendmail calls that unsafe, and "
+                      "puts all mail off",
+                      path, folder, others ? "everybody" : "its group");
+}
+
+/* Sendmail opens nothing of which somebody else could change the path. */
+static void check_path(const struct exam *exam, const char *path)
+{
+    char folder[TEXT_MAX];
+    for (const char *slash = strchr(path, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        int n = snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+        if (n >= 0 && (size_t)n < sizeof folder)
+            check_folder(exam, n == 0 ? "/" : folder, path);
+    }
+}
+
+static void check_paths(const struct exam *exam)
+{
+    struct socketname name;
+    char map[TEXT_MAX];
+    if (exam->host == NULL)
+        return;
+    if (socketname_parse(exam->input->socket, &name) && name.path != NULL)
+        check_path(exam, name.path);
+    snprintf(map, sizeof map, "%s/" SENDMAIL_ACCESS, exam->folder);
+    check_path(exam, map);
+}
+
+/* --- mailers and services --------------------------------------------------------------- */
+
 static void check_mailer(const struct exam *exam, const char *name)
 {
     char start[TEXT_MAX];
@@ -405,10 +459,11 @@ static void check_domain(void *arg, const char *domain, struct place at)
 }
 
 void doctor_sendmail(const struct maps_input *input, const char *folder, const char *cf,
-                     struct problems *problems)
+                     const struct doctor_host *host, struct problems *problems)
 {
-    struct exam exam = {input, folder, cf, problems};
+    struct exam exam = {input, folder, cf, host, problems};
     check_filter(&exam);
+    check_paths(&exam);
     check_maps(&exam);
     check_mailers(&exam);
     check_ways(&exam);

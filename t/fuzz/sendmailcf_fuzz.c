@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         scene.input.directory = &scene_directory;
         scene_listener(&scene, "in", "A RELAY 10.", "ACCEPTED", "a.example ACCEPT\n");
         scene_routes(&scene, "a.example: [h.test]:2525\nALL: /dev/null\n");
-        doctor_sendmail(&scene.input, "/maps", cf, &scene.problems);
+        doctor_sendmail(&scene.input, "/maps", cf, NULL, &scene.problems);
         CHECK(size > 500 || problems_errors(&scene.problems) > 0);
         scene_done(&scene);
     }

@@ -228,6 +228,11 @@ def sendmail(front):
         _, said = ask()
         tap.ok(wanted in said, f"Sendmail with {new!r} for {old!r}", said)
     write(path, good)
+    for bits, wanted in ((0o775, "451"), (0o755, "250")):
+        os.chmod(front.house.run, bits)
+        status, said = ask()
+        tap.eq((answer(front)[:3], status, f"its folder {front.house.run} can be written by its group" in said),
+               (wanted, int(wanted == "451"), wanted == "451"), f"folder of the socket {bits:o}: doctor says what a client finds")
     tap.eq(doctor(front, "sendmail", "--sendmail-cf", "/nowhere")[0], 1, "no sendmail.cf")
 
 

@@ -37,7 +37,7 @@ static void test_nothing_there(void **state)
                         "main.cf: relay_domains does not use /maps/relay_domains\n");
     scene_done(&scene);
     scene_new(&scene);
-    doctor_sendmail(&scene.input, "/maps", "", &scene.problems);
+    doctor_sendmail(&scene.input, "/maps", "", NULL, &scene.problems);
     assert_int_equal(problems_errors(&scene.problems), 7);
     scene_done(&scene);
 }
@@ -67,7 +67,7 @@ static void test_broken_texts(void **state)
         scene_listener(&scene, "in", "", "ACCEPTED", "a.example ACCEPT\n");
         struct postconf found = {texts[i], texts[i], texts[i]};
         doctor_postfix(&scene.input, "/maps", &found, NULL, &scene.problems);
-        doctor_sendmail(&scene.input, "/maps", texts[i], &scene.problems);
+        doctor_sendmail(&scene.input, "/maps", texts[i], NULL, &scene.problems);
         assert_true(problems_errors(&scene.problems) > 0);
         scene_done(&scene);
     }
@@ -87,7 +87,7 @@ static bool says(const char *routes, const char *main_cf, const char *sendmail_c
     if (sendmail_cf == NULL)
         doctor_postfix(&scene.input, "/maps", &found, NULL, &scene.problems);
     else
-        doctor_sendmail(&scene.input, "/maps", sendmail_cf, &scene.problems);
+        doctor_sendmail(&scene.input, "/maps", sendmail_cf, NULL, &scene.problems);
     bool said = strstr(scene_problems(&scene), wanted) != NULL;
     scene_done(&scene);
     return said;
@@ -228,7 +228,7 @@ static bool one_place(const char *a, const char *b)
 static void test_mounted(void **state)
 {
     (void)state;
-    static const struct doctor_host host = {one_place};
+    static const struct doctor_host host = {one_place, NULL};
     struct postconf found = {"queue_directory = /queue\nsmtpd_milters = unix:/run/m\n",
                              "smtp inet n - y - - smtpd\n", ""};
     for (int known = 0; known < 2; known++) {
@@ -237,6 +237,47 @@ static void test_mounted(void **state)
         scene.input.socket = "unix:/run/m";
         doctor_postfix(&scene.input, "/maps", &found, known ? &host : NULL, &scene.problems);
         assert_int_equal(strstr(scene_problems(&scene), locked_out) == NULL, known);
+        scene_done(&scene);
+    }
+}
+
+static unsigned open_mode;
+
+static unsigned permissions(const char *folder)
+{
+    return strcmp(folder, "/run") == 0 ? open_mode : 0755;
+}
+
+/* What Sendmail calls unsafe: a folder that others may write in, anywhere above. */
+static void test_safe_folders(void **state)
+{
+    (void)state;
+    static const struct doctor_host host = {one_place, permissions};
+    static const struct {
+        unsigned mode;
+        const char *socket, *cf, *said;
+    } cases[] = {
+        {0755, "unix:/run/g/m", "", NULL},
+        {0775, "unix:/run/g/m", "", "/run/g/m: its folder /run can be written by its group"},
+        {0757, "unix:/run/g/m", "", "/run/g/m: its folder /run can be written by everybody"},
+        {01777, "unix:/run/g/m", "", "/run/g/m: its folder /run can be written by everybody"},
+        {01777, "unix:/run/g/m", "O DontBlameSendmail=TrustStickyBit\n", NULL},
+        {0775, "unix:/run/g/m", "O DontBlameSendmail=TrustStickyBit\n", "written by its group"},
+        {0775, "unix:/run/g/m", "O DontBlameSendmail=x,groupwritabledirpathsafe\n", NULL},
+        {0777, "unix:/run/g/m", "O DontBlameSendmail=GroupWritableDirPathSafe\n", "by everybody"},
+        {0777, "inet:2500@127.0.0.1", "", NULL},
+        {0777, "unix:/var/g/m", "", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct scene scene;
+        scene_new(&scene);
+        scene.input.socket = cases[i].socket;
+        open_mode = cases[i].mode;
+        doctor_sendmail(&scene.input, "/maps", cases[i].cf, &host, &scene.problems);
+        const char *said = scene_problems(&scene);
+        if (cases[i].said == NULL ? strstr(said, "written") != NULL
+                                  : strstr(said, cases[i].said) == NULL)
+            fail_msg("%s %o %s: %s", cases[i].socket, cases[i].mode, cases[i].cf, said);
         scene_done(&scene);
     }
 }
@@ -308,7 +349,7 @@ static void test_sendmail_waits(void **state)
         scene_new(&scene);
         scene.input.socket = "unix:/run/m";
         snprintf(cf, sizeof cf, "Xgatehouse, S=unix:/run/m, F=T, T=C:30s;%s\n", cases[i].times);
-        doctor_sendmail(&scene.input, "/maps", cf, &scene.problems);
+        doctor_sendmail(&scene.input, "/maps", cf, NULL, &scene.problems);
         const char *said = scene_problems(&scene);
         if (cases[i].said == NULL ? strstr(said, "T=") != NULL
                                   : strstr(said, cases[i].said) == NULL)
@@ -427,6 +468,7 @@ int main(void)
         cmocka_unit_test(test_sockets),       cmocka_unit_test(test_mounted),
         cmocka_unit_test(test_postfix_waits), cmocka_unit_test(test_sendmail_waits),
         cmocka_unit_test(test_authorities),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_safe_folders),
     };
     return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);
 }
