@@ -98,10 +98,8 @@ static void dead_end(enum callahead_dead_end which, enum callahead_stage stage,
                      struct callahead_answer *answer_out)
 {
     bool utf8 = which == CALLAHEAD_NEEDS_SMTPUTF8;
-    *answer_out = (struct callahead_answer){.class = CALLAHEAD_POLICY,
-                                            .stage = stage,
-                                            .dead_end = which,
-                                            .code = utf8 ? 553 : 556};
+    *answer_out = (struct callahead_answer){
+        .class = CALLAHEAD_POLICY, .stage = stage, .dead_end = which, .code = utf8 ? 553 : 556};
     snprintf(answer_out->status, sizeof answer_out->status, utf8 ? "5.6.7" : "5.1.10");
     snprintf(answer_out->text, sizeof answer_out->text,
              utf8 ? "Address needs SMTPUTF8" : "Domain takes no mail");
@@ -439,9 +437,8 @@ static void answer(struct asking *asking, const struct callahead_where *where, m
 
 static uint64_t client_of(const struct callahead *pool, const struct callahead_where *where)
 {
-    return where && where->client.n > 0
-               ? hash_bytes(&pool->seed, where->client.p, where->client.n)
-               : 0;
+    return where && where->client.n > 0 ? hash_bytes(&pool->seed, where->client.p, where->client.n)
+                                        : 0;
 }
 
 void callahead_ask(struct callahead *pool, const struct callahead_profile *profile,

@@ -110,8 +110,8 @@ static bool connect_and_greet(struct conn *conn, mono_us deadline,
     struct dialog_settings settings = settings_of(conn);
     struct err err = {0};
     conn_tell(conn, CALLAHEAD_EVENT_NOTE, slice_of("connecting"));
-    conn->sock = sock_connect(&link->ip, link->port, link->interface, conn->pool->stop_fd, deadline,
-                              &err);
+    conn->sock =
+        sock_connect(&link->ip, link->port, link->interface, conn->pool->stop_fd, deadline, &err);
     if (conn->sock && !(conn->dialog = dialog_new(&settings)))
         err_set(&err, ERR_MEMORY, "out of memory");
     if (conn->dialog && conn_drive(conn, deadline) == DIALOG_READY)

@@ -167,4 +167,3 @@ enum dialog_want conn_drive(struct conn *conn, mono_us deadline)
             read_input(conn, &patience);
     }
 }
-

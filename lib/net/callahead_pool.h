@@ -46,7 +46,7 @@
 #define SERVER_TEXT_MAX (IP_TEXT_MAX + 10)
 
 #define SERVER_LEARNED MONO_SECONDS(600) /* how long a server's weaknesses are remembered */
-#define SERVER_UNWELL 5 /* so often in a row it spoke of its own trouble */
+#define SERVER_UNWELL 5                  /* so often in a row it spoke of its own trouble */
 
 /* The answers of one profile name. Made once, freed with the pool. */
 struct callahead_memory {
@@ -103,13 +103,13 @@ struct question {
     mono_us taken_at;
     bool queued, taken;
     /* Only who holds the question: */
-    size_t at;             /* present address */
-    mono_us until;         /* how long the connection that holds it may take */
-    bool retried;          /* was left unanswered once, ... */
-    mono_us not_before;    /* ... and waits for a connection opened since; 0: any */
-    bool fresh_connection; /* the one that holds it was opened for this batch */
-    size_t without_utf8;   /* so many servers do not offer the SMTPUTF8 it needs */
-    bool has_excuse;       /* a server spoke of its own trouble: */
+    size_t at;                      /* present address */
+    mono_us until;                  /* how long the connection that holds it may take */
+    bool retried;                   /* was left unanswered once, ... */
+    mono_us not_before;             /* ... and waits for a connection opened since; 0: any */
+    bool fresh_connection;          /* the one that holds it was opened for this batch */
+    size_t without_utf8;            /* so many servers do not offer the SMTPUTF8 it needs */
+    bool has_excuse;                /* a server spoke of its own trouble: */
     struct callahead_answer excuse; /* the answer where none knows better */
 
     pthread_mutex_t lock;
@@ -194,7 +194,7 @@ struct callahead {
     pthread_cond_t ended;          /* the last thread or asker left */
     bool stopping;
     unsigned threads, askers;
-    mono_us tell_shortage_at; /* when one is worth a line again */
+    mono_us tell_shortage_at;               /* when one is worth a line again */
     unsigned threads_max;                   /* POOL_THREADS_MAX, but for tests */
     struct server *wanting, **last_wanting; /* each counted; they wait for a thread */
     size_t nservers;

@@ -210,8 +210,8 @@ static struct question *next_client(struct queue *queue, const struct queue_want
         if (standing->seen == queue->search)
             continue;
         standing->seen = queue->search;
-        unsigned now = oldest ? would_hold_all(queue, standing, wanted)
-                              : burden(queue, standing, wanted);
+        unsigned now =
+            oldest ? would_hold_all(queue, standing, wanted) : burden(queue, standing, wanted);
         if (!best || now < least || (now == least && wanted->newest_first && !oldest)) {
             best = question;
             least = now;

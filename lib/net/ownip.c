@@ -71,8 +71,7 @@ bool ownip_has(const struct ip *ip)
     }
     pthread_mutex_lock(&lock);
     for (size_t i = 0; current != NULL && i < current->n && !found; i++)
-        found =
-            ip_equal(&current->ip[i], ip) || (has_v4 && ip_equal(&current->ip[i], &v4));
+        found = ip_equal(&current->ip[i], ip) || (has_v4 && ip_equal(&current->ip[i], &v4));
     pthread_mutex_unlock(&lock);
     return found;
 }

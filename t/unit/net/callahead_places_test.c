@@ -12,7 +12,8 @@ static const char *const kinds[] = {"good", "bad", "cut", "twice", "gone", "half
 /* What ends a connection: refusals, a 421, two replies to one command, a close, half a reply. */
 #define RCPT                                                                                       \
     "\"rcpt\": [[\"^bad\", \"550 5.1.1 no\"], [\"^cut\", \"then-close:421 4.7.0 enough\"],"        \
-    " [\"^twice\", \"twice:550 5.1.1 no\"], [\"^gone\", \"close\"], [\"^half\", \"then-close:raw:550 \"]]"
+    " [\"^twice\", \"twice:550 5.1.1 no\"], [\"^gone\", \"close\"], [\"^half\", "                  \
+    "\"then-close:raw:550 \"]]"
 
 struct churner {
     pthread_t thread;
@@ -56,8 +57,7 @@ static void test_never_more(void **state)
         client.keys.max_connections_per_server = CAP;
         client.keys.max_rejects_per_session = 1;
         for (unsigned n = 0; n < ASKERS; n++) {
-            churners[n] = (struct churner){
-                .client = &client, .number = n, .answers = &answers};
+            churners[n] = (struct churner){.client = &client, .number = n, .answers = &answers};
             assert_int_equal(pthread_create(&churners[n].thread, NULL, churn, &churners[n]), 0);
         }
         for (unsigned n = 0; n < ASKERS; n++)

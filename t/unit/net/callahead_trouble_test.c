@@ -70,8 +70,10 @@ static void test_words_about_recipient(void **state)
 static void test_it_is_the_answer(void **state)
 {
     static const char *const second[] = {
-        "{\"rcpt_default\": \"451 4.3.2 not now\"}", "{\"banner\": \"554 5.3.2 no\"}",
-        "{\"banner\": \"close\"}",                   "{\"rcpt_default\": \"hang\"}",
+        "{\"rcpt_default\": \"451 4.3.2 not now\"}",
+        "{\"banner\": \"554 5.3.2 no\"}",
+        "{\"banner\": \"close\"}",
+        "{\"rcpt_default\": \"hang\"}",
         "{\"mail\": \"550 5.7.1 not you\"}",
     };
     (void)state;
@@ -97,8 +99,8 @@ static void test_shunned(void **state)
     struct callahead_stats stats;
     char address[40];
     (void)state;
-    begin(&client, peers,
-          "{\"rcpt\": [[\"^ok\", \"250 Ok\"]], \"rcpt_default\": " NO_RESOURCES "}", "{}");
+    begin(&client, peers, "{\"rcpt\": [[\"^ok\", \"250 Ok\"]], \"rcpt_default\": " NO_RESOURCES "}",
+          "{}");
     for (int i = 0; i < 20; i++) {
         snprintf(address, sizeof address, "u%d@example.com", i);
         client_expect(&client, address, CALLAHEAD_VALID, 250);
