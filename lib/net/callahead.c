@@ -295,9 +295,9 @@ static void await(struct asking *asking, struct question *question, mono_us dead
     pthread_mutex_lock(&question->lock);
     while (!question->done && mono_cond_wait(&question->finished, &question->lock, deadline)) {
     }
-    done = question->done;
+    done = question->done || question->has_excuse;
     if (done)
-        *asking->answer = question->answer;
+        *asking->answer = question->done ? question->answer : question->excuse;
     pthread_mutex_unlock(&question->lock);
     if (done)
         return;

@@ -174,8 +174,10 @@ static void note_for_others(struct question *question, const struct dialog_answe
 {
     question->without_utf8 += said->scope == DIALOG_NO_SMTPUTF8;
     if (said->scope == DIALOG_OF_SERVER) {
+        pthread_mutex_lock(&question->lock);
         question->has_excuse = true;
         question->excuse = *answer;
+        pthread_mutex_unlock(&question->lock);
     }
 }
 
@@ -325,6 +327,7 @@ static void serve(struct conn *conn)
         question_list_init(&list);
         if (room.all > 0)
             server_take(conn->server, &room, &list);
+        conn->gives = room.gives;
         if (list.n == 0) {
             say_quit(conn);
             break;
@@ -349,7 +352,8 @@ static void *run(void *arg)
         if (open_conn(conn))
             serve(conn);
         await_close(conn);
-        conn->server = server_leave(conn->server);
+        conn->server = server_leave(conn->server, conn->gives);
+        conn->gives = false;
     } while (conn->server);
     free(conn);
     return NULL;

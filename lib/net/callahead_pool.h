@@ -10,6 +10,7 @@
  *   callahead_table.c   the servers there are
  *   callahead_server.c  one server: number of connections, pauses
  *   callahead_queue.c   whose turn it is there
+ *   callahead_place.c   the bound on connections
  *   callahead_pace.c    how large batches should be
  *   callahead_conn.c    one connection: a thread that opens it, asks, and closes it
  *   callahead_drive.c   moving its bytes
@@ -103,19 +104,20 @@ struct question {
     mono_us taken_at;
     bool queued, taken;
     /* Only who holds the question: */
-    size_t at;                      /* present address */
-    mono_us until;                  /* how long the connection that holds it may take */
-    bool retried;                   /* was left unanswered once, ... */
-    mono_us not_before;             /* ... and waits for a connection opened since; 0: any */
-    bool fresh_connection;          /* the one that holds it was opened for this batch */
-    size_t without_utf8;            /* so many servers do not offer the SMTPUTF8 it needs */
-    bool has_excuse;                /* a server spoke of its own trouble: */
-    struct callahead_answer excuse; /* the answer where none knows better */
-
+    size_t at;             /* present address */
+    mono_us until;         /* how long the connection that holds it may take */
+    bool retried;          /* was left unanswered once, ... */
+    mono_us not_before;    /* ... and waits for a connection opened since; 0: any */
+    bool fresh_connection; /* the one that holds it was opened for this batch */
+    size_t without_utf8;   /* so many servers do not offer the SMTPUTF8 it needs */
     pthread_mutex_t lock;
     pthread_cond_t finished;
     bool done;                      /* [question] */
     struct callahead_answer answer; /* [question] */
+    /* [question]: a server spoke of its own trouble, which is the answer where none knows
+     * better. */
+    bool has_excuse;
+    struct callahead_answer excuse;
 };
 
 /* All that shapes a connection: servers are told apart by it, by value, so
@@ -197,6 +199,7 @@ struct callahead {
     mono_us tell_shortage_at;               /* when one is worth a line again */
     unsigned threads_max;                   /* POOL_THREADS_MAX, but for tests */
     struct server *wanting, **last_wanting; /* each counted; they wait for a thread */
+    unsigned nwanting, giving;              /* of these; threads on their way to them */
     size_t nservers;
     struct server *servers[POOL_BUCKETS];
     struct question *flights[POOL_BUCKETS];
@@ -268,6 +271,7 @@ struct server_room {
     unsigned small; /* while the server is known to cut us off after too many refusals */
     bool fresh;     /* nobody was asked for on it; else no question that needs such a one */
     mono_us since;  /* when it was opened */
+    bool gives;     /* out: it ends for a server that wants a thread */
 };
 
 /* When the connection now to be opened must be ready; 0: nobody waits for it. */
@@ -283,8 +287,7 @@ void server_refill(struct server *server);
  * time-out. Empty: end the connection. Else server_batch_over() must follow, before
  * the answers are handed out: who asks the next thing then need not open another
  * connection. */
-void server_take(struct server *server, const struct server_room *room,
-                 struct question_list *batch_out);
+void server_take(struct server *server, struct server_room *room, struct question_list *batch_out);
 void server_batch_over(struct server *server);
 /* Back to the front of the queue, in order. */
 void server_put_back(struct server *server, struct question_list *list);
@@ -306,7 +309,7 @@ void server_short(struct server *server, const struct callahead_answer *failure)
 /* The server has closed the connection, too: whom its thread serves next. The same server
  * when there is work for it again, another one that found no thread, or NULL: the
  * thread ends. */
-struct server *server_leave(struct server *server);
+struct server *server_leave(struct server *server, bool gives);
 void server_remember(struct server *server, mono_us *until); /* sets it to SERVER_LEARNED */
 bool server_remembers(struct server *server, const mono_us *until);
 /* It is no longer this server's. */
@@ -319,6 +322,22 @@ void server_elsewhere(struct callahead *pool, struct question_list *list,
 
 /* Everybody in a queue is answered with failure; threads wake. */
 void server_stop_all(struct callahead *pool, const struct callahead_answer *failure);
+
+/* --- callahead_place.c ------------------------------------------------------------ */
+
+/* All with the pool's lock. */
+
+/* Connections that the server may have for itself. */
+unsigned place_allowed(const struct server *server, mono_us now);
+/* Does that, or what is allowed at the place, leave room for none more? */
+bool place_is_full(const struct server *server, mono_us now);
+/* Has it too many, since that was lowered? */
+bool place_is_overfull(const struct server *server, mono_us now);
+/* Another server at the place that has none while all are taken, and questions that wait:
+ * that with the oldest one. NULL: there is none. */
+struct server *place_starving(const struct server *server, mono_us now);
+/* Another one with a connection that lies idle. NULL: there is none. */
+struct server *place_idle(const struct server *server);
 
 /* --- callahead_table.c ------------------------------------------------------------ */
 
@@ -344,6 +363,7 @@ struct conn {
     mono_us ready_at;
     bool closed, timed_out, tls_failed, stopped; /* how the connection ended */
     bool shortage;                               /* and that was our own fault */
+    bool gives;                                  /* see struct server_room */
     mono_us trip;      /* the shortest wait for a reply while it was opened; 0: none yet */
     mono_us heard_at;  /* the last reply came, or what it answers was sent */
     bool spoke;        /* something was sent since */

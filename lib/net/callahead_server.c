@@ -5,7 +5,8 @@
  * A connection is opened for a question that finds none that is about to look
  * at the queue, up to the bound; only then do batches grow (callahead_pace.h).
  * The bound is meant as the server counts: a connection that ends keeps its place
- * until the server has closed it, too, or CONN_CLOSE_PATIENCE is over.
+ * until the server has closed it, too, or CONN_CLOSE_PATIENCE is over; and places are
+ * those of an address and port, whatever else tells servers apart here.
  */
 #include "lib/net/callahead_pool.h"
 
@@ -16,13 +17,6 @@
 #define UNTIL_LEAST MONO_SECONDS(1)
 
 /* --- putting questions into the queue -------------------------------------------- */
-
-static unsigned connections_allowed(const struct server *server, mono_us now)
-{
-    if (now < server->limit_until && server->limit < server->max_connections)
-        return server->limit;
-    return server->max_connections;
-}
 
 /* After a pause one question finds out how things are, the others go on as in
  * the pause, unless a connection turns out to be there and free. */
@@ -53,8 +47,7 @@ static bool needs_another(const struct server *server, mono_us now)
     unsigned available = server->connections - server->busy;
     if (first && (first->fresh || first->not_before > 0))
         available -= server->idle;
-    return server->queue.n > available &&
-           server->connections + server->closing < connections_allowed(server, now);
+    return server->queue.n > available && !place_is_full(server, now);
 }
 
 /* Must one more thread be started? It is counted already then. */
@@ -111,6 +104,7 @@ static bool want_thread_locked(struct server *server)
         server->wanting = true;
         server->wanting_next = NULL;
         server->refs++;
+        pool->nwanting++;
         *pool->last_wanting = server;
         pool->last_wanting = &server->wanting_next;
     }
@@ -122,6 +116,7 @@ static struct server *take_wanting_locked(struct callahead *pool)
 {
     struct server *server;
     while ((server = pool->wanting)) {
+        pool->nwanting--;
         pool->wanting = server->wanting_next;
         if (!pool->wanting)
             pool->last_wanting = &pool->wanting;
@@ -144,6 +139,12 @@ static enum queued queue_locked(struct server *server, struct question *question
     if (open_another_locked(server, now))
         return QUEUED_OPEN;
     none = server->connections + server->closing == 0;
+    if (none && place_is_full(server, now)) {
+        struct server *idle = place_idle(server);
+        if (idle)
+            pthread_cond_signal(&idle->work);
+        return QUEUED;
+    }
     if (none && !want_thread_locked(server)) {
         /* No thread to be had: it was the only one in the queue. */
         struct question_list only;
@@ -250,14 +251,20 @@ static void open_failed(struct server *server)
     struct callahead *pool = server->pool;
     struct callahead_answer failure = ill(server, "no thread for a connection");
     pthread_mutex_lock(&pool->lock);
-    pool->threads--;
+    struct server *starving = place_starving(server, mono_now());
+    if (starving)
+        starving->refs++;
     server->connections--;
-    if (pool->threads == 0)
+    if (--pool->threads == 0)
         pthread_cond_broadcast(&pool->ended);
     pthread_mutex_unlock(&pool->lock);
     fall_short(server, 0, &failure);
+    if (starving)
+        fall_short(starving, 0, &failure);
     pthread_mutex_lock(&pool->lock);
     unref_locked(server);
+    if (starving)
+        unref_locked(starving);
     pthread_mutex_unlock(&pool->lock);
 }
 
@@ -344,20 +351,24 @@ void server_refill(struct server *server)
         start_counted(server);
 }
 
-static bool wait_for_work_locked(struct server *server)
+static bool wait_for_work_locked(struct server *server, struct server_room *room)
 {
+    struct callahead *pool = server->pool;
     mono_us until = mono_now() + server->idle_timeout;
     while (!server->queue.first) {
-        if (server->pool->stopping || server->pool->wanting ||
-            server->connections + server->closing > connections_allowed(server, mono_now()))
+        mono_us now = mono_now();
+        room->gives = pool->giving < pool->nwanting;
+        pool->giving += room->gives;
+        if (pool->stopping || room->gives || place_is_overfull(server, now) ||
+            place_starving(server, now))
             return false;
         server->idle++;
-        bool in_time = mono_cond_wait(&server->work, &server->pool->lock, until);
+        bool in_time = mono_cond_wait(&server->work, &pool->lock, until);
         server->idle--;
         if (!in_time && !server->queue.first)
             return false;
     }
-    return !server->pool->stopping;
+    return !pool->stopping;
 }
 
 static size_t part_of_queue(const struct server *server, const struct server_room *room,
@@ -381,7 +392,7 @@ static bool take_part_locked(struct server *server, const struct server_room *ro
     mono_us now = mono_now();
     struct question_list taken;
     struct queue_wanted wanted = {.n = part_of_queue(server, room, now),
-                                  .connections = connections_allowed(server, now),
+                                  .connections = place_allowed(server, now),
                                   .newest_first = pace_may_tire(&server->pace, now),
                                   .fresh = room->fresh,
                                   .since = room->since,
@@ -398,8 +409,7 @@ static bool take_part_locked(struct server *server, const struct server_room *ro
     return some;
 }
 
-void server_take(struct server *server, const struct server_room *room,
-                 struct question_list *batch_out)
+void server_take(struct server *server, struct server_room *room, struct question_list *batch_out)
 {
     struct callahead *pool = server->pool;
     struct callahead_answer late = ill(server, "no answer in time");
@@ -407,7 +417,9 @@ void server_take(struct server *server, const struct server_room *room,
     question_list_init(batch_out);
     question_list_init(&expired);
     pthread_mutex_lock(&pool->lock);
-    while (batch_out->n == 0 && wait_for_work_locked(server) &&
+    /* Each connection serves once before it makes room for others. */
+    while (batch_out->n == 0 && (room->fresh || !place_starving(server, mono_now())) &&
+           wait_for_work_locked(server, room) &&
            take_part_locked(server, room, batch_out, &expired)) {
     }
     server->busy += batch_out->n > 0;
@@ -502,26 +514,43 @@ void server_failed(struct server *server, const struct callahead_answer *failure
     server_elsewhere(pool, &left, failure);
 }
 
-struct server *server_leave(struct server *server)
+/* The server whose thread this is from now on, counted; NULL: none. */
+static struct server *next_of_thread_locked(struct server *server)
 {
     struct callahead *pool = server->pool;
-    struct server *next = server;
-    pthread_mutex_lock(&pool->lock);
+    mono_us now = mono_now();
+    struct server *starving = place_starving(server, now);
     server->closing--;
-    if (pool->stopping || !needs_another(server, mono_now())) {
-        if (server->connections == 0)
-            server->trial = false;
-        if (server->queue.first && server->idle > 0)
-            pthread_cond_signal(&server->work); /* we were woken for it */
-        unref_locked(server);
-        next = pool->stopping ? NULL : take_wanting_locked(pool);
-        if (!next && --pool->threads == 0)
-            pthread_cond_broadcast(&pool->ended);
-    } else if (pool->wanting) {
-        (void)wake_idle_locked(pool); /* not we: there is work again */
+    if (pool->stopping)
+        return NULL;
+    if (starving && !place_is_full(starving, now)) {
+        starving->refs++;
+        return starving;
     }
+    if (needs_another(server, now)) {
+        if (pool->wanting)
+            (void)wake_idle_locked(pool); /* not we: there is work again */
+        server->refs++;
+        return server;
+    }
+    return take_wanting_locked(pool);
+}
+
+struct server *server_leave(struct server *server, bool gives)
+{
+    struct callahead *pool = server->pool;
+    pthread_mutex_lock(&pool->lock);
+    pool->giving -= gives;
+    struct server *next = next_of_thread_locked(server);
     if (next)
         next->connections++;
+    if (next != server && server->connections == 0)
+        server->trial = false;
+    if (next != server && server->queue.first && server->idle > 0)
+        pthread_cond_signal(&server->work); /* we were woken for it */
+    unref_locked(server);
+    if (!next && --pool->threads == 0)
+        pthread_cond_broadcast(&pool->ended);
     pthread_mutex_unlock(&pool->lock);
     return next;
 }

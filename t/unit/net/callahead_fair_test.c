@@ -11,7 +11,7 @@
 #define NEIGHBOURS 3
 
 static struct asker harvest[HARVESTERS], neighbours[NEIGHBOURS];
-static char names[HARVESTERS + NEIGHBOURS][30];
+static char names[HARVESTERS + NEIGHBOURS][40];
 
 static const char *name_of(size_t i, const char *pattern)
 {

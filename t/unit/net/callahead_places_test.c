@@ -18,7 +18,7 @@ static const char *const kinds[] = {"good", "bad", "cut", "twice", "gone", "half
 struct churner {
     pthread_t thread;
     struct client *client;
-    unsigned number;
+    unsigned number, kinds; /* of those above */
     atomic_uint *answers;
 };
 
@@ -28,12 +28,28 @@ static void *churn(void *arg)
     char somebody[20], address[64];
     snprintf(somebody, sizeof somebody, "client %u", churner->number);
     for (unsigned i = 0; i < EACH; i++) {
-        const char *kind = kinds[(churner->number + i) % ARRAY_LEN(kinds)];
+        const char *kind = kinds[(churner->number + i) % churner->kinds];
         snprintf(address, sizeof address, "%s%ux%u@example.com", kind, churner->number, i);
         (void)client_ask_for(churner->client, somebody, address, 60000);
         atomic_fetch_add(churner->answers, 1);
     }
     return NULL;
+}
+
+static void run_churn(struct client *clients, unsigned nclients, unsigned nkinds)
+{
+    static struct churner churners[ASKERS];
+    atomic_uint answers = 0;
+    for (unsigned n = 0; n < ASKERS; n++) {
+        churners[n] = (struct churner){.client = &clients[n < nclients ? n : 0],
+                                       .number = n,
+                                       .kinds = nkinds,
+                                       .answers = &answers};
+        assert_int_equal(pthread_create(&churners[n].thread, NULL, churn, &churners[n]), 0);
+    }
+    for (unsigned n = 0; n < ASKERS; n++)
+        assert_int_equal(pthread_join(churners[n].thread, NULL), 0);
+    assert_int_equal(answers, ASKERS * EACH);
 }
 
 /* Many at once; connections end in each way there is, and the server is slow to close them. */
@@ -47,23 +63,16 @@ static void test_never_more(void **state)
         "{\"max_open\": 5, \"close_delay\": 0.01, " RCPT "}",
     };
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
+    for (size_t i = 0; i < 2 * ARRAY_LEN(settings); i++) {
         struct peer peer;
         struct client client;
-        static struct churner churners[ASKERS];
-        atomic_uint answers = 0;
-        peer_start(&peer, settings[i]);
+        bool broken = i >= ARRAY_LEN(settings); /* then it has pauses, too */
+        peer_start(&peer, settings[i % ARRAY_LEN(settings)]);
         client_init(&client, peer.port, 0);
         client.keys.max_connections_per_server = CAP;
         client.keys.max_rejects_per_session = 1;
-        for (unsigned n = 0; n < ASKERS; n++) {
-            churners[n] = (struct churner){.client = &client, .number = n, .answers = &answers};
-            assert_int_equal(pthread_create(&churners[n].thread, NULL, churn, &churners[n]), 0);
-        }
-        for (unsigned n = 0; n < ASKERS; n++)
-            assert_int_equal(pthread_join(churners[n].thread, NULL), 0);
-        assert_int_equal(answers, ASKERS * EACH);
-        assert_in_range(peer_count(&peer, "connections"), CAP + 1, UINT32_MAX);
+        run_churn(&client, 1, broken ? ARRAY_LEN(kinds) : 2);
+        assert_in_range(peer_count(&peer, "connections"), broken ? 1 : 4 * CAP, UINT32_MAX);
         assert_in_range(peer_count(&peer, "most_open"), 1, CAP);
         client_done(&client);
         peer_stop(&peer);
@@ -117,12 +126,44 @@ static void test_server_that_does_not_close(void **state)
     peer_stop(&peer);
 }
 
+/* Servers that differ in what shapes a connection, as two senders, are one to the host. */
+static void test_one_place(void **state)
+{
+    static struct client others[4];
+    struct peer peer;
+    struct client client;
+    char sender[4][40];
+    (void)state;
+    peer_start(&peer, "{\"close_delay\": 0.01, \"latency\": 0.002, " RCPT "}");
+    client_init(&client, peer.port, 0);
+    client.keys.max_connections_per_server = 2;
+    for (unsigned i = 0; i < 4; i++) {
+        others[i] = client;
+        others[i].profile.keys = &others[i].keys;
+        others[i].where.hosts = others[i].hosts;
+        snprintf(sender[i], sizeof sender[i], "<s%u@gate.test>", i);
+        others[i].keys.mail_from = sender[i];
+    }
+    /* Where connections of another one lie idle one of them ends. */
+    for (unsigned i = 0; i < 4; i++) {
+        mono_us began = mono_now();
+        client_expect(&others[i], "first@example.com", CALLAHEAD_VALID, 250);
+        assert_true(elapsed_ms(began) < 5000);
+    }
+    /* Where they are at work each has its turn, however many there are for another one. */
+    run_churn(others, 4, 2);
+    assert_in_range(peer_count(&peer, "most_open"), 2, 2);
+    client_done(&client);
+    peer_stop(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_never_more),
         cmocka_unit_test(test_no_longer_than_needed),
         cmocka_unit_test(test_server_that_does_not_close),
+        cmocka_unit_test(test_one_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
