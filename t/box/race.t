@@ -65,7 +65,8 @@ RIGHT = {
     "u@@other.example": {"501 5.1.3 Bad recipient address syntax"},
 }
 # A server that has just dropped a connection pauses; one that had enough says so.
-EXCUSES = {"451 4.4.3 Recipient verification unavailable", "451 4.7.0 mx.test Error: too many errors"}
+EXCUSES = {"451 4.4.3 Recipient verification unavailable", "451 4.3.2 Service is stopping, try again later",
+           "451 4.7.0 mx.test Error: too many errors"}
 
 
 class Load:

@@ -25,7 +25,7 @@ rules.rule("nothing generated is tracked", [
 
 rules.rule("no drawers", [f for f in tree.files if DRAWERS.search(f)])
 
-words = re.sub(r"(?m)^\s*#.*", "", tree.text("Makefile.am"))
+words = re.sub(r"(?m)^\s*#.*", "", "".join(tree.text(f) for f in tree.files if f.endswith(".am")))
 makefile = set(re.findall(r"[\w./-]+\.(?:c|h|def)\b", words))
 # A test program without sources of its own is made of NAME.c.
 makefile |= {name + ".c" for name in re.findall(r"\bt/[\w./-]+_(?:test|fuzz)\b(?!\.)", words)}

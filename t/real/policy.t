@@ -21,7 +21,7 @@ POLICIES = {  # name: (address, keys)
         "127.0.10.4",
         "verify_sender = yes\nnonexistent_sender_code = 450\nnonexistent_sender_text = <$EnvelopeSender>? 100%\n"
         "malformed_sender_code = 550\nmalformed_sender_text = #5.1.7 Who is $EnvelopeSender?\n"
-        "unresolvable_sender_code = 421\nunresolvable_sender_text = later",
+        "no_mx_text = <$EnvelopeSender> takes none\nunresolvable_sender_code = 421\nunresolvable_sender_text = later",
     ),
     "SMALL": ("127.0.10.5", "max_message_size = 2K"),
     "FEW": ("127.0.10.6", "max_messages_per_connection = 2\nmax_recipients_per_message = 2"),
@@ -150,7 +150,7 @@ def senders(site):
         tap.eq(short(client.mail("a@m\u00fcller.test", "SMTPUTF8")), "250", "a domain of other letters")
     for sender, wanted in (
         ("a@gone.test", "450 4.1.8 <a@gone.test>? 100%"), ("joe", "550 5.1.7 Who is joe?"),
-        ("a@fail.test", "421 4.1.8 later"),
+        ("a@onlya.test", "450 4.1.8 <a@onlya.test> takes none"), ("a@fail.test", "421 4.1.8 later"),
     ):
         tap.eq(said(site, "OWN_WORDS", sender), wanted, f"words of the policy: <{sender}>")
     line = site.house.wait_log(event="mail", from_="<a@dead.test>")

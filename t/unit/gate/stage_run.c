@@ -1,73 +1,25 @@
 /* stage_run.c - see stage_run.h. */
-#include "t/unit/gate/stage_run.h"
+#include "t/unit/gate/stage_run_inner.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
 
-#include "lib/base/log.h"
-#include "lib/gate/journal.h"
-#include "lib/gate/mark.h"
-#include "lib/gate/stage.h"
 #include "lib/net/smtp_class.h"
-#include "milter/limits.h"
 #include "t/unit/gate/stage_answer.h"
 #include "t/unit/gate/stage_arrival.h"
-#include "t/unit/gate/stage_crowd.h"
-#include "t/unit/gate/stage_directory.h"
-#include "t/unit/gate/stage_domains.h"
-#include "t/unit/gate/stage_lookups.h"
 #include "t/unit/gate/stage_memory.h"
 #include "t/unit/gate/stage_verdict.h"
 
-#define LISTED_MAX 4
 #define BUDGET MONO_SECONDS(25)
 #define RATE_PERIOD MONO_SECONDS(3600)
 
 /* --- a case that runs --------------------------------------------------------------- */
 
-struct run {
-    const struct stage_test *test;
-    unsigned line; /* of the step, for failures */
-    struct conn_facts conn;
-    struct mail_facts mail;
-    struct rcpt_facts rcpt;
-    struct journal_totals totals;
-    const struct world_config *in_force;
-    const struct listener *rules; /* of the message */
-    struct arena *conn_arena, *mail_arena, *tight_arena;
-    struct services services;
-    struct limits *limits;
-    struct stage_crowd crowd;
-    mono_us began, deadline;
-    mono_us until; /* the deadline a service was given; 0: none was asked */
-
-    struct host_answer host;
-    uint32_t host_ms;
-    struct stage_lookups lookups;
-    struct stage_domains domains;
-    struct stage_directory directory;
-    struct callahead_answer answer;
-    bool scripted; /* answer waits to be fetched */
-    bool answer_takes_memory;
-    struct dnslisting listed[LISTED_MAX];
-    char asked[400], asked_for[100];
-
-    bool next_without_memory, next_without_sender;
-    enum gate_peace next_peace;
-    bool has_size;
-    uint64_t size;
-
-    struct verdict verdict;
-    bool judged, looked_at; /* a command has run; its verdict was expected */
-    char log[LOG_LINE_MAX + 1];
-};
-
 static mono_us now;
 
-static void wrong(const struct run *run, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void wrong(const struct run *run, const char *fmt, ...)
+void stage_wrong(const struct run *run, const char *fmt, ...)
 {
     char text[4 * LOG_LINE_MAX];
     va_list ap;
@@ -82,7 +34,7 @@ static uint64_t number(const struct run *run, const char *text)
 {
     uint64_t value = 0;
     if (text == NULL || !str_to_uint(slice_of(text), UINT64_MAX, &value))
-        wrong(run, "\"%s\" is no number", text != NULL ? text : "");
+        stage_wrong(run, "\"%s\" is no number", text != NULL ? text : "");
     return value;
 }
 
@@ -90,7 +42,7 @@ static const char *need_word(const struct run *run, char **rest, const char *wha
 {
     const char *word = case_word(rest);
     if (word == NULL)
-        wrong(run, "%s is missing", what);
+        stage_wrong(run, "%s is missing", what);
     return word;
 }
 
@@ -124,7 +76,7 @@ static void give_sender(void *ctx, const char *domain, bool accept_a, mono_us de
     struct run *run = ctx;
     run->until = deadline;
     if (!stage_domains_give(&run->domains, domain, accept_a, answer_out))
-        wrong(run, "DNS is asked for %s, no answer is scripted", run->domains.asked);
+        stage_wrong(run, "DNS is asked for %s, no answer is scripted", run->domains.asked);
     now += MONO_MS(run->domains.ms);
 }
 
@@ -140,7 +92,7 @@ static void give_answer(void *ctx, const struct callahead_plan *plan, const stru
     stage_answer_show(rcpt->client, run->asked_for, sizeof run->asked_for);
     run->until = deadline;
     if (!run->scripted)
-        wrong(run, "call-ahead is asked for %s, no answer is scripted", run->asked);
+        stage_wrong(run, "call-ahead is asked for %s, no answer is scripted", run->asked);
     run->scripted = false;
     now += MONO_MS(run->answer.ms);
     *answer_out = run->answer;
@@ -156,7 +108,8 @@ static void give_directory(void *ctx, const struct directory_plan *plan,
     assert_ptr_equal(plan, run->rules->directory->plan);
     run->until = deadline;
     if (!stage_directory_give(&run->directory, recipient, sender, answer_out))
-        wrong(run, "the directory is asked for %s, no answer is scripted", run->directory.asked);
+        stage_wrong(run, "the directory is asked for %s, no answer is scripted",
+                    run->directory.asked);
     now += MONO_MS(answer_out->ms);
 }
 
@@ -165,7 +118,7 @@ static void give_directory(void *ctx, const struct directory_plan *plan,
 static void step_host(struct run *run, char *rest)
 {
     if (!stage_domains_host(rest, run->conn_arena, &run->host, &run->host_ms))
-        wrong(run, "no such class or number");
+        stage_wrong(run, "no such class or number");
 }
 
 static void add_listed(struct run *run, const char *said)
@@ -173,7 +126,7 @@ static void add_listed(struct run *run, const char *said)
     if (run->conn.nlisted == LISTED_MAX ||
         !stage_lookups_listing(arena_dup(run->conn_arena, said), run->conn_arena,
                                &run->listed[run->conn.nlisted++]))
-        wrong(run, "too many zones, or no answer");
+        stage_wrong(run, "too many zones, or no answer");
     run->conn.listed = run->listed;
     run->conn.lists_known = true;
 }
@@ -195,7 +148,7 @@ static void step_client(struct run *run, char *rest)
         else if ((value = case_value(word, "listed")) != NULL)
             add_listed(run, value);
         else if (!stage_lookups_told(&run->conn, word))
-            wrong(run, "no such fact: %s", word);
+            stage_wrong(run, "no such fact: %s", word);
     }
 }
 
@@ -205,7 +158,7 @@ static void step_lookups(struct run *run, char *rest)
     run->lookups = (struct stage_lookups){.nlisting = 0};
     while ((word = case_word(&rest)) != NULL) {
         if (!stage_lookups_set(&run->lookups, run->conn_arena, word))
-            wrong(run, "no such look-up: %s", word);
+            stage_wrong(run, "no such look-up: %s", word);
     }
 }
 
@@ -213,16 +166,16 @@ static void step_callahead(struct run *run, char *rest)
 {
     const char *word = need_word(run, &rest, "the class");
     if (run->scripted)
-        wrong(run, "the answer before was not fetched");
+        stage_wrong(run, "the answer before was not fetched");
     run->answer = (struct callahead_answer){.stage = CALLAHEAD_AT_RCPT};
     run->answer_takes_memory = false;
     if (!smtp_class_by_name(slice_of(word), &run->answer.class))
-        wrong(run, "no such class: %s", word);
+        stage_wrong(run, "no such class: %s", word);
     while ((word = case_word(&rest)) != NULL) {
         if (strcmp(word, "out-of-memory") == 0)
             run->answer_takes_memory = true;
         else if (!stage_answer_set(&run->answer, word))
-            wrong(run, "no such part of an answer: %s", word);
+            stage_wrong(run, "no such part of an answer: %s", word);
     }
     run->scripted = true;
 }
@@ -230,7 +183,7 @@ static void step_callahead(struct run *run, char *rest)
 static void step_ldap(struct run *run, char *rest)
 {
     if (!stage_directory_script(&run->directory, rest))
-        wrong(run, "no such answer, or the one before was not fetched");
+        stage_wrong(run, "no such answer, or the one before was not fetched");
 }
 
 static void step_wait(struct run *run, char *rest)
@@ -242,25 +195,25 @@ static void step_another(struct run *run, char *rest)
 {
     (void)rest;
     if (!stage_crowd_keep(&run->crowd, &run->conn))
-        wrong(run, "too many connections");
+        stage_wrong(run, "too many connections");
 }
 
 static void step_leave(struct run *run, char *rest)
 {
     if (!stage_crowd_leave(&run->crowd, number(run, rest)))
-        wrong(run, "there is no other connection %s", rest);
+        stage_wrong(run, "there is no other connection %s", rest);
 }
 
 static void step_sender_dns(struct run *run, char *rest)
 {
     if (run->domains.scripted || !stage_domains_script(&run->domains, rest))
-        wrong(run, "no such answer, or the one before was not fetched");
+        stage_wrong(run, "no such answer, or the one before was not fetched");
 }
 
 static void step_pending(struct run *run, char *rest)
 {
     if (!stage_crowd_pend(&run->crowd, &run->services.counting, rest))
-        wrong(run, "no number, no address, or too many");
+        stage_wrong(run, "no number, no address, or too many");
 }
 
 static void step_size(struct run *run, char *rest)
@@ -278,7 +231,7 @@ static void step_reload(struct run *run, char *rest)
 {
     run->in_force = world_find(run->test->world, rest);
     if (run->in_force == NULL)
-        wrong(run, "there is no configuration %s", rest);
+        stage_wrong(run, "there is no configuration %s", rest);
 }
 
 static void step_out_of_memory(struct run *run, char *rest)
@@ -297,7 +250,7 @@ static void step_cut_short(struct run *run, char *rest)
 {
     const char *word = need_word(run, &rest, "stopping or hurried");
     if (strcmp(word, "stopping") != 0 && strcmp(word, "hurried") != 0)
-        wrong(run, "neither stopping nor hurried: %s", word);
+        stage_wrong(run, "neither stopping nor hurried: %s", word);
     run->next_peace = word[0] == 's' ? GATE_STOPPING : GATE_HURRIED;
 }
 
@@ -313,7 +266,7 @@ static enum gate_peace give_peace(void *arg)
 static struct gate begin_command(struct run *run, struct arena *arena)
 {
     if (run->judged && !run->looked_at)
-        wrong(run, "the verdict of the command before is not expected anywhere");
+        stage_wrong(run, "the verdict of the command before is not expected anywhere");
     run->judged = true;
     run->looked_at = false;
     run->asked[0] = run->log[0] = run->domains.asked[0] = run->directory.asked[0] = '\0';
@@ -348,7 +301,7 @@ static void step_connect(struct run *run, char *rest)
 {
     stage_crowd_end(&run->conn);
     if (!stage_arrival_read(rest, &run->conn))
-        wrong(run, "no address, or no such fact");
+        stage_wrong(run, "no address, or no such fact");
     run->lookups.wanted[0] = '\0';
     struct gate gate = begin_command(run, run->conn_arena);
     gate_connect(&gate, &run->in_force->listeners, &run->conn, &run->verdict);
@@ -421,61 +374,6 @@ static void step_close(struct run *run, char *rest)
     stage_crowd_end(&run->conn);
 }
 
-/* --- steps that expect ------------------------------------------------------------------ */
-
-static void must_be(const struct run *run, const char *what, const char *is, const char *want)
-{
-    if (strcmp(is, want) != 0)
-        wrong(run, "%s\n  is:   %s\n  want: %s", what, is, want);
-}
-
-static void step_verdict(struct run *run, char *rest)
-{
-    char is[LOG_LINE_MAX];
-    if (!run->judged)
-        wrong(run, "nothing was asked yet");
-    stage_verdict_print(&run->verdict, is, sizeof is);
-    case_bytes(rest);
-    must_be(run, "verdict", is, rest);
-    run->looked_at = true;
-}
-
-static void step_log(struct run *run, char *rest)
-{
-    must_be(run, "log", run->log, rest);
-}
-
-static void step_wanted(struct run *run, char *rest)
-{
-    must_be(run, "wanted", run->lookups.wanted, rest);
-}
-
-static void step_verified(struct run *run, char *rest)
-{
-    must_be(run, "verified", run->domains.asked, rest);
-}
-
-static void step_mark(struct run *run, char *rest)
-{
-    const char *value = mark_value(&run->conn, run->mail_arena);
-    must_be(run, "mark", value != NULL ? value : "out of memory", rest);
-}
-
-static void step_asked(struct run *run, char *rest)
-{
-    must_be(run, "asked", run->asked, rest);
-}
-
-static void step_asked_for(struct run *run, char *rest)
-{
-    must_be(run, "asked-for", run->asked_for, rest);
-}
-
-static void step_ldap_asked(struct run *run, char *rest)
-{
-    must_be(run, "ldap-asked", run->directory.asked, rest);
-}
-
 /* --- cases ------------------------------------------------------------------------------ */
 
 static const struct {
@@ -495,22 +393,22 @@ static const struct {
     {"callahead", step_callahead},
     {"ldap", step_ldap},
     {"rcpt", step_rcpt},
-    {"asked", step_asked},
-    {"asked-for", step_asked_for},
-    {"mark", step_mark},
-    {"ldap-asked", step_ldap_asked},
+    {"asked", stage_step_asked},
+    {"asked-for", stage_step_asked_for},
+    {"mark", stage_step_mark},
+    {"ldap-asked", stage_step_ldap_asked},
     {"lookups", step_lookups},
-    {"wanted", step_wanted},
+    {"wanted", stage_step_wanted},
     {"sender-dns", step_sender_dns},
-    {"verified", step_verified},
+    {"verified", stage_step_verified},
     {"eom", step_eom},
     {"close", step_close},
     {"queue-id", step_queue_id},
     {"reload", step_reload},
-    {"log", step_log},
+    {"log", stage_step_log},
     {"out-of-memory", step_out_of_memory},
     {"sender-lost", step_sender_lost},
-    {"=", step_verdict},
+    {"=", stage_step_verdict},
 };
 
 static void run_line(struct run *run, char *line)
@@ -530,7 +428,7 @@ static void run_line(struct run *run, char *line)
             return;
         }
     }
-    wrong(run, "no such step: %s", line);
+    stage_wrong(run, "no such step: %s", line);
 }
 
 static void keep_log(const char *line, void *arg)
@@ -570,7 +468,7 @@ static void begin_run(struct run *run, const struct stage_test *test)
     assert_non_null(run->mail_arena);
     assert_non_null(run->tight_arena);
     if (run->in_force == NULL)
-        wrong(run, "the file has no configuration without a name");
+        stage_wrong(run, "the file has no configuration without a name");
     run->began = now = MONO_SECONDS(1000);
     mono_simulate(&now);
     log_set_level(LOG_AT_INFO);
@@ -580,9 +478,9 @@ static void begin_run(struct run *run, const struct stage_test *test)
 static void end_run(struct run *run)
 {
     if (run->scripted || run->domains.scripted || run->directory.scripted)
-        wrong(run, "the last answer of call-ahead, directory or DNS was never fetched");
+        stage_wrong(run, "the last answer of call-ahead, directory or DNS was never fetched");
     if (!run->judged || !run->looked_at)
-        wrong(run, "the last verdict is not expected anywhere");
+        stage_wrong(run, "the last verdict is not expected anywhere");
     limits_free(run->limits);
     arena_free(run->conn_arena);
     arena_free(run->mail_arena);
