@@ -429,7 +429,7 @@ groups = FOUR, SIX, HERE
 """
     with house(conf, at="inet") as it:
         for ip, group in (("192.0.2.1", "FOUR"), ("::ffff:192.0.2.1", "FOUR"), ("2001:DB8::1", "SIX"),
-                          ("2001:db9::1", "None"), ("192.0.2.2", "None"), (None, "HERE"), ("::1", "None")):
+                          ("2001:db9::1", "None"), ("192.0.2.2", "None"), (None, "None"), ("127.0.0.1", "HERE"), ("::1", "None")):
             before = len(it.lines)
             with it.session(ip):
                 pass
@@ -438,6 +438,7 @@ groups = FOUR, SIX, HERE
             mta.negotiate()
             mta.send(b"C", b"[x]\0" + b"L" + b"\0\0" + b"/run/submission\0")
             tap.eq(mta.answer().line, "continue", "a client behind a unix socket")
+            tap.eq(it.wait_log(event="connect", ip="unknown", count=2)["group"], "None", "... is not the host itself")
         it.wait_log(event="close", count=8)
         tap.eq(len(it.find_log(event="connect")), len(it.find_log(event="close")), "every session was closed")
 
