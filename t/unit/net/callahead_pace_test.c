@@ -79,6 +79,51 @@ static void test_change(void **state)
     assert_true(pace.most > 100);
 }
 
+/* Before a refusal was seen batches are as small as they may be. */
+static void test_refusals_unknown(void **state)
+{
+    struct pace pace;
+    (void)state;
+    pace_init(&pace);
+    assert_int_equal(pace_bearable(&pace, 500, 5, true, 0), 1); /* no round trip known either */
+    pace_add_trip(&pace, 0);
+    pace_add_trip(&pace, MONO_MS(30));
+    pace_add_trip(&pace, MONO_MS(20));
+    pace_add_trip(&pace, MONO_MS(90));
+    assert_true(pace_may_tire(&pace, 0));
+    assert_int_equal(pace_bearable(&pace, 20, 5, true, 0), 1);
+    assert_int_equal(pace_bearable(&pace, 500, 5, true, 0), 20);
+    assert_int_equal(pace_bearable(&pace, 500, 5, false, 0), DIALOG_BATCH_MAX);
+    pace_add_trip(&pace, 200); /* the same host */
+    assert_int_equal(pace_bearable(&pace, 10, 5, false, 0), 1);
+    assert_int_equal(pace_bearable(&pace, 500, 5, true, 0), 1);
+}
+
+/* One slow refusal is enough to be careful, it takes more quick ones to be not. */
+static void test_refusals_known(void **state)
+{
+    struct pace pace;
+    int quick = 0;
+    (void)state;
+    pace_init(&pace);
+    pace_add_refusals(&pace, 100, MONO_MS(1), 0);
+    assert_false(pace_may_tire(&pace, 1));
+    assert_int_equal(pace_bearable(&pace, 500, 5, true, 1), DIALOG_BATCH_MAX);
+    pace_add_refusals(&pace, 1, MONO_SECONDS(5), 2);
+    assert_true(pace_may_tire(&pace, 3));
+    assert_int_equal(pace_bearable(&pace, 500, 5, true, 3), 1);
+    assert_int_equal(pace_bearable(&pace, 500, 5, false, 3), 1);
+    for (; pace_may_tire(&pace, 3); quick++)
+        pace_add_refusals(&pace, 1, 10, 3);
+    assert_in_range(quick, 10, 50);
+    /* What each of a batch would cost is bounded, not only what the next one does. */
+    pace_init(&pace);
+    pace_add_refusals(&pace, 1, MONO_MS(50), 0);
+    assert_in_range(pace_bearable(&pace, 500, 5, true, 1), 4, 5);
+    /* It is forgotten. */
+    assert_true(pace_may_tire(&pace, PACE_REFUSAL_KNOWN));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -86,6 +131,8 @@ int main(void)
         cmocka_unit_test(test_serial),
         cmocka_unit_test(test_slow_start),
         cmocka_unit_test(test_change),
+        cmocka_unit_test(test_refusals_unknown),
+        cmocka_unit_test(test_refusals_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@
  *     done                    the batch is done
  *     answer I none           recipient I has no answer
  *     answer I CLASS CODE STATUS TEXT     "-" where there is none; TEXT may be left out
+ *     scope I|broken recipient|server|no_smtputf8     of whom that speaks
  *     counts ASKED REJECTED
  *     quit, closed
  *     broken STAGE CLASS CODE [cut] [TEXT...]   TEXT: contained in the failure's text
@@ -243,6 +244,19 @@ static void step_broken(struct run *run, char **words, size_t n)
         REQUIRE(run, strstr(failure->text, words[k]), "%s\n", failure->text);
 }
 
+static void step_scope(struct run *run, char **words, size_t n)
+{
+    static const char *const names[] = {[DIALOG_OF_RECIPIENT] = "recipient",
+                                        [DIALOG_OF_SERVER] = "server",
+                                        [DIALOG_NO_SMTPUTF8] = "no_smtputf8"};
+    uint64_t i = 0;
+    REQUIRE(run, n == 3, "bad scope\n");
+    const struct dialog_answer *answer = str_to_uint(slice_of(words[1]), 999, &i)
+                                             ? dialog_answer(run->dialog, (size_t)i)
+                                             : dialog_failure(run->dialog);
+    REQUIRE(run, answer && strcmp(names[answer->scope], words[2]) == 0, "is not\n");
+}
+
 static void step_counts(struct run *run, char **words, size_t n)
 {
     REQUIRE(run, n == 3 && code_of(words[1]) == (int)dialog_asked(run->dialog), "asked %u\n",
@@ -281,6 +295,8 @@ static void step_words(struct run *run, char **words, size_t n)
         step_answer(run, words, n);
     } else if (strcmp(words[0], "broken") == 0) {
         step_broken(run, words, n);
+    } else if (strcmp(words[0], "scope") == 0) {
+        step_scope(run, words, n);
     } else if (strcmp(words[0], "counts") == 0) {
         step_counts(run, words, n);
     } else {

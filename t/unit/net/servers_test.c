@@ -206,6 +206,42 @@ static void test_named_hosts(void **state)
     dns_free(dns);
 }
 
+/* Are those that were found all there are? */
+static void test_partial(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *domain;
+        bool partial;
+    } rows[] = {
+        {"whole.example", false}, {"half.example", true},    {"unsure.example", true},
+        {"banned.example", true}, {"crowded.example", true}, {"behind.example", false},
+        {"same.example", false},
+    };
+    struct dns *dns = start("whole.example MX 10 a.example\nwhole.example MX 20 b.example\n"
+                            "a.example A 198.51.100.1\nb.example A 198.51.100.2\n"
+                            "half.example MX 10 a.example\nhalf.example MX 20 nowhere.example\n"
+                            "unsure.example MX 10 a.example\nunsure.example MX 20 sick.example\n"
+                            "sick.example !servfail\n"
+                            "banned.example MX 10 a.example\nbanned.example MX 20 lo.example\n"
+                            "lo.example A 127.0.0.1\n"
+                            "crowded.example MX 10 crowd.example\n"
+                            "crowd.example A 198.51.100.10-30\n"
+                            "behind.example MX 10 a.example\nbehind.example MX 20 our.example\n"
+                            "behind.example MX 30 sick.example\n"
+                            "same.example MX 10 a.example\nsame.example MX 20 a2.example\n"
+                            "a2.example A 198.51.100.1\n");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct servers servers;
+        const struct servers_question question = {.mx_domain = rows[i].domain,
+                                                  .our_name = "our.example"};
+        servers_resolve(dns, &question, mono_now() + MONO_SECONDS(5), NULL, NULL, &servers);
+        if (servers.outcome != SERVERS_FOUND || servers.partial != rows[i].partial)
+            fail_msg("%s: %s", rows[i].domain, print(&servers));
+    }
+    dns_free(dns);
+}
+
 static void test_twenty_addresses_at_most(void **state)
 {
     (void)state;
@@ -348,6 +384,15 @@ static void test_ourselves_by_address(void **state)
     assert_true(ip_parse(slice_of("203.0.113.77"), &other));
     assert_true(ownip_has(&loopback));
     assert_false(ownip_has(&other));
+    static const char *const spellings[] = {"::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::127.0.0.1",
+                                            "2002:7f00:1::5",
+                                            "2001:0:c000:201:8000:63bf:80ff:fffe"};
+    for (size_t i = 0; i < ARRAY_LEN(spellings); i++) {
+        assert_true(ip_parse(slice_of(spellings[i]), &loopback));
+        assert_true(ownip_has(&loopback));
+    }
+    assert_true(ip_parse(slice_of("64:ff9b::203.0.113.77"), &other));
+    assert_false(ownip_has(&other));
     if (!find_own_address(&own)) /* a machine with nothing but loopback */
         return;
     ip_text(&own, text);
@@ -440,6 +485,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recipient_domains),
         cmocka_unit_test(test_named_hosts),
+        cmocka_unit_test(test_partial),
         cmocka_unit_test(test_twenty_addresses_at_most),
         cmocka_unit_test(test_equal_preferences_are_shuffled),
         cmocka_unit_test(test_time),

@@ -101,6 +101,52 @@ static void test_silence(void **state)
     listener_stop(&listener);
 }
 
+/* The end of both sides: ours is told at once, theirs is waited for. */
+static void test_finish(void **state)
+{
+    static const char waste[SOCK_WASTE_MAX + 1];
+    struct listener listener;
+    char byte;
+    (void)state;
+    listener_start(&listener, 1);
+    struct sock *sock = connected(&listener, -1);
+    sock_finish(sock);
+    assert_int_equal(read(listener.conn, &byte, 1), 0);
+    assert_int_equal(write(listener.conn, "late", 4), 4);
+    mono_us began = mono_now();
+    assert_false(sock_await_close(sock, in_ms(-1)));
+    assert_true(mono_now() - began < MONO_SECONDS(1));
+    assert_false(sock_await_close(sock, in_ms(50)));
+    assert_true(mono_now() - began >= MONO_MS(50));
+    close(listener.conn);
+    listener.conn = -1;
+    assert_true(sock_await_close(sock, in_ms(10000)));
+    sock_close(sock);
+
+    /* Who talks on for ever is not listened to for ever. */
+    sock = connected(&listener, -1);
+    sock_finish(sock);
+    assert_int_equal(write(listener.conn, waste, sizeof waste), sizeof waste);
+    assert_true(sock_await_close(sock, in_ms(10000)));
+    sock_close(sock);
+    listener_stop(&listener);
+
+    /* Nor is a close waited for at the end of all. */
+    uint64_t one = 1;
+    int stop = eventfd(0, EFD_CLOEXEC);
+    listener_start(&listener, 1);
+    sock = connected(&listener, stop);
+    sock_finish(sock);
+    assert_false(sock_await_close(sock, in_ms(10)));
+    assert_int_equal(write(stop, &one, sizeof one), sizeof one);
+    began = mono_now();
+    assert_true(sock_await_close(sock, in_ms(60000)));
+    assert_true(mono_now() - began < MONO_SECONDS(10));
+    sock_close(sock);
+    close(stop);
+    listener_stop(&listener);
+}
+
 /* Nobody reads what we write. */
 static void test_full_window(void **state)
 {
@@ -222,13 +268,10 @@ static void test_stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_full_window),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_connect_timeout),
-        cmocka_unit_test(test_interface),
-        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_bytes),     cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_finish),    cmocka_unit_test(test_full_window),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_connect_timeout),
+        cmocka_unit_test(test_interface), cmocka_unit_test(test_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
