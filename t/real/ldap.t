@@ -101,7 +101,7 @@ connect_timeout = %ds
 %s
 %s
 """ % (dns, slapd.folder, ca, tls, os.path.join(slapd.folder, "rat"), uri, base, accept, routing, limit,
-       limit, more, sections))
+       limit, more, sections), 0o644)
     return subprocess.run([CTL, "-c", conf] + list(arguments), capture_output=True, text=True,
                           timeout=120, check=False)
 
@@ -363,6 +363,9 @@ def check_addresses(slapd, smtp):
 
 
 def check_configuration(slapd):
+    os.chmod(slapd.folder, 0o755)  # check reads as the daemon's user
+    for name in ("rat", "ca.pem", "routes"):
+        os.chmod(os.path.join(slapd.folder, name), 0o644)
     for words, wrong in [({"accept": "(mail={x})"}, "is no token"),
                          ({"accept": ""}, "has no accept_query"),
                          ({"more": "bind_dn = cn=x"}, "needs a password"),
