@@ -1,5 +1,8 @@
 /*
  * stage_run_inner.h - a stage case while it runs; for stage_run.c and stage_expect.c only.
+ *
+ * stage_run.c owns the run and takes its steps, line by line; those that look at what
+ * came of the command before are in stage_expect.c. One at a time.
  */
 #ifndef T_UNIT_GATE_STAGE_RUN_INNER_H
 #define T_UNIT_GATE_STAGE_RUN_INNER_H
