@@ -104,11 +104,12 @@ static uint32_t match_names(const struct hat *hat, const struct host_answer *hos
 static uint32_t match_static(const struct hat *hat, const struct hat_client *client,
                              const char **name_out)
 {
+    const char *name = NULL;
+
+    *name_out = NULL;
     if (client->no_address)
         return hat->all;
     uint32_t entry = lower(hat->all, ipmap_get(hat->addresses, &client->ip));
-    const char *name = NULL;
-    *name_out = NULL;
     if (client->host != NULL && client->host->class == HOST_VERIFIED) {
         uint32_t by_name = match_names(hat, client->host, &name);
         *name_out = by_name < entry ? name : NULL;

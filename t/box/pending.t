@@ -63,6 +63,7 @@ def one_client_and_the_others():
         tap.eq(len(it.find_log(event="connect", verdict="accept", ip="192.0.2.1")), 0, "... while the 20 still wait")
         lines = [mta.answer().line for mta in crowd]
         tap.eq((lines.count(FULL), lines.count("continue")), (280, 20), "20 wait for their name")
+        it.wait_log(event="connect", verdict="accept", ip="192.0.2.1", count=20)
         classes = {line["why"] for line in it.find_log(event="connect", verdict="accept", ip="192.0.2.1")}
         tap.eq(classes, {"ptr_tempfail"}, "... which does not come")
         tap.eq(it.ctl("counter", "show", "192.0.2.1")[1], "connections 192.0.2.1: 20\n",
