@@ -45,7 +45,7 @@ bool stage_refuse_with(struct stage *stage, enum reason reason, int code, const 
 /* --- stage_limits.c ------------------------------------------------------------ */
 
 stage_step stage_listener_full;     /* SPEC 4, step 2 */
-stage_step stage_pending;           /* SPEC 4, step 2 */
+stage_step stage_pending;           /* too many are being looked up */
 stage_step stage_host_crowded;      /* SPEC 4, step 5 */
 stage_step stage_harvester_at_mail; /* SPEC 6, DHAP block */
 stage_step stage_harvester;         /* SPEC 7, step 2 */
