@@ -181,12 +181,27 @@ static void note_for_others(struct question *question, const struct dialog_answe
     }
 }
 
+/* Before they are handed out: who asks next meets the server as it is known then. */
+static void note_answers(const struct conn *conn)
+{
+    size_t answers = 0, of_itself = 0;
+    for (size_t i = 0; i < conn->n; i++) {
+        const struct dialog_answer *said = dialog_answer(conn->dialog, i);
+        const struct question *question = conn->batch[i];
+        bool more = question->at + 1 < question->naddresses;
+        answers += said && said->code != 0;
+        of_itself += said && said->scope == DIALOG_OF_SERVER && more;
+    }
+    if (answers > 0)
+        server_works(conn->server, answers, of_itself);
+}
+
 /* Hands out the answers that came; the rest goes into a list. */
 static void settle(struct conn *conn, struct question_list *unanswered)
 {
-    struct callahead_answer answer = {.class = CALLAHEAD_SERVER_ILL};
+    struct callahead_answer answer, failure = {.class = CALLAHEAD_SERVER_ILL};
     struct question_list elsewhere;
-    size_t answers = 0, of_itself = 0;
+    note_answers(conn);
     question_list_init(unanswered);
     question_list_init(&elsewhere);
     for (size_t i = 0; i < conn->n; i++) {
@@ -197,10 +212,10 @@ static void settle(struct conn *conn, struct question_list *unanswered)
             continue;
         }
         answer_of(conn, said, &answer);
-        answers += said->code != 0;
         if (said->scope != DIALOG_OF_RECIPIENT) {
-            of_itself += said->scope == DIALOG_OF_SERVER && question->at + 1 < question->naddresses;
             note_for_others(question, said, &answer);
+            if (said->scope == DIALOG_NO_SMTPUTF8)
+                failure = answer; /* the others have an excuse, each its own */
             question_list_add(&elsewhere, question);
             continue;
         }
@@ -208,9 +223,7 @@ static void settle(struct conn *conn, struct question_list *unanswered)
         question_finish(conn->pool, question, &answer);
     }
     conn->n = 0;
-    if (answers > 0)
-        server_works(conn->server, answers, of_itself);
-    server_elsewhere(conn->pool, &elsewhere, &answer);
+    server_elsewhere(conn->pool, &elsewhere, &failure);
 }
 
 static void finish_all(struct conn *conn, struct question_list *list,

@@ -281,7 +281,8 @@ class Session:
                 raise
         finally:
             writing.cancel()
-            await asyncio.sleep(self.settings["close_delay"])
+            if self.settings["close_delay"]:
+                await asyncio.sleep(self.settings["close_delay"])
             counts["open"] -= 1
             self.writer.close()
 

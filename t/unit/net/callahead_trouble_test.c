@@ -163,6 +163,36 @@ static void test_smtputf8(void **state)
     }
 }
 
+/* In one batch with others, and the next server is in its pause: their answers are not its own. */
+static void test_smtputf8_among_others(void **state)
+{
+    static const char *const recipients[] = {"a@example.com", "j\xc3\xb6@example.com",
+                                             "b@example.com"};
+    struct peer peers[2];
+    struct client client;
+    struct asker askers[3];
+    (void)state;
+    begin(&client, peers, "{\"smtputf8\": false, \"latency\": 0.1, \"banner\": \"gate:220 mx\"}",
+          "{\"banner\": \"554 no\"}");
+    client.keys.max_connections_per_server = 1;
+    client.where.nhosts = 1;
+    client.hosts[0].port = peers[1].port;
+    client_expect(&client, "pause@example.com", CALLAHEAD_SERVER_ILL, 554);
+    client.hosts[0].port = peers[0].port;
+    client.where.nhosts = 2;
+    for (size_t i = 0; i < 3; i++) {
+        asker_start(&askers[i], &client, recipients[i], 60000);
+        pause_ms(50);
+    }
+    peer_open(&peers[0]);
+    for (size_t i = 0; i < 3; i++) {
+        asker_join(&askers[i]);
+        assert_int_equal(askers[i].answer.class, i == 1 ? CALLAHEAD_SERVER_ILL : CALLAHEAD_VALID);
+    }
+    assert_int_equal(peer_count(&peers[0], "batches"), 2); /* EHLO, and all the rest */
+    end(&client, peers);
+}
+
 /* --- what we are short of ---------------------------------------------------------------- */
 
 struct told {
@@ -256,6 +286,7 @@ int main(void)
         cmocka_unit_test(test_it_is_the_answer),
         cmocka_unit_test(test_shunned),
         cmocka_unit_test(test_smtputf8),
+        cmocka_unit_test(test_smtputf8_among_others),
         cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_those_open_go_on),
     };
