@@ -116,12 +116,13 @@ static bool connect_and_greet(struct conn *conn, mono_us deadline,
         err_set(&err, ERR_MEMORY, "out of memory");
     if (conn->dialog && conn_drive(conn, deadline) == DIALOG_READY)
         return true;
-    if (conn->dialog)
+    if (conn->dialog) {
         answer_of(conn, dialog_failure(conn->dialog), failure_out);
-    else
+        conn->shortage = conn->shortage || dialog_failure(conn->dialog)->scope == DIALOG_OF_US;
+    } else {
         snprintf(failure_out->text, sizeof failure_out->text, "%s", err.text);
-    if (!conn->dialog)
         conn_tell(conn, CALLAHEAD_EVENT_NOTE, slice_of(err.text));
+    }
     conn->stopped = conn->stopped || (err.kind == ERR_SYSTEM && err.sys == ECANCELED);
     conn->shortage = conn->shortage || err_is_shortage(&err);
     return false;
@@ -262,7 +263,7 @@ static void on_broken(struct conn *conn, struct question_list *unanswered)
     struct question_list again;
     struct dialog_answer said = *dialog_failure(conn->dialog);
     bool cut_off = dialog_cut_off(conn->dialog), stopped = conn->stopped;
-    bool shortage = conn->shortage, timed_out = conn->timed_out;
+    bool shortage = conn->shortage || said.scope == DIALOG_OF_US, timed_out = conn->timed_out;
     bool elsewhere = timed_out || conn->closed || said.scope == DIALOG_OF_SERVER;
     unsigned answers = dialog_asked(conn->dialog); /* of this connection, ever */
     question_list_init(&again);

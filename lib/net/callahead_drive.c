@@ -105,7 +105,8 @@ static void start_tls(struct conn *conn, mono_us deadline)
     if (err.kind != ERR_NONE)
         give_up(conn, &err, false);
     /* A reset in the handshake is as bad as a wrong word in it. */
-    conn->tls_failed = err.kind != ERR_NONE && !conn->timed_out && !conn->stopped;
+    conn->tls_failed =
+        err.kind != ERR_NONE && !conn->timed_out && !conn->stopped && !conn->shortage;
 }
 
 /* How long drive() waits for what. */

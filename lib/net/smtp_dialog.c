@@ -131,11 +131,15 @@ static void break_off(struct smtp_dialog *dialog)
     dialog->out_at = 0;
 }
 
+static const char no_memory[] = "out of memory";
+
 /* With our own words. */
 static void fail(struct smtp_dialog *dialog, const char *why)
 {
     dialog->failure =
-        (struct dialog_answer){.class = CALLAHEAD_SERVER_ILL, .stage = dialog_stage(dialog)};
+        (struct dialog_answer){.class = CALLAHEAD_SERVER_ILL,
+                               .stage = dialog_stage(dialog),
+                               .scope = why == no_memory ? DIALOG_OF_US : DIALOG_OF_RECIPIENT};
     escape_reply(slice_of(why), dialog->failure.text, sizeof dialog->failure.text);
     break_off(dialog);
 }
@@ -183,7 +187,7 @@ static void put(struct smtp_dialog *dialog, enum command command, size_t recipie
     dialog->expected[at] = (struct expected){command, dialog->written, recipient};
     dialog->expected_n++;
     if (dialog->out.failed)
-        fail(dialog, "out of memory");
+        fail(dialog, no_memory);
 }
 
 static void put_ehlo(struct smtp_dialog *dialog)
@@ -270,7 +274,7 @@ void dialog_batch(struct smtp_dialog *dialog, const char *const *recipients, con
     dialog->served = dialog->state == STATE_DONE;
     dialog->n = 0;
     if (!make_slots(dialog, n)) {
-        fail(dialog, "out of memory");
+        fail(dialog, no_memory);
         return;
     }
     dialog->recipients = recipients;

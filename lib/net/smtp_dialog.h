@@ -74,8 +74,9 @@ void dialog_batch(struct smtp_dialog *dialog, const char *const *recipients, con
  * accepted one, 421 or close in mid-batch, or the batch is not done). */
 enum dialog_scope {
     DIALOG_OF_RECIPIENT,
-    DIALOG_OF_SERVER,  /* of its own trouble (smtp_reply_is_of_server()): another may know better */
-    DIALOG_NO_SMTPUTF8 /* not asked: the server does not offer it */
+    DIALOG_OF_SERVER, /* of its own trouble (smtp_reply_is_of_server()): another may know better */
+    DIALOG_NO_SMTPUTF8, /* not asked: the server does not offer it */
+    DIALOG_OF_US        /* this host is out of memory */
 };
 struct dialog_answer {
     enum callahead_class class;

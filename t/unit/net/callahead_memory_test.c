@@ -50,6 +50,12 @@ static void test_out_of_memory(void **state)
         memory_allow(-1);
         assert_true(good.class == CALLAHEAD_VALID || good.class == CALLAHEAD_SERVER_ILL);
         assert_true(bad.class == CALLAHEAD_USER_UNKNOWN || bad.class == CALLAHEAD_SERVER_ILL);
+        /* No host is to blame: the next one asks as if nothing had been. */
+        struct callahead_stats stats;
+        callahead_get_stats(client.pool, &stats);
+        assert_int_equal(stats.servers_paused, 0);
+        assert_int_equal(ask(&client, "next@example.com", "next@example.com").class,
+                         CALLAHEAD_VALID);
         all_well = good.class == CALLAHEAD_VALID && bad.class == CALLAHEAD_USER_UNKNOWN &&
                    again.class == CALLAHEAD_USER_UNKNOWN && again.cached;
         client_done(&client);

@@ -248,7 +248,8 @@ static void step_scope(struct run *run, char **words, size_t n)
 {
     static const char *const names[] = {[DIALOG_OF_RECIPIENT] = "recipient",
                                         [DIALOG_OF_SERVER] = "server",
-                                        [DIALOG_NO_SMTPUTF8] = "no_smtputf8"};
+                                        [DIALOG_NO_SMTPUTF8] = "no_smtputf8",
+                                        [DIALOG_OF_US] = "us"};
     uint64_t i = 0;
     REQUIRE(run, n == 3, "bad scope\n");
     const struct dialog_answer *answer = str_to_uint(slice_of(words[1]), 999, &i)
