@@ -14,10 +14,11 @@ static const struct command commands[] = {
     {"check", "", command_check},
     {"config", "show [--defaults] | example", command_config},
     {"trace",
-     "--ip A [--listener L] [--host NAME|none|servfail|mismatch] [--helo H]\n"
-     "        --from S --to R[,R...] [--size N] [--tls] [--cert] [--auth U]\n"
-     "        [--score N|none] [--owner N] [--country CC] [--listed ZONE,...]\n"
-     "        [--sender-dns ok|nonexistent|unresolvable] [--ldap match|nomatch|error]\n"
+     "--ip A|unknown [--listener L] [--host NAME[,NAME...]|none|servfail|mismatch]\n"
+     "        --from S --to R[,R...] [--helo H] [--size N] [--tls] [--cert] [--auth U]\n"
+     "        [--score N|none] [--owner N] [--country CC|none]\n"
+     "        [--listed ZONE[=ANSWER],...] [--sender-dns ok|nonexistent|no_mx|unresolvable]\n"
+     "        [--ldap match|nomatch|error]\n"
      "        [--callahead valid|user_unknown|temporary|server_ill] [--offline] [--json]\n"
      "      | [--offline] - (one JSON object a line on standard input)",
      command_trace},
@@ -32,7 +33,9 @@ static const struct command commands[] = {
      command_doctor},
     {"mta-config", "--mta postfix|sendmail [--output DIR] [--queue-directory DIR]",
      command_mta_config},
-    {"hat match", "[--json] LISTENER IP [NAME|none|servfail|mismatch] | [LISTENER] -",
+    {"hat match",
+     "[--json] LISTENER IP|unknown [NAME[,NAME...]|none|servfail|mismatch]\n"
+     "      | [LISTENER] -",
      command_hat_match},
     {"hat find", "[--json] TEXT | -", command_hat_find},
     {"hat export", "LISTENER", command_hat_export},
