@@ -270,8 +270,16 @@ static void check_policy(const struct policies *policies, const struct policy *p
 void policies_check(const struct policies *policies, const struct policy_written *written, size_t n,
                     struct problems *problems)
 {
-    for (size_t i = 0; i < n; i++)
+    enum policy_access access;
+
+    for (size_t i = 0; i < n; i++) {
+        if (policy_access_word(slice_of(written[i].name), &access))
+            problem_error(problems, written[i].at,
+                          "[policy %s] \"%s\" is an action, and a group that names it would mean "
+                          "one or the other; allowed: any other name",
+                          written[i].name, written[i].name);
         check_policy(policies, policies_find(policies, written[i].name), &written[i], problems);
+    }
 }
 
 const struct policy *policies_derive(const struct policies *policies,

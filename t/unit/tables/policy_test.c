@@ -319,6 +319,9 @@ static const struct rule_case rules[] = {
     {{{"X", {"sender_rate_period", "2h"}}},
      "F:11: [policy X] sender_rate_period: allowed in [policy DEFAULT] only, because all policies "
      "share its counters"},
+    {{{"Continue", {"max_message_size", "2M"}}},
+     "F:10: [policy Continue] \"Continue\" is an action, and a group that names it would mean one "
+     "or the other; allowed: any other name"},
 };
 
 static void test_rules(void **state)
