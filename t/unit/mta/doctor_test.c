@@ -142,7 +142,9 @@ static const char *words_of(struct scene *scene, const char *level, char chroot,
              level[0] != '\0' ? "compatibility_level = " : "", level, in_main ? milters : "");
     snprintf(services, sizeof services,
              "smtp       inet  n       -       %c       -       -       smtpd\n", chroot);
-    snprintf(changes, sizeof changes, in_main ? "" : "smtp/inet/smtpd_milters = %s\n", milters);
+    snprintf(changes, sizeof changes, "%s%s%s",
+             in_main ? "" : "smtp/inet/smtpd_milters = ", in_main ? "" : milters,
+             in_main ? "" : "\n");
     doctor_postfix(&scene->input, "/maps", &found, NULL, &scene->problems);
     return scene_problems(scene);
 }

@@ -175,7 +175,7 @@ static void test_several_names(void **state)
     (void)state;
     static const char *const names[] = {"a.example.com", "b.example.com", "mail.example.com",
                                         "z.example.net"};
-    static const struct {
+    const struct {
         const char *names[4];
         size_t n;
         const char *ip, *entry, *host;
