@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "lib/base/lines.h"
 #include "lib/base/sigmask.h"
 
 static int event_fd = -1;
@@ -39,6 +40,7 @@ static void on_stop(int number)
     (void)number;
     if (!atomic_exchange(&stop_wanted, true))
         (void)alarm(SIGNALS_STOP_SECONDS);
+    lines_end_all(); /* of a reload that main is at */
     signals_poke();
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,13 @@ struct lines {
     char *p; /* what was read: [from, to) is not yet given out */
     size_t from, to, room;
 };
+
+static atomic_bool all_ended;
+
+void lines_end_all(void)
+{
+    atomic_store(&all_ended, true);
+}
 
 static struct lines *adopt(int fd, const char *path, struct place at, struct problems *problems)
 {
@@ -114,6 +122,8 @@ static bool read_chunk(struct lines *lines)
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return stop(lines, strerror(errno));
+    if (atomic_load(&all_ended))
+        return stop(lines, "the program is ending");
     lines->at_end = n == 0;
     lines->to += (size_t)n;
     return true;

@@ -35,6 +35,10 @@ NODISCARD bool lines_next_any(struct lines *lines, struct slice *line_out);
 /* Offset of the first control byte (tab excepted); line.n when there is none. */
 size_t lines_control_byte(struct slice line);
 
+/* From now on every reading ends with a problem, also those under way in other threads:
+ * the program is ending. Any thread; signal handlers, too. */
+void lines_end_all(void);
+
 /* The line last given; column as passed. */
 struct place lines_place(const struct lines *lines, unsigned column);
 

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The end of a daemon, and the next one."""
+import contextlib
 import os
 import random
 import signal
@@ -177,6 +178,31 @@ def during_a_reload():
         it.send_signal(signal.SIGTERM)
         took = it.stop()
         tap.ok(took < BOUND, "SIGTERM among SIGHUPs", f"{took:.2f} s")
+
+
+@tap.part
+def during_a_reload_without_end():
+    """Reading is given up, so that the rest of the end is as it is at any other time."""
+    def endless(path):
+        with contextlib.suppress(BrokenPipeError), open(path, "wb") as pipe:
+            while True:
+                pipe.write(b"u@big.example ACCEPT\n" * 100)
+                pipe.flush()
+                time.sleep(0.05)
+
+    with House(OFF, RAT) as it:
+        path = os.path.join(it.folder, "rat")
+        os.unlink(path)
+        os.mkfifo(path)
+        writer = threading.Thread(target=endless, args=(path,))
+        writer.start()
+        it.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        it.send_signal(signal.SIGTERM)
+        took = it.stop()
+        writer.join()
+        tap.ok(took < BOUND, "SIGTERM during a reload that never ends", f"{took:.2f} s")
+        tap.ok(it.find_log(event="stop", detail="stopped with 0 sessions open"), "... and the end is a clean one")
 
 
 @tap.part
