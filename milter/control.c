@@ -104,14 +104,6 @@ static bool give_up_reserve(struct control *control)
     return false;
 }
 
-static int accept_client(struct control *control)
-{
-    int fd = accept4(control->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE) && give_up_reserve(control))
-        fd = accept4(control->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    return fd;
-}
-
 /* --- clients come to an end ---------------------------------------------------------- */
 
 static void hang_up(struct control *control, struct client *client)
@@ -120,6 +112,36 @@ static void hang_up(struct control *control, struct client *client)
     fill_reserves(control);
     strbuf_done(&client->text);
     set_step(control, client, STEP_FREE);
+}
+
+/* Of those that have not asked yet, the one that came first; NULL: all have. */
+static struct client *oldest_silent(struct control *control)
+{
+    struct client *oldest = NULL;
+
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        struct client *client = &control->clients[i];
+        if (step_of(control, client) == STEP_READING &&
+            (oldest == NULL || client->turn < oldest->turn))
+            oldest = client;
+    }
+    return oldest;
+}
+
+/* When it may be hung up on for one that waits. */
+static mono_us yields_at(const struct client *silent)
+{
+    return silent->deadline - CONTROL_PATIENCE + CONTROL_GRACE;
+}
+
+static bool give_up_silent(struct control *control)
+{
+    struct client *client = oldest_silent(control);
+
+    if (client == NULL || yields_at(client) > mono_now())
+        return false;
+    hang_up(control, client);
+    return true;
 }
 
 /* --- replying --------------------------------------------------------------------- */
@@ -262,6 +284,20 @@ static void log_stranger(struct control *control, const struct err *err)
     log_note(LOG_AT_WARNING, "control", "%s", err->text);
 }
 
+/* Without descriptors one that is held back will do, or that of a silent client, which
+ * has become one. */
+static int accept_client(struct control *control)
+{
+    int fd = accept4(control->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+        return fd;
+    int sys = errno;
+    if (give_up_reserve(control) || (give_up_silent(control) && give_up_reserve(control)))
+        return accept4(control->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    errno = sys;
+    return fd;
+}
+
 static void begin_client(struct control *control, struct client *client, int fd)
 {
     client->turn = control->turn++;
@@ -325,17 +361,31 @@ static void watch_client(struct control *control, struct watch *watch, struct cl
         watch->until = client->deadline;
 }
 
+/* When the next one may come in. */
+static mono_us room_at(struct control *control)
+{
+    mono_us at = control->accept_again;
+
+    if (free_client(control) == NULL) {
+        const struct client *silent = oldest_silent(control);
+        mono_us left = silent != NULL ? yields_at(silent) : MONO_NEVER;
+        at = left > at ? left : at;
+    }
+    return at;
+}
+
 static void set_watch(struct control *control, struct watch *watch)
 {
-    bool accepting = control->accept_again <= mono_now();
-
-    *watch = (struct watch){.until = accepting ? MONO_NEVER : control->accept_again};
+    *watch = (struct watch){.until = MONO_NEVER};
     watch_fd(watch, control->wake_fd, POLLIN, NULL);
     watch_fd(watch, -1, POLLIN, NULL); /* the listening socket, below */
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
         watch_client(control, watch, &control->clients[i]);
-    if (accepting && free_client(control) != NULL)
+    mono_us room = room_at(control);
+    if (room <= mono_now())
         watch->fds[1].fd = control->listen_fd;
+    else if (room < watch->until)
+        watch->until = room;
 }
 
 static void serve_watched(struct control *control, const struct watch *watch)
@@ -353,8 +403,12 @@ static void serve_watched(struct control *control, const struct watch *watch)
         else if (write_some(client))
             hang_up(control, client);
     }
+    if (watch->fds[1].revents == 0)
+        return;
+    if (free_client(control) == NULL)
+        (void)give_up_silent(control);
     struct client *client = free_client(control);
-    if (watch->fds[1].revents != 0 && client != NULL)
+    if (client != NULL)
         accept_one(control, client);
 }
 

@@ -4,7 +4,8 @@
  * A unix socket, mode 0660; a peer that is not root, the daemon's user or a
  * member of control_group is told so and gets nothing. One request a connection
  * (wire.h). A thread of its own polls all clients, so one that sends or reads
- * slowly, or not at all, holds up nobody and is dropped at CONTROL_PATIENCE.
+ * slowly, or not at all, holds up nobody: it is dropped at CONTROL_PATIENCE, and where
+ * others wait for its place or its descriptor, one that has not asked yet at CONTROL_GRACE.
  * Sessions are never touched.
  *
  * What a request may do stands in a table of verbs. Most run in the control
@@ -24,6 +25,7 @@
 
 #define CONTROL_CLIENTS_MAX 32                 /* at once; more wait in the backlog */
 #define CONTROL_PATIENCE MONO_SECONDS(3)       /* for a whole request; less than ask.h's */
+#define CONTROL_GRACE MONO_MS(500)
 #define CONTROL_READ_PATIENCE MONO_SECONDS(30) /* for a whole reply to be taken */
 
 struct control_verb {
