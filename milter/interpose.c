@@ -210,6 +210,8 @@ static void PRINTF_LIKE(2, 0) say(int priority, const char *fmt, va_list ap)
 {
     char text[LOG_NOTE_MAX];
 
+    if (parking) /* it says for each session what shortage_tick() says once a minute */
+        return;
     if (vsnprintf(text, sizeof text, fmt, ap) >= 0)
         log_note(level_of(priority), "libmilter", "%s", text);
 }

@@ -157,6 +157,7 @@ def no_threads():
             wait_until(lambda: serves(it, "<u@slow.example>") == ["continue"] * 3, "call-ahead goes on")
             tap.ok(not it.find_log(event="callahead_pause"), "threads again: all goes on, no host had a pause")
             tap.ok(len(it.find_log(event="shortage")) <= 1, "one line a minute", it.find_log(event="shortage"))
+            tap.eq(it.find_log(event="libmilter"), [], "... also from libmilter")
 
 
 @tap.part
