@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "lib/base/stdfds.h"
 #include "milter/blocks.h"
 #include "milter/command.h"
 #include "milter/engine.h"
@@ -222,6 +223,8 @@ int main(int argc, char **argv)
     const char *file = DEFAULT_FILE;
     int option;
 
+    if (!stdfds_fill())
+        return COMMAND_USAGE;
     log_set_level(LOG_AT_ERROR); /* the tool prints, it does not log */
     while ((option = getopt_long(argc, argv, "+c:hV", options, NULL)) != -1) {
         if (option == 'c')

@@ -3,8 +3,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/base/stdfds.h"
 #include "milter/daemon.h"
 #include "milter/engine.h"
 
@@ -48,6 +50,8 @@ int main(int argc, char **argv)
     enum daemon_place place = DAEMON_BACKGROUND;
     int option;
 
+    if (!stdfds_fill())
+        return EX_OSERR;
     while ((option = getopt_long(argc, argv, "c:DfhV", options, NULL)) != -1) {
         if (option == 'c')
             file = optarg;

@@ -269,6 +269,25 @@ def in_the_background():
 
 
 @tap.part
+def without_standard_descriptors():
+    """What the daemon opens first would take their place, and get what is written there."""
+    for how in ([], ["-D"], ["-f"]):
+        it = house(GOOD)
+        it.configure(GOOD, log="file:run/log")
+        # pylint: disable-next=consider-using-with
+        started = subprocess.Popen(it.command(*how), preexec_fn=lambda: os.closerange(0, 3))
+        wait_until(lambda: it.has_socket() and it.ctl("status")[0] == 0, "a start")
+        name, pid = " ".join(how) or "background", listener_pid(it.address)
+        tap.eq([os.readlink(f"/proc/{pid}/fd/{fd}") for fd in range(3)], ["/dev/null"] * 3,
+               f"{name}, descriptors 0 to 2 closed: nothing else takes their place")
+        tap.ok(it.dial().negotiate().connect("192.0.2.1").line == "continue", f"{name}: ... it serves")
+        os.kill(pid, 15)
+        tap.eq(started.wait(), 0, f"{name}: ... status 0")
+        wait_until(lambda it=it: not running(it), "the daemon's end")
+        it.remove()
+
+
+@tap.part
 def usage():
     for arguments in (["-x"], ["-f", "more"], ["-c"]):
         done = subprocess.run([DAEMON, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
