@@ -23,8 +23,8 @@
 #include "milter/socketfile.h"
 #include "milter/wire.h"
 
-#define CONTROL_CLIENTS_MAX 32                 /* at once; more wait in the backlog */
-#define CONTROL_PATIENCE MONO_SECONDS(3)       /* for a whole request; less than ask.h's */
+#define CONTROL_CLIENTS_MAX 32           /* at once; more wait in the backlog */
+#define CONTROL_PATIENCE MONO_SECONDS(3) /* for a whole request; less than ask.h's */
 #define CONTROL_GRACE MONO_MS(500)
 #define CONTROL_READ_PATIENCE MONO_SECONDS(30) /* for a whole reply to be taken */
 
