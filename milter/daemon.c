@@ -193,7 +193,9 @@ static void log_problems(const struct problems *problems)
 
 static bool take_tables(struct daemon *daemon)
 {
+    signals_begin();
     struct snapshot *snapshot = read_tables(daemon);
+    signals_block_all();
 
     if (snapshot == NULL) {
         problems_print(&daemon->found, stderr);
@@ -400,5 +402,5 @@ int daemon_main(const char *path, enum daemon_place place)
     socketfile_remove(&daemon.socket_file);
     startcheck_done(&daemon.first);
     problems_done(&daemon.found);
-    return daemon.status;
+    return signals_stop() ? EXIT_SUCCESS : daemon.status;
 }

@@ -61,14 +61,28 @@ static void on_alarm(int number)
     _exit(EXIT_SUCCESS);
 }
 
-bool signals_listen(struct err *err)
+/* SA_NODEFER: a signal during its own handler must find this thread willing, or the
+ * kernel offers it to libmilter's signal thread. */
+void signals_begin(void)
 {
-    /* SA_NODEFER: a signal during its own handler must find this thread
-     * willing, or the kernel offers it to libmilter's signal thread. */
-    struct sigaction reload = {.sa_handler = on_reload, .sa_flags = SA_RESTART | SA_NODEFER};
-    struct sigaction reopen = {.sa_handler = on_reopen, .sa_flags = SA_RESTART | SA_NODEFER};
     struct sigaction stop = {.sa_handler = on_stop, .sa_flags = SA_RESTART | SA_NODEFER};
     struct sigaction late = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    sigset_t ours;
+
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGALRM, &late, NULL);
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGALRM);
+    pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+}
+
+bool signals_listen(struct err *err)
+{
+    struct sigaction reload = {.sa_handler = on_reload, .sa_flags = SA_RESTART | SA_NODEFER};
+    struct sigaction reopen = {.sa_handler = on_reopen, .sa_flags = SA_RESTART | SA_NODEFER};
     sigset_t ours;
 
     event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -77,17 +91,12 @@ bool signals_listen(struct err *err)
     sigaction(SIGHUP, &reload, NULL);
     sigaction(SIGUSR1, &reload, NULL);
     sigaction(SIGUSR2, &reopen, NULL);
-    sigaction(SIGTERM, &stop, NULL);
-    sigaction(SIGINT, &stop, NULL);
-    sigaction(SIGALRM, &late, NULL);
     sigemptyset(&ours);
     sigaddset(&ours, SIGHUP);
     sigaddset(&ours, SIGUSR1);
     sigaddset(&ours, SIGUSR2);
-    sigaddset(&ours, SIGTERM);
-    sigaddset(&ours, SIGINT);
-    sigaddset(&ours, SIGALRM);
     pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+    signals_begin();
     return true;
 }
 

@@ -23,6 +23,10 @@
  * a thread made after it. */
 void signals_block_all(void);
 
+/* While the main thread is the only one, after signals_block_all(), and until that is called
+ * again: TERM and INT count, and end the reading of files. */
+void signals_begin(void);
+
 /* Install handlers and unblock HUP, USR1, USR2, TERM, INT and ALRM in this thread. */
 NODISCARD bool signals_listen(struct err *err);
 

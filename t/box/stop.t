@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -180,22 +181,27 @@ def during_a_reload():
         tap.ok(took < BOUND, "SIGTERM among SIGHUPs", f"{took:.2f} s")
 
 
-@tap.part
-def during_a_reload_without_end():
-    """Reading is given up, so that the rest of the end is as it is at any other time."""
-    def endless(path):
+def endless(path):
+    """A table in place of another that comes line by line and never ends."""
+    def write():
         with contextlib.suppress(BrokenPipeError), open(path, "wb") as pipe:
             while True:
                 pipe.write(b"u@big.example ACCEPT\n" * 100)
                 pipe.flush()
                 time.sleep(0.05)
 
+    os.unlink(path)
+    os.mkfifo(path)
+    writer = threading.Thread(target=write)
+    writer.start()
+    return writer
+
+
+@tap.part
+def while_reading():
+    """It is given up, so that the rest of the end is as it is at any other time."""
     with House(OFF, RAT) as it:
-        path = os.path.join(it.folder, "rat")
-        os.unlink(path)
-        os.mkfifo(path)
-        writer = threading.Thread(target=endless, args=(path,))
-        writer.start()
+        writer = endless(os.path.join(it.folder, "rat"))
         it.send_signal(signal.SIGHUP)
         time.sleep(0.5)
         it.send_signal(signal.SIGTERM)
@@ -203,6 +209,21 @@ def during_a_reload_without_end():
         writer.join()
         tap.ok(took < BOUND, "SIGTERM during a reload that never ends", f"{took:.2f} s")
         tap.ok(it.find_log(event="stop", detail="stopped with 0 sessions open"), "... and the end is a clean one")
+    it = House(OFF, RAT, start=False)
+    writer = endless(os.path.join(it.folder, "rat"))
+    # pylint: disable-next=consider-using-with
+    started = subprocess.Popen(it.command("-f"), stderr=subprocess.PIPE)
+    wait_until(it.has_socket, "its socket, before it reads tables")
+    time.sleep(0.5)
+    began = time.monotonic()
+    started.send_signal(signal.SIGTERM)
+    words = started.communicate(timeout=60)[1].decode()
+    took = time.monotonic() - began
+    writer.join()
+    tap.eq(started.returncode, 0, "SIGTERM during a start that never ends: status 0")
+    tap.ok(took < BOUND, "... within its time", f"{took:.2f} s")
+    tap.ok("the program is ending" in words and not it.has_socket(), "... and nothing is left", words)
+    it.remove()
 
 
 @tap.part
