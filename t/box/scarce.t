@@ -81,6 +81,7 @@ def no_descriptors():
                 if mta.rcpt(f"<v{n}@slow.example>").line != EXCUSE:
                     tap.ok(False, "no descriptor: call-ahead gives another answer")
             tap.eq(mta.rcpt("<v@slow.example>").line, EXCUSE, "no descriptor: call-ahead gives the failure action")
+            it.wait_log(event="callahead")
             tap.ok(not it.find_log(event="callahead_pause"), "... which is no fault of the mailbox host")
             tap.eq(len([line for line in it.lines if "127.0.0.1" in line and "short of something" in line]), 1,
                    "... and told once")
