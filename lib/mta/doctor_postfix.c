@@ -471,12 +471,14 @@ static void check_directory(const struct exam *exam)
 {
     static const char *const maps[] = {LDAP_ROUTING, LDAP_HOSTS, LDAP_ROUTES, LDAP_SUBDOMAINS,
                                        LDAP_LISTS};
+    static const char *const aliases[] = {LDAP_ALIASES, LDAP_ADDRESSES, LDAP_WRONG};
     for (size_t i = 0; i < ARRAY_LEN(maps); i++)
         need_map(exam, "transport_maps", maps[i]);
     check_chroot(exam, "trivial-rewrite");
     if (exam->input->directory->address_attr[0] == '\0')
         return;
-    need_map(exam, "virtual_alias_maps", LDAP_ALIASES);
+    for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
+        need_map(exam, "virtual_alias_maps", aliases[i]);
     check_chroot(exam, "cleanup");
     check_chroot(exam, "smtpd");
 }

@@ -257,7 +257,9 @@ static void check_directory(const struct exam *exam)
     const struct maps_directory *directory = exam->input->directory;
     if (!has_line(exam, "K" SENDMAIL_LDAP_HOST " ", directory->base_dn) ||
         !has_line(exam, "R", SENDMAIL_LDAP_HOST) || !has_line(exam, "R", "$>GatehouseDirectory") ||
-        (directory->address_attr[0] != '\0' && !has_line(exam, "R", SENDMAIL_LDAP_ADDRESS)))
+        (directory->address_attr[0] != '\0' &&
+         (!has_line(exam, "R", "$(" SENDMAIL_LDAP_ADDRESS " ") ||
+          !has_line(exam, "R", "$>" SENDMAIL_LDAP_ADDRESSES " "))))
         problem_error(exam->problems, sendmail_cf,
                       "the maps and rulesets that ask [ldap %s] are missing: take the lines of "
                       "mta-config again",

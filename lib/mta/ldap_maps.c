@@ -121,7 +121,8 @@ static void put_own_filter(const char *query, struct strbuf *out)
     strbuf_puts(out, domain ? "" : "(|(objectClass=*)(objectClass=%d)))");
 }
 
-/* Mail of an entry with another address has that one when its host is looked up. */
+/* Mail of an entry with another address has that one when its host is looked up.
+ * Directories compare mail addresses without regard to case: smtp: is SMTP: too. */
 static void put_host_filter(const struct maps_directory *directory, struct strbuf *out)
 {
     if (directory->address_attr[0] == '\0') {
@@ -130,7 +131,8 @@ static void put_host_filter(const struct maps_directory *directory, struct strbu
     }
     strbuf_puts(out, "(|");
     put_query(directory->query, out);
-    strbuf_printf(out, "(%s=%s))", directory->address_attr, ADDRESS);
+    strbuf_printf(out, "(%s=%s)(%s=smtp:%s))", directory->address_attr, ADDRESS,
+                  directory->address_attr, ADDRESS);
 }
 
 /* An empty value would stand for Postfix's default. */
@@ -335,13 +337,64 @@ static bool build_lists(const struct maps_input *input, struct maps *maps)
     return !out->failed;
 }
 
+/* --- other addresses ------------------------------------------------------------- */
+
+/* Values of attributes as ldapvalue.h has them, joined by commas. Upper and lower case
+ * are spelt out: a pattern that tells SMTP: from smtp: tells them apart everywhere. */
+#define KIND "[A-Za-z0-9_-]"
+#define NOT_SMTP /* 1 group */                                                                     \
+    "(" KIND "{1,3}|" KIND "{5,}|[A-RT-Za-rt-z0-9_-]" KIND "{3}|[Ss][A-LN-Za-ln-z0-9_-]" KIND      \
+    "{2}|[Ss][Mm][A-SU-Za-su-z0-9_-]" KIND "|[Ss][Mm][Tt][A-OQ-Za-oq-z0-9_-])"
+#define NO_CAPITALS "(s[Mm][Tt][Pp]|Sm[Tt][Pp]|SMt[Pp]|SMTp)" /* 1 group */
+#define QUOTED "\"([^\"\\\\]|\\\\.)*\""                       /* 1 group */
+
+/* With 2 groups. Call-ahead, which knows where addresses end, looks at each closely;
+ * here it is enough to find the same ends. */
+#define MAILBOX "([^\",:<>@ ]+|" QUOTED ")@[^\",<>@ ]+"
+
+/* With 2 groups: an address of another network; what follows a comma may be more of it. */
+#define FOREIGN " *" NOT_SMTP ":[^,]*(,[^\",:@]*)*"
+
+/* With 5 groups: what need not be looked at where one address is in capitals. */
+#define ALIAS "(" FOREIGN "| *" NO_CAPITALS ":([^\",]|" QUOTED ")*)"
+
+#define BEFORE "^(" FOREIGN ",)* *" /* 3 groups */
+#define BEHIND " *(," FOREIGN ")*$"
+
+#define PRIMARY "/^(" ALIAS ",)* *SMTP: *(" MAILBOX ") *(," ALIAS ")*$/i"
+#define SINGLE "/" BEFORE "smtp: *(" MAILBOX ")" BEHIND "/"
+#define LIST "/" BEFORE "(" MAILBOX "( *, *" MAILBOX ")*)" BEHIND "/"
+#define NOTHING "/^" FOREIGN "(," FOREIGN ")*$/"
+
+static bool build_addresses(struct maps *maps)
+{
+    struct maps_file *file = add_regexp(LDAP_ADDRESSES, maps);
+    if (file == NULL)
+        return false;
+    strbuf_puts(&file->content,
+                "# One in capitals among others with smtp: in front\n" PRIMARY " ${8}\n"
+                "# One\n" SINGLE " ${4}\n"
+                "# One or several without smtp:\n" LIST " ${4}\n");
+    if (file->content.failed || (file = add_regexp(LDAP_WRONG, maps)) == NULL)
+        return false;
+    strbuf_puts(&file->content, "if !" PRIMARY "\n"
+                                "if !" SINGLE "\n"
+                                "if !" LIST "\n"
+                                "# Of other networks alone\n"
+                                "if !" NOTHING "\n"
+                                "/^/ wrong\n"
+                                "endif\nendif\nendif\nendif\n");
+    return !file->content.failed;
+}
+
 bool ldap_maps_build(const struct maps_input *input, struct maps *maps)
 {
     const struct maps_directory *directory = input->directory;
     return build_cf(directory, LDAP_ROUTING, directory->host_attr, input->transport, true, maps) &&
            build_cf(directory, LDAP_HOSTS, directory->host_attr, "", true, maps) &&
            (directory->address_attr[0] == '\0' ||
-            build_cf(directory, LDAP_ALIASES, directory->address_attr, "", false, maps)) &&
+            (build_cf(directory, LDAP_ALIASES, directory->address_attr, "", false, maps) &&
+             build_addresses(maps))) &&
            maps_add_compiled(maps, LDAP_ROUTES, MAPS_MODE, input, add_routes) &&
            build_subdomains(input, maps) && build_lists(input, maps);
 }

@@ -144,9 +144,12 @@ static void put_directory(const struct maps_input *input, const struct mtaconfig
                   folder, folder, folder, type, folder);
     if (rewrites(input))
         strbuf_printf(out,
-                      "# The address that mail goes to, where an entry has one.\n"
-                      "virtual_alias_maps = ldap:%s/" LDAP_ALIASES "\n",
-                      folder);
+                      "# The address that mail goes to, where an entry has one. While it is wrong, "
+                      "clients are told to come back.\n"
+                      "virtual_alias_maps = pipemap:{ldap:%s/" LDAP_ALIASES ",\n"
+                      "    unionmap:{regexp:%s/" LDAP_ADDRESSES ", pipemap:{regexp:%s/" LDAP_WRONG
+                      ", fail:wrong_address_in_directory}}}\n",
+                      folder, folder, folder);
 }
 
 static void put_maps(const struct maps_input *input, const struct mtaconfig_options *options,

@@ -55,6 +55,17 @@ static bool check_uris(const struct maps_directory *directory, struct err *err)
     return true;
 }
 
+/* Sendmail takes what a map returns for an address before any rule sees it. */
+static bool check_address_attribute(const char *attribute, struct err *err)
+{
+    return !slice_is_nocase(slice_of(attribute), "proxyAddresses") ||
+           err_set(err, ERR_SYNTAX,
+                   "routing_address_attr: Sendmail refuses a recipient for good whose %s are "
+                   "longer than some 700 bytes together; give an attribute with one address, "
+                   "such as targetAddress, or none, or use Postfix",
+                   attribute);
+}
+
 bool sendmail_ldap_check(const struct maps_directory *directory, struct err *err)
 {
     if (token_of(directory->query) == '?')
@@ -62,6 +73,7 @@ bool sendmail_ldap_check(const struct maps_directory *directory, struct err *err
                        "routing_query: Sendmail has room for one of {a}, {u} and {d}, not for "
                        "several of them");
     return ldap_maps_check_attributes(directory, err) &&
+           check_address_attribute(directory->address_attr, err) &&
            check_value("bind_dn", directory->bind_dn, err) &&
            check_value("base_dn", directory->base_dn, err) &&
            check_value("routing_query", directory->query, err) &&
@@ -116,6 +128,15 @@ static void put_map(const struct maps_directory *directory, const char *name, co
     strbuf_puts(out, "'\n");
 }
 
+/* Sendmail compares words without regard to case, but for a map with -f. */
+static void put_address_map(const struct maps_directory *directory, const char *folder,
+                            struct strbuf *out)
+{
+    put_map(directory, SENDMAIL_LDAP_ADDRESS, directory->address_attr, folder, out);
+    strbuf_puts(out, "`KGatehouseCapitals regex -f -aMATCH ^SMTP$$'\n"
+                     "`C{GatehouseSmtp}smtp'\n");
+}
+
 #define NAME "[a-z0-9._-]*[a-z_-][a-z0-9._-]*"
 #define HOST "([a-z0-9._-]+|\\[[a-z0-9.:_-]+\\])"
 
@@ -137,7 +158,7 @@ void sendmail_ldap_put_maps(const struct maps_input *input, const char *folder,
                   directory->name);
     put_map(directory, SENDMAIL_LDAP_HOST, directory->host_attr, folder, out);
     if (directory->address_attr[0] != '\0')
-        put_map(directory, SENDMAIL_LDAP_ADDRESS, directory->address_attr, folder, out);
+        put_address_map(directory, folder, out);
     strbuf_puts(out, "`KGatehouseName regex -aMATCH ^(" NAME "|\\[" NAME "\\])$$'\n"
                      "`KGatehouseNumbers regex -aMATCH ^[0-9.]+$$'\n");
     put_port(ROUTES_PORT, out);
@@ -160,6 +181,35 @@ static const char *key_of(const char *query)
     }
 }
 
+#define WRONG_ADDRESS "$# error $@ 4.3.5 $: \"451 Wrong address in the directory\""
+
+/* Active Directory has smtp: in front of an address, and words of other networks. The
+ * list stays between commas; a rule without $: repeats itself. */
+static void put_addresses(struct strbuf *out)
+{
+    strbuf_puts(
+        out,
+        "\n# value, value: to the one address in capitals, or the only one\n"
+        "S" SENDMAIL_LDAP_ADDRESSES "\n"
+        "R$* < $*\t\t" WRONG_ADDRESS "\n"
+        "R$*\t\t\t$: , $1 ,\n"
+        "R$* , $~{GatehouseSmtp} : $* , $*\t$1 , $4\n"
+        "R$* , $={GatehouseSmtp} : , $*\t$1 , $2 : wrong , $3\n"
+        "R$* , $={GatehouseSmtp} : $* , $*\t$1 , $( GatehouseCapitals $2 $: smtp $) $| $3 , $4\n"
+        "R$*\t\t\t$: < > < > $1\n"
+        "R< $* > < $* > $* , MATCH $| $* , $*\t< $1 , $4 > < $2 > $3 , $5\n"
+        "R< $* > < $* > $* , smtp $| $* , $*\t< $1 > < $2 , $4 > $3 , $5\n"
+        "R< , $+ , $+ > < $* > $*\t$: < > < > , $1 , $2 ,\n"
+        "R< , $+ > < $* > ,\t$: < > < > , $1 ,\n"
+        "R< $* > < $* > $*\t$: $1 $2 $3\n"
+        "R$* , , $*\t\t$1 , $2\n"
+        "R, $* ,\t\t\t$: $1\n"
+        "R,\t\t\t$@\n"
+        "R$+ , $+\t\t\t$# error $@ 4.3.5 $: \"451 Several addresses in the directory\"\n"
+        "R$+ @ $+\t\t$@ $1 @ $2\n"
+        "R$*\t\t\t" WRONG_ADDRESS "\n");
+}
+
 /* An entry has another address, hosts, both, or nothing that matters. */
 static void put_look_up(const struct maps_directory *directory, struct strbuf *out)
 {
@@ -170,13 +220,17 @@ static void put_look_up(const struct maps_directory *directory, struct strbuf *o
     if (directory->address_attr[0] != '\0')
         strbuf_printf(out, " $(" SENDMAIL_LDAP_ADDRESS " %s $: $)", key);
     strbuf_printf(out, " > < $(" SENDMAIL_LDAP_HOST " %s $: $) > $1 < @ $2 . >\n", key);
-    strbuf_puts(out, "R$* < TMPF > $*\t\t$# error $@ 4.4.3 $: \"451 Directory unavailable\"\n"
-                     "R< $+ , $* > < $* > $*\t$# error $@ 4.3.5 $: \"451 Several addresses in the "
-                     "directory\"\n"
-                     "R< > < > $*\t\t$@ $1\n"
+    strbuf_puts(out, "R$* < TMPF > $*\t\t$# error $@ 4.4.3 $: \"451 Directory unavailable\"\n");
+    if (directory->address_attr[0] != '\0')
+        strbuf_puts(out, "R< $+ > < $* > $*\t$: < $2 > $3 $| $>" SENDMAIL_LDAP_ADDRESSES " $1\n"
+                         "R$* $| $# $*\t\t$@ $# $2\n"
+                         "R< $* > $* $| $*\t$: < $3 > < $1 > $2\n");
+    strbuf_puts(out, "R< > < > $*\t\t$@ $1\n"
                      "R< $+ > < > $*\t\t$@ $>canonify $1\n"
                      "R< $+ > < $+ > $*\t$: < > < $2 > $>canonify $1\n"
                      "R< > < $+ > $*\t\t$@ $>GatehouseHosts < $1 > $2\n");
+    if (directory->address_attr[0] != '\0')
+        put_addresses(out);
 }
 
 static void put_port_rules(const char *transport, unsigned port, struct strbuf *out)

@@ -19,6 +19,7 @@
 #define SENDMAIL_LDAP_PASSWORD_MAX 200 /* bytes Sendmail has room for */
 #define SENDMAIL_LDAP_HOST "GatehouseHost"
 #define SENDMAIL_LDAP_ADDRESS "GatehouseAddress"
+#define SENDMAIL_LDAP_ADDRESSES "GatehouseAddresses" /* a ruleset, for what that returns */
 
 /* Can the directory be written for Sendmail? err says which key cannot. */
 NODISCARD bool sendmail_ldap_check(const struct maps_directory *directory, struct err *err);

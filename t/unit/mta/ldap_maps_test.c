@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <regex.h>
 #include <string.h>
 #include "lib/mta/ldap_maps.h"
 #include "lib/mta/lint.h"
@@ -109,7 +110,9 @@ static void test_everything_set(void **state)
         assert_line(&full, LDAP_ROUTING, lines[i]);
         assert_line(&full, LDAP_ALIASES, lines[i]);
     }
-    assert_line(&full, LDAP_ROUTING, "query_filter = (|(mail=%u@%d)(mailRoutingAddress=%u@%d))");
+    assert_line(&full, LDAP_ROUTING,
+                "query_filter = (|(mail=%u@%d)(mailRoutingAddress=%u@%d)"
+                "(mailRoutingAddress=smtp:%u@%d))");
     assert_line(&full, LDAP_HOSTS, "result_attribute = mailHost;x-a\nresult_format = %s");
     assert_line(&full, LDAP_ALIASES, "query_filter = (mail=%u@%d)");
     assert_line(&full, LDAP_ALIASES, "result_attribute = mailRoutingAddress\nresult_format = %s");
@@ -147,8 +150,11 @@ static void test_modes(void **state)
     scene.input.directory = &directory;
     assert_int_equal(built(&scene, &maps, LDAP_ROUTING)->mode, MAPS_MODE);
     maps_done(&maps);
-    assert_null(built(&scene, &maps, LDAP_ALIASES));
-    maps_done(&maps);
+    static const char *const others[] = {LDAP_ALIASES, LDAP_ADDRESSES, LDAP_WRONG};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        assert_null(built(&scene, &maps, others[i]));
+        maps_done(&maps);
+    }
     directory.password = "secret";
     directory.address_attr = "a";
     static const char *const names[] = {LDAP_ROUTING, LDAP_HOSTS, LDAP_ALIASES};
@@ -205,6 +211,109 @@ static void test_no_routes(void **state)
     scene_routes(&scene, "ALL:\n");
     assert_file(&scene, LDAP_ROUTES, "");
     assert_file(&scene, LDAP_SUBDOMAINS, "if !/:\\[?[0-9.]+\\]?$/\nendif\n");
+    scene_done(&scene);
+}
+
+/* --- values of routing_address_attr ----------------------------------------------- */
+
+/* Does the pattern that line begins with match? As Postfix reads it: without regard to
+ * case, but for the flag i. */
+static bool matches(const char *line, const char *value, regmatch_t groups[20])
+{
+    char pattern[4000];
+    regex_t compiled;
+    size_t n = strcspn(line, "\n");
+    while (line[n] != '/')
+        n--;
+    assert_true(n > 0 && n < sizeof pattern);
+    memcpy(pattern, line + 1, n - 1);
+    pattern[n - 1] = '\0';
+    assert_int_equal(
+        regcomp(&compiled, pattern, REG_EXTENDED | (line[n + 1] == 'i' ? 0 : REG_ICASE)), 0);
+    bool found = regexec(&compiled, value, 20, groups, 0) == 0;
+    regfree(&compiled);
+    return found;
+}
+
+/* What the first pattern of ldap-addresses that matches stands for; "" where none does. */
+static void address_of(const char *table, const char *value, char *out, size_t size)
+{
+    regmatch_t groups[20];
+    out[0] = '\0';
+    for (const char *line = table; out[0] == '\0' && *line != '\0'; line = strchr(line, '\n') + 1) {
+        if (line[0] != '/' || !matches(line, value, groups))
+            continue;
+        const regmatch_t *group = &groups[atoi(strstr(line, " ${") + 3)];
+        snprintf(out, size, "%.*s", (int)(group->rm_eo - group->rm_so), value + group->rm_so);
+    }
+}
+
+/* Has ldap-wrong the value: does no "if !" keep it out? */
+static bool is_wrong(const char *table, const char *value)
+{
+    regmatch_t groups[20];
+    assert_non_null(strstr(table, "\n/^/ wrong\nendif\nendif\nendif\nendif\n"));
+    for (const char *line = table; *line != '\0'; line = strchr(line, '\n') + 1)
+        if (strncmp(line, "if !", 4) == 0 && matches(line + 4, value, groups))
+            return false;
+    return true;
+}
+
+static void test_addresses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *values, *address; /* NULL: wrong */
+    } cases[] = {
+        {"a@b", "a@b"},
+        {" a@b , c@[IPv6:::1]", "a@b , c@[IPv6:::1]"},
+        {"\"a,b\"@c,\"\\\",d\"@e", "\"a,b\"@c,\"\\\",d\"@e"},
+        {"SMTP:A@b", "A@b"},
+        {"smtp:a@b", "a@b"},
+        {"sMtP: a@b ", "a@b"},
+        {"SMTP:a@b,smtp:c@d,Smtp:e@f", "a@b"},
+        {"smtp:c@d,sMTP:g@h,SMTP:a@b", "a@b"},
+        {"smtp:wrong,SMTP:\"a,\\\"SMTP:\"@b,SMtp:\"x,SMTP:y@z\"@c", "\"a,\\\"SMTP:\"@b"},
+        {"X500:/o=a (b)/cn=c,d,SMTP:a@b,sip:a@d,smtp:c@d", "a@b"},
+        {"x400:c=us;a= ;p=d, e,smtp:a@b,eum:1;phone-context=c.d", "a@b"},
+        {"sip:c@d,a@b,x500:/o=e,f", "a@b"},
+        {"smt:c@d,smtpx:c@d,s:c@d,smtq:c@d,smxp:c@d,sxtp:c@d,xmtp:c@d,sm-p:c@d,a@b", "a@b"},
+        {"sip:a@b", ""},
+        {"x500:/o=a,b,SIP:c@d,a_b:", ""},
+        {"smtp:a@b,smtp:c@d", NULL},
+        {"SMTP:a@b,SMTP:c@d", NULL},
+        {"SMTP:a@b,c@d", NULL},
+        {"a@b,smtp:c@d", NULL},
+        {"SMTP:", NULL},
+        {"SMTP:a", NULL},
+        {"SMTP:a,smtp:c@d", NULL},
+        {"a", NULL},
+        {"a@b,c", NULL},
+        {"a@b c@d", NULL},
+        {"a@b@c", NULL},
+        {"a <a@b>", NULL},
+        {"smtp:smtp:a@b", NULL},
+        {"smtp:sip:a@b", NULL},
+        {"a.b:c@d", NULL},
+        {"\"a@b", NULL},
+    };
+    struct scene scene;
+    struct maps addresses, wrong;
+    struct maps_directory directory = scene_directory;
+    char found[100];
+    scene_new(&scene);
+    scene.input.directory = &directory;
+    directory.address_attr = "a";
+    const char *table = strbuf_text(&built(&scene, &addresses, LDAP_ADDRESSES)->content);
+    const char *rest = strbuf_text(&built(&scene, &wrong, LDAP_WRONG)->content);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        address_of(table, cases[i].values, found, sizeof found);
+        bool is = is_wrong(rest, cases[i].values);
+        if (is != (cases[i].address == NULL) || strcmp(found, is ? "" : cases[i].address) != 0)
+            fail_msg("%s: %s%s", cases[i].values, is ? "wrong " : "", found);
+    }
+    maps_done(&addresses);
+    maps_done(&wrong);
     scene_done(&scene);
 }
 
@@ -319,6 +428,7 @@ static void test_sendmail_lines(void **state)
                     "/maps/ldap-password'");
     assert_sendmail(&directory, "R$+ < @ $+ . >\t\t$: < $(GatehouseAddress $1 $: $) > < "
                                 "$(GatehouseHost $1 $: $) > $1 < @ $2 . >");
+    assert_sendmail(&directory, "R< $+ > < $* > $*\t$: < $2 > $3 $| $>GatehouseAddresses $1");
     directory.query = "(mail={d})";
     assert_sendmail(&directory, "R$+ < @ $+ . >\t\t$: < $(GatehouseAddress $2 $: $) > < "
                                 "$(GatehouseHost $2 $: $) > $1 < @ $2 . >");
@@ -386,6 +496,10 @@ static void test_what_sendmail_cannot_have(void **state)
     assert_not_sendmail(&directory, "bind_password: ");
     directory.password = password + 1;
     assert_true(sendmail_ldap_check(&directory, &err));
+    directory.address_attr = "PROXYaddresses";
+    assert_not_sendmail(&directory, "routing_address_attr: Sendmail refuses");
+    directory.address_attr = "targetAddress";
+    assert_true(sendmail_ldap_check(&directory, &err));
     directory.uris = tls;
     directory.start_tls = true;
     assert_not_sendmail(&directory, "start_tls: ");
@@ -400,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_modes),
         cmocka_unit_test(test_routes),
         cmocka_unit_test(test_no_routes),
+        cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_what_cannot_be_written),
         cmocka_unit_test(test_lint),
         cmocka_unit_test(test_sendmail_lines),
