@@ -243,7 +243,7 @@ static void address_of(const char *table, const char *value, char *out, size_t s
     for (const char *line = table; out[0] == '\0' && *line != '\0'; line = strchr(line, '\n') + 1) {
         if (line[0] != '/' || !matches(line, value, groups))
             continue;
-        const regmatch_t *group = &groups[atoi(strstr(line, " ${") + 3)];
+        const regmatch_t *group = &groups[strstr(line, " ${")[3] - '0'];
         snprintf(out, size, "%.*s", (int)(group->rm_eo - group->rm_so), value + group->rm_so);
     }
 }
