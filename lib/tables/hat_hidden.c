@@ -109,17 +109,32 @@ static void tell(struct hidden *hidden, uint32_t entry, uint32_t by, bool others
                     others ? " and others come" : " comes", by_at.file, by_at.line);
 }
 
+/* A bare entry is a group without a name; one that is a class alone has no entries. */
+static const char *name_of_row(const struct hat *hat, size_t group)
+{
+    const struct hat_row *row = &hat->groups[group];
+    const char *name = hat_word(hat, row->name);
+    if (name != NULL)
+        return name;
+    if (group + 1 == hat->ngroups)
+        return "ALL";
+    if (row->first < row[1].first)
+        return hat_entry_text(hat, row->first);
+    unsigned class = 0;
+    while (class + 1 < HAT_CLASSES && (row->classes & 1u << class) == 0)
+        class++;
+    return hat_class_word((enum hat_unverified)(1u << class));
+}
+
 static void tell_group(struct hidden *hidden, size_t group)
 {
     const struct hat *hat = hidden->hat;
     const struct hat_row *row = &hat->groups[group];
     struct place at = {.file = hat->file, .line = row->line};
     struct place all = place_of(hidden, hat->all);
-    const char *name = hat_word(hat, row->name);
+    const char *name = name_of_row(hat, group);
     if (row->line == 0 || too_many(hidden))
         return;
-    if (name == NULL)
-        name = group + 1 < hat->ngroups ? hat_entry_text(hat, row->first) : "ALL";
     problem_warning(hidden->problems, at,
                     hidden->sections ? "[group %s] is never reached: ALL "
                                        "comes first, %s:%u"

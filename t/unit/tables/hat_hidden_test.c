@@ -92,6 +92,9 @@ static const struct table_line cases[] = {
      "F:6: warning: C is never reached: ALL comes first, F:2\n"
      "F:8: warning: 192.0.2.1 is never reached: ALL comes first, F:2\n"
      "F:9: warning: ALL is never reached: ALL comes first, F:2\n"},
+    {"A: ALL REJECT\nserv.fail REJECT\nALL ACCEPT",
+     "F:2: warning: serv.fail is never reached: ALL comes first, F:1\n"
+     "F:3: warning: ALL is never reached: ALL comes first, F:1\n"},
     {"ALL, REJECT\n", ""},
 };
 
