@@ -122,7 +122,7 @@ static const char *name_of_row(const struct hat *hat, size_t group)
         return hat_entry_text(hat, row->first);
     unsigned class = 0;
     while (class + 1 < HAT_CLASSES && (row->classes & 1u << class) == 0)
-        class++;
+        class ++;
     return hat_class_word((enum hat_unverified)(1u << class));
 }
 

@@ -124,7 +124,7 @@ def all_at_once(opened, command):
 def report(name, results, deadline):
     slowest = max(seconds for seconds, _ in results)
     answers = [answer for _, answer in results]
-    tap.note(f"{name}: slowest {slowest:.2f} s; " + ", ".join(f"{answers.count(a)} x {a}" for a in sorted(set(answers))))
+    tap.note(f"{name}: slowest {slowest:.3f} s; " + ", ".join(f"{answers.count(a)} x {a}" for a in sorted(set(answers))))
     tap.ok("none" not in answers, f"{name}: everybody gets an answer")
     tap.ok(slowest < deadline + LATE, f"{name}: ... within command_deadline", f"{slowest:.2f} s")
     return set(answers)
