@@ -85,6 +85,7 @@ def goes_on(it, name):
     count, slowest = flood(it, lambda: status(it)["log_dropped"] > 0)
     told = status(it)["log_dropped"]
     tap.ok(told > 0, f"{name}: lines are dropped, and status tells how many", f"{told} of {count}")
+    tap.note(f"{name}: {count} recipients, the slowest answer after {slowest * 1000:.0f} ms")
     tap.ok(slowest < ANSWER_BOUND, f"{name}: no answer waits for the log", f"{slowest:.3f} s")
     out = it.ctl("stats", "--prometheus")[1]
     counted = [line.split()[1] for line in out.splitlines() if line.startswith("gatehouse_log_dropped_total ")]
