@@ -46,7 +46,6 @@ static void build_score(const struct building *b, const struct reputation_keys *
         conf_error(b->problems, b->section, "map", "%s", err.text);
 }
 
-/* Without the database nobody has an owner or a country; mail goes on. */
 static const struct geo *open_geo(const struct building *b, const char *key, const char *path)
 {
     struct err err = {0};
@@ -58,8 +57,7 @@ static const struct geo *open_geo(const struct building *b, const char *key, con
     }
     const struct geo *geo = geo_open(path, &err);
     if (geo == NULL) {
-        conf_warning(b->problems, b->section, key,
-                     "%s; until a reload finds it no entry that needs it matches", err.text);
+        conf_error(b->problems, b->section, key, "%s; allowed: a MaxMind DB file", err.text);
         return NULL;
     }
     int64_t days = (mono_wall_seconds() - geo_made(geo)) / DAY;
