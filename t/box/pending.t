@@ -30,7 +30,7 @@ servers = 127.0.0.1:%d
 timeout = 30s
 """
 FULL = "421 4.4.5 Too many connections from your host"
-DEADLINE = 6 * SLOWNESS  # long enough to look around
+DEADLINE = 6 * min(SLOWNESS, 3)  # long enough to look around, not longer than a client waits
 SOON = 2 * SLOWNESS
 
 

@@ -53,10 +53,12 @@ def serves(it, address="<u@fast.example>"):
 
 
 def told(it, what):
-    """A number of status, which metrics have as well."""
-    number = json.loads(it.ctl("status", "--json")[1])[what]
-    sample = f"gatehouse_{what}_total {number}"
-    return number if sample in it.ctl("stats", "--prometheus")[1].splitlines() else -1
+    """A number of status, which metrics have as well, once it does not grow any more."""
+    for _ in range(10):
+        number = json.loads(it.ctl("status", "--json")[1])[what]
+        if f"gatehouse_{what}_total {number}" in it.ctl("stats", "--prometheus")[1].splitlines():
+            return number
+    return -1
 
 
 def descriptors(it):
