@@ -2,7 +2,6 @@
 """Many sessions that wait at the same instant do not wait for each other (DESIGN 4, 8)."""
 import os
 import selectors
-import signal
 import sys
 import time
 sys.dont_write_bytecode = True
@@ -37,13 +36,11 @@ def at_once(it, opened, command, words):
     """Sends each session its command while the daemon is stopped, so that all become readable in the
     same instant: [(seconds, answer)]"""
     results = {}
-    it.send_signal(signal.SIGSTOP)
-    time.sleep(0.05)
     with selectors.DefaultSelector() as selector:
-        for mta, word in zip(opened, words):
-            mta.send(command, word)
-            selector.register(mta.socket, selectors.EVENT_READ, mta)
-        it.send_signal(signal.SIGCONT)
+        with it.frozen():
+            for mta, word in zip(opened, words):
+                mta.send(command, word)
+                selector.register(mta.socket, selectors.EVENT_READ, mta)
         began = time.monotonic()
         while len(results) < len(opened):
             for key, _ in selector.select(PATIENCE):

@@ -7,7 +7,6 @@ import os
 import re
 import resource
 import shutil
-import signal
 import socket
 import stat
 import subprocess
@@ -298,10 +297,8 @@ def a_daemon_that_hangs():
         return it.ctl(*words), time.monotonic() - began
 
     with house() as it:
-        it.send_signal(signal.SIGSTOP)
-        with concurrent.futures.ThreadPoolExecutor(len(commands)) as pool:
+        with it.frozen(), concurrent.futures.ThreadPoolExecutor(len(commands)) as pool:
             results = list(pool.map(timed, commands))
-        it.send_signal(signal.SIGCONT)
         for words, ((code, out, err), took) in zip(commands, results):
             bound = (10 if words == ["reload"] else 5) + 3 * SLOWNESS
             tap.ok((code, out) == (UNREACHABLE, "") and "does not answer" in err and took < bound,

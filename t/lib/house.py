@@ -195,6 +195,27 @@ class House:
     def send_signal(self, number):
         self.process.send_signal(number)
 
+    @contextlib.contextmanager
+    def frozen(self):
+        """It stands still. SIGSTOP is in effect only when each thread has stopped."""
+        tasks = f"/proc/{self.pid}/task"
+        self.send_signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: all(self.state(os.path.join(tasks, task)) in "TZX" for task in os.listdir(tasks)),
+                       "all threads stopped")
+            yield
+        finally:
+            self.send_signal(signal.SIGCONT)
+
+    @staticmethod
+    def state(task):
+        """The letter of proc(5), "X" when it has ended."""
+        try:
+            with open(os.path.join(task, "stat")) as stat_file:
+                return stat_file.read().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return "X"
+
     def kill(self):
         """kill -9: what a crash leaves behind stays."""
         self.process.kill()

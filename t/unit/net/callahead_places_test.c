@@ -72,7 +72,8 @@ static void test_never_more(void **state)
         client.keys.max_connections_per_server = CAP;
         client.keys.max_rejects_per_session = 1;
         run_churn(&client, 1, broken ? ARRAY_LEN(kinds) : 2);
-        assert_in_range(peer_count(&peer, "connections"), broken ? 1 : 4 * CAP, UINT32_MAX);
+        /* Connections were replaced; how many depends on how many recipients shared one. */
+        assert_in_range(peer_count(&peer, "connections"), broken ? 1 : CAP + 1, UINT32_MAX);
         assert_in_range(peer_count(&peer, "most_open"), 1, CAP);
         client_done(&client);
         peer_stop(&peer);
