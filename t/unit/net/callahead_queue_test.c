@@ -15,6 +15,7 @@
 static struct queue queue;
 static struct question questions[MANY];
 static size_t made;
+static struct question_list list; /* what was taken and is not over */
 
 static int begin(void **state)
 {
@@ -22,6 +23,7 @@ static int begin(void **state)
     queue_init(&queue);
     memset(questions, 0, sizeof questions);
     made = 0;
+    question_list_init(&list);
     return 0;
 }
 
@@ -41,7 +43,7 @@ static struct queue_wanted wanting(size_t n)
 }
 
 /* Takes n, and tells of which clients they are, as letters. */
-static const char *take(const struct queue_wanted *wanted, struct question_list *list)
+static const char *take(const struct queue_wanted *wanted)
 {
     static char letters[MANY + 1];
     size_t n = 0;
@@ -52,16 +54,16 @@ static const char *take(const struct queue_wanted *wanted, struct question_list 
          question = question_list_take(&taken)) {
         assert_true(question->taken && !question->queued);
         letters[n++] = (char)question->client;
-        question_list_add(list, question);
+        question_list_add(&list, question);
     }
     letters[n] = '\0';
     return letters;
 }
 
-static void over(struct question_list *list, mono_us now)
+static void over(mono_us now)
 {
-    for (struct question *question = question_list_take(list); question;
-         question = question_list_take(list))
+    for (struct question *question = question_list_take(&list); question;
+         question = question_list_take(&list))
         queue_over(&queue, question, now);
 }
 
@@ -74,60 +76,54 @@ static void add_all(const char *clients)
 /* One client's are asked in order, and all of them at once where there is room. */
 static void test_one_client(void **state)
 {
-    struct question_list list;
     struct queue_wanted wanted = wanting(3);
     (void)state;
-    question_list_init(&list);
     add_all("aaaaa");
     assert_int_equal(queue.clients, 1);
-    assert_string_equal(take(&wanted, &list), "aaa");
+    assert_string_equal(take(&wanted), "aaa");
     assert_ptr_equal(list.first, &questions[0]);
     assert_ptr_equal(list.first->queue_next, &questions[1]);
     wanted.n = 10;
-    assert_string_equal(take(&wanted, &list), "aa");
+    assert_string_equal(take(&wanted), "aa");
     assert_int_equal(queue.n, 0);
     assert_int_equal(queue.clients, 0);
-    assert_string_equal(take(&wanted, &list), "");
+    assert_string_equal(take(&wanted), "");
 }
 
 /* A batch is one client's as far as it goes. Of equal ones the newcomer is first, every fifth
  * turn it is the one who waits longest. */
 static void test_newcomers(void **state)
 {
-    struct question_list list;
     struct queue_wanted wanted = wanting(1);
     char turns[11] = "";
     size_t told = 0;
     (void)state;
-    question_list_init(&list);
     add_all("abcdefghij");
     for (int i = 0; i < 10; i++) {
-        told += (size_t)snprintf(turns + told, sizeof turns - told, "%s", take(&wanted, &list));
-        over(&list, wanted.now);
+        told += (size_t)snprintf(turns + told, sizeof turns - told, "%s", take(&wanted));
+        over(wanted.now);
     }
     assert_string_equal(turns, "jihgafedcb");
     begin(NULL);
     add_all("aabbb");
     wanted.n = 3;
-    assert_string_equal(take(&wanted, &list), "bbb");
-    over(&list, wanted.now);
+    assert_string_equal(take(&wanted), "bbb");
+    over(wanted.now);
     add_all("c");
-    assert_string_equal(take(&wanted, &list), "aac"); /* all there is, as it came */
+    assert_string_equal(take(&wanted), "aac"); /* all there is, as it came */
 }
 
 /* Where refusals are quick, those who came first are first. */
 static void test_in_order(void **state)
 {
-    struct question_list list;
     struct queue_wanted wanted = wanting(1);
     char turns[11] = "";
     size_t told = 0;
     (void)state;
-    question_list_init(&list);
     wanted.newest_first = false;
     add_all("aaabc");
     for (int i = 0; i < 5; i++)
-        told += (size_t)snprintf(turns + told, sizeof turns - told, "%s", take(&wanted, &list));
+        told += (size_t)snprintf(turns + told, sizeof turns - told, "%s", take(&wanted));
     /* a has one in hands then: b and c go before its others, but for the fifth turn. */
     assert_string_equal(turns, "abcaa");
 }
@@ -135,49 +131,43 @@ static void test_in_order(void **state)
 /* Whoever has more in hands waits; nobody has the last connection while another waits. */
 static void test_hands(void **state)
 {
-    struct question_list list;
     struct queue_wanted wanted = wanting(1);
     (void)state;
-    question_list_init(&list);
     add_all("aaaaaaaaa");
     for (int i = 0; i < 4; i++)
-        assert_string_equal(take(&wanted, &list), "a");
+        assert_string_equal(take(&wanted), "a");
     add_all("b");
     queue.turn = QUEUE_OLDEST - 1; /* a waits longest, and may not all the same */
-    assert_string_equal(take(&wanted, &list), "b");
-    assert_string_equal(take(&wanted, &list), "a"); /* nobody else is there */
+    assert_string_equal(take(&wanted), "b");
+    assert_string_equal(take(&wanted), "a"); /* nobody else is there */
 }
 
 /* Who kept connections for long lately is behind others, and no longer when it is long ago. */
 static void test_took_long(void **state)
 {
-    struct question_list list;
     struct queue_wanted wanted = wanting(1);
     (void)state;
-    question_list_init(&list);
     add_all("a");
-    assert_string_equal(take(&wanted, &list), "a");
+    assert_string_equal(take(&wanted), "a");
     wanted.now += MONO_SECONDS(5);
-    over(&list, wanted.now);
+    over(wanted.now);
     add_all("ba");
-    assert_string_equal(take(&wanted, &list), "b");
-    assert_string_equal(take(&wanted, &list), "a");
-    over(&list, wanted.now);
+    assert_string_equal(take(&wanted), "b");
+    assert_string_equal(take(&wanted), "a");
+    over(wanted.now);
     wanted.now += 6 * QUEUE_HALF_LIFE;
     add_all("ba");
-    assert_string_equal(take(&wanted, &list), "a"); /* the newer one */
+    assert_string_equal(take(&wanted), "a"); /* the newer one */
 }
 
 /* What was taken and not answered is first again, in its order. */
 static void test_put_back(void **state)
 {
-    struct question_list list;
     struct queue_wanted wanted = wanting(2);
     (void)state;
-    question_list_init(&list);
     add_all("aaab");
     wanted.newest_first = false;
-    assert_string_equal(take(&wanted, &list), "aa");
+    assert_string_equal(take(&wanted), "aa");
     queue_put_back(&queue, &list);
     assert_int_equal(list.n, 0);
     assert_int_equal(queue.n, 4);
@@ -186,8 +176,8 @@ static void test_put_back(void **state)
     assert_ptr_equal(queue.first->queue_next->queue_next, &questions[2]);
     assert_ptr_equal(queue.last, &questions[3]);
     wanted.n = 10;
-    assert_string_equal(take(&wanted, &list), "aaab");
-    over(&list, wanted.now);
+    assert_string_equal(take(&wanted), "aaab");
+    over(wanted.now);
     for (size_t i = 0; i <= QUEUE_CLIENTS; i++)
         assert_int_equal(queue.standing[i].asked + queue.standing[i].waiting, 0);
 }
@@ -195,31 +185,27 @@ static void test_put_back(void **state)
 /* A connection that the question does not fit ends the batch. */
 static void test_fitness(void **state)
 {
-    struct question_list list;
     struct queue_wanted wanted = wanting(10);
     (void)state;
-    question_list_init(&list);
     add_all("aaaa");
     questions[1].fresh = true;
     questions[3].not_before = 50;
     wanted.fresh = false;
     wanted.since = 40;
-    assert_string_equal(take(&wanted, &list), "a");
-    assert_string_equal(take(&wanted, &list), "");
+    assert_string_equal(take(&wanted), "a");
+    assert_string_equal(take(&wanted), "");
     wanted.fresh = true;
-    assert_string_equal(take(&wanted, &list), "aa");
-    assert_string_equal(take(&wanted, &list), "");
+    assert_string_equal(take(&wanted), "aa");
+    assert_string_equal(take(&wanted), "");
     wanted.since = 50;
-    assert_string_equal(take(&wanted, &list), "a");
+    assert_string_equal(take(&wanted), "a");
 }
 
 /* Several who wait for the same: it goes by the better turn. */
 static void test_share(void **state)
 {
-    struct question_list list;
     struct queue_wanted wanted = wanting(1);
     (void)state;
-    question_list_init(&list);
     add_all("aaaaaz");
     queue_share(&queue, &questions[4], 'b', wanted.now);
     assert_int_equal(questions[4].client, 'b');
@@ -229,15 +215,14 @@ static void test_share(void **state)
     assert_int_equal(questions[5].client, 'z');
     queue_share(&queue, &questions[4], 'c', wanted.now);
     assert_int_equal(questions[4].client, 'b');
-    assert_string_equal(take(&wanted, &list), "z");
-    assert_string_equal(take(&wanted, &list), "b");
+    assert_string_equal(take(&wanted), "z");
+    assert_string_equal(take(&wanted), "b");
     assert_ptr_equal(list.first->queue_next, &questions[4]);
 }
 
 /* More clients than standings: some share one, and all comes out once. */
 static void test_crowd(void **state)
 {
-    struct question_list list;
     unsigned seen[MANY] = {0};
     struct dice dice = dice_start(0);
     (void)state;
@@ -245,7 +230,6 @@ static void test_crowd(void **state)
         (void)add(dice_below(&dice, 1000000));
     while (queue.n > 0) {
         struct queue_wanted wanted = wanting(1 + dice_below(&dice, 7));
-        question_list_init(&list);
         queue_take(&queue, &wanted, &list);
         assert_true(list.n > 0 && list.n <= wanted.n);
         if (dice_below(&dice, 3) == 0) {
@@ -254,7 +238,7 @@ static void test_crowd(void **state)
         }
         for (struct question *question = list.first; question; question = question->queue_next)
             seen[question - questions]++;
-        over(&list, wanted.now);
+        over(wanted.now);
     }
     for (size_t i = 0; i < MANY; i++)
         assert_int_equal(seen[i], 1);
@@ -265,9 +249,7 @@ static void test_crowd(void **state)
 
 static void test_drain(void **state)
 {
-    struct question_list list;
     (void)state;
-    question_list_init(&list);
     add_all("abca");
     queue_drain(&queue, &list);
     assert_int_equal(list.n, 4);

@@ -6,17 +6,16 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "lib/base/log.h"
 #include "lib/net/dns_engine.h"
+#include "t/unit/descriptors.h"
 #include "t/unit/net/nameserver.h"
 
 #define MANY 300
 
 static struct nameserver server;
-static struct rlimit limit;
 static unsigned told; /* lines of the log; atomic */
 
 static struct dns *start(const char *script)
@@ -28,21 +27,6 @@ static struct dns *start(const char *script)
     struct dns *dns = dns_new(&keys, &err);
     assert_non_null(dns);
     return dns;
-}
-
-/* So many more descriptors, and no others. */
-static void leave_descriptors(unsigned n)
-{
-    int next[8];
-    struct rlimit few = limit;
-    assert_true(n < ARRAY_LEN(next));
-    for (unsigned i = 0; i <= n; i++)
-        next[i] = dup(0);
-    few.rlim_cur = (rlim_t)next[n];
-    assert_true(next[n] > 0);
-    for (unsigned i = 0; i <= n; i++)
-        close(next[i]);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 }
 
 static int lowest_free(void)
@@ -58,11 +42,6 @@ static void await_lowest_free(int fd)
 {
     while (lowest_free() != fd)
         (void)poll(NULL, 0, 1);
-}
-
-static void leave_all(void)
-{
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 /* By the whole process, in microseconds. */
@@ -99,14 +78,14 @@ static void test_waits_and_recovers(void **state)
 {
     (void)state;
     struct dns *dns = start("a.example A 192.0.2.1\nb.example A 192.0.2.2");
-    leave_descriptors(0);
+    descriptors_leave(0);
     mono_us began = mono_now();
     expect(dns, "a.example", MONO_MS(700), DNS_TIMEOUT, true);
     assert_true(mono_now() - began < MONO_SECONDS(10));
     struct dns_query *patient = dns_ask(dns, DNS_A, "b.example", mono_now() + MONO_SECONDS(60));
     assert_int_equal(dns_wait(patient, mono_now() + MONO_MS(150))->outcome, DNS_TIMEOUT);
     assert_false(dns_ready(patient));
-    leave_all();
+    descriptors_all();
     assert_int_equal(dns_wait(patient, MONO_NEVER)->outcome, DNS_FOUND);
     assert_false(dns_wait(patient, MONO_NEVER)->ours);
     dns_drop(patient);
@@ -120,7 +99,7 @@ static void test_no_spinning(void **state)
     static struct dns_query *queries[MANY];
     (void)state;
     struct dns *dns = start("*.many.example A 192.0.2.1");
-    leave_descriptors(0);
+    descriptors_leave(0);
     told = 0;
     for (unsigned i = 0; i < MANY; i++) {
         char name[40];
@@ -134,7 +113,7 @@ static void test_no_spinning(void **state)
     if (used > 300000)
         fail_msg("%lld us of processor time in 2 s", (long long)used);
     assert_int_equal(__atomic_load_n(&told, __ATOMIC_RELAXED), 1);
-    leave_all();
+    descriptors_all();
     for (unsigned i = 0; i < MANY; i++) {
         assert_int_equal(dns_wait(queries[i], MONO_NEVER)->outcome, DNS_FOUND);
         dns_drop(queries[i]);
@@ -147,9 +126,9 @@ static void test_truncated(void **state)
 {
     (void)state;
     struct dns *dns = start("tcp.example A 192.0.2.1\ntcp.example !truncated");
-    leave_descriptors(1);
+    descriptors_leave(1);
     expect(dns, "tcp.example", MONO_SECONDS(2), DNS_TIMEOUT, true);
-    leave_all();
+    descriptors_all();
     expect(dns, "tcp.example", MONO_SECONDS(60), DNS_FOUND, false);
     dns_free(dns);
 }
@@ -160,7 +139,7 @@ static void test_many_truncated(void **state)
     static struct dns_query *queries[MANY];
     (void)state;
     struct dns *dns = start("*.long.example A 192.0.2.1\n*.long.example !truncated");
-    leave_descriptors(1);
+    descriptors_leave(1);
     mono_us began = mono_now();
     for (unsigned i = 0; i < MANY; i++) {
         char name[40];
@@ -168,7 +147,7 @@ static void test_many_truncated(void **state)
         queries[i] = dns_ask(dns, DNS_A, name, mono_now() + MONO_SECONDS(60));
     }
     (void)dns_wait(queries[0], began + MONO_SECONDS(2));
-    leave_all();
+    descriptors_all();
     for (unsigned i = 0; i < MANY; i++) {
         assert_int_equal(dns_wait(queries[i], MONO_NEVER)->outcome, DNS_FOUND);
         dns_drop(queries[i]);
@@ -185,7 +164,7 @@ static void test_ends_some_time(void **state)
     (void)state;
     struct dns *dns = start("a.example A 192.0.2.1");
     int first = lowest_free();
-    leave_descriptors(0);
+    descriptors_leave(0);
     struct dns_query *query = dns_ask(dns, DNS_A, "a.example", MONO_NEVER);
     await_shortage(query);
     assert_false(dns_ready(query));
@@ -197,18 +176,18 @@ static void test_ends_some_time(void **state)
     assert_int_equal(dns_wait(query, 0)->outcome, DNS_TIMEOUT);
     assert_true(dns_wait(query, 0)->ours);
     dns_drop(query);
-    leave_all();
+    descriptors_all();
     expect(dns, "a.example", MONO_SECONDS(60), DNS_FOUND, false);
 
     await_lowest_free(first);
-    leave_descriptors(0); /* and the engine's own end is no question of descriptors */
+    descriptors_leave(0); /* and the engine's own end is no question of descriptors */
     dns_cache_clear(dns);
     query = dns_ask(dns, DNS_A, "a.example", MONO_NEVER);
     await_shortage(query);
     dns_free(dns);
     assert_int_equal(dns_wait(query, MONO_NEVER)->outcome, DNS_TIMEOUT);
     dns_drop(query);
-    leave_all();
+    descriptors_all();
 }
 
 /* What the name servers do is theirs. */
@@ -234,7 +213,7 @@ static int begin(void **state)
     (void)state;
     nameserver_start(&server);
     log_capture(count_line, NULL);
-    return getrlimit(RLIMIT_NOFILE, &limit);
+    return descriptors_known();
 }
 
 static int end(void **state)

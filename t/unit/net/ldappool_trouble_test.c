@@ -5,16 +5,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "lib/base/log.h"
+#include "t/unit/descriptors.h"
 #include "t/unit/net/ldapserver.h"
 #include "t/unit/net/nameserver.h"
 
 static struct nameserver names;
 static char hosts_file[] = "/tmp/ldappool-XXXXXX";
-static struct rlimit limit;
 static unsigned shortages, pauses; /* lines of the log; atomic */
 
 struct world {
@@ -145,26 +144,6 @@ static void test_storms(void **state)
 
 /* --- descriptors --------------------------------------------------------------------- */
 
-/* So many more, and no others. */
-static void leave_descriptors(unsigned n)
-{
-    int next[8];
-    struct rlimit few = limit;
-    assert_true(n < ARRAY_LEN(next));
-    for (unsigned i = 0; i <= n; i++)
-        next[i] = dup(0);
-    few.rlim_cur = (rlim_t)next[n];
-    assert_true(next[n] > 0);
-    for (unsigned i = 0; i <= n; i++)
-        close(next[i]);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-}
-
-static void leave_all(void)
-{
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
 static void count_server(const char *profile, const char *uri, int64_t paused, void *arg)
 {
     unsigned *n = arg;
@@ -200,7 +179,7 @@ static void test_no_descriptors(void **state)
             ldapclient_expect(&world.client, "joe", DIRECTORY_MATCH);
             lose_connection(&world);
         }
-        leave_descriptors(0);
+        descriptors_leave(0);
         mono_us began = mono_now();
         for (unsigned k = 0; k < 5; k++) {
             answer = ldapclient_expect(&world.client, "joe", DIRECTORY_ERROR);
@@ -208,7 +187,7 @@ static void test_no_descriptors(void **state)
         }
         assert_true(mono_now() - began < MONO_SECONDS(30));
         assert_int_equal(__atomic_load_n(&shortages, __ATOMIC_RELAXED), 1);
-        leave_all();
+        descriptors_all();
         do { /* the last thread without any may still take a question */
             ldapclient_ask(&world.client, LDAP_ACCEPT_QUERY, "joe", began + LDAPSERVER_PATIENCE,
                            &answer);
@@ -228,9 +207,9 @@ static void test_no_descriptor_for_tls(void **state)
     begin(&world, (const char *const[]){"127.0.0.1", NULL});
     world.client.keys.start_tls = true;
     ldapclient_apply(&world.client);
-    leave_descriptors(2); /* the directory's own, and the connection */
+    descriptors_leave(2); /* the directory's own, and the connection */
     struct ldap_answer answer = ldapclient_expect(&world.client, "joe", DIRECTORY_ERROR);
-    leave_all();
+    descriptors_all();
     if (strstr(answer.said.text, "open files") == NULL)
         fail_msg("%s", answer.said.text);
     assert_int_equal(__atomic_load_n(&pauses, __ATOMIC_RELAXED), 0);
@@ -256,7 +235,7 @@ static int begin_all(void **state)
     close(fd);
     nameserver_start(&names);
     log_capture(count_line, NULL);
-    return good ? getrlimit(RLIMIT_NOFILE, &limit) : -1;
+    return good ? descriptors_known() : -1;
 }
 
 static int end_all(void **state)
