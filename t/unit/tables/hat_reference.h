@@ -49,7 +49,7 @@ struct reference_entry {
 #define REFERENCE_GROUPS_MAX 8
 
 struct reference_group {
-    char name[16];
+    char name[24];
     const struct policy *policy;
     unsigned unverified;
     struct reference_entry entries[REFERENCE_ENTRIES_MAX];
