@@ -17,6 +17,15 @@ static struct house *house; /* set once before libmilter starts */
 
 /* --- from verdict to reply ------------------------------------------------------- */
 
+static void reply_refused(const struct session *session, const struct reply *reply)
+{
+    char words[LOG_VALUE_MAX];
+
+    snprintf(words, sizeof words, "libmilter refused the reply %s %s %.180s", reply->code,
+             reply->status, reply->text);
+    session_trouble(session, "reply", words);
+}
+
 /* The one caller of smfi_setmlreply(), which takes one line as well. Sendmail does not
  * take a 421 of several lines at connect for one: it would greet the client. */
 static sfsistat speak(SMFICTX *ctx, const struct session *session, const struct verdict *verdict)
@@ -30,8 +39,7 @@ static sfsistat speak(SMFICTX *ctx, const struct session *session, const struct 
     if (smfi_setmlreply(ctx, reply.code, reply.status, l[0], l[1], l[2], l[3], l[4], l[5], l[6],
                         l[7], l[8], l[9], l[10], l[11], l[12], l[13], l[14], l[15], l[16], l[17],
                         l[18], l[19], NULL) != MI_SUCCESS)
-        log_note(LOG_AT_ERROR, "reply", "libmilter refused the reply %s %s %s", reply.code,
-                 reply.status, reply.text);
+        reply_refused(session, &reply);
     return verdict->action == VERDICT_TEMPFAIL ? SMFIS_TEMPFAIL : SMFIS_REJECT;
 }
 
@@ -115,10 +123,8 @@ static sfsistat serve_connect(SMFICTX *ctx, const struct sockaddr *address)
     told.no_address = !ip_from_sockaddr(address, &told.client);
 
     struct session *session = session_open(house, &told, &verdict);
-    if (session == NULL) {
-        log_note(LOG_AT_ERROR, "connect", "out of memory");
+    if (session == NULL)
         return SMFIS_TEMPFAIL;
-    }
     smfi_setpriv(ctx, session);
     return speak(ctx, session, &verdict);
 }
@@ -159,13 +165,15 @@ static bool take_out_forged(SMFICTX *ctx, const struct session_mark *mark)
     return true;
 }
 
-static bool put_mark(SMFICTX *ctx, const struct session_mark *mark)
+static bool put_mark(SMFICTX *ctx, const struct session *session, const struct session_mark *mark)
 {
+    char words[LOG_VALUE_MAX];
     char *name = (char *)(uintptr_t)mark->name, *value = (char *)(uintptr_t)mark->value;
 
     if (take_out_forged(ctx, mark) && smfi_insheader(ctx, 0, name, value) == MI_SUCCESS)
         return true;
-    log_note(LOG_AT_ERROR, "header", "the MTA does not let the field %s be set", mark->name);
+    snprintf(words, sizeof words, "the MTA does not let the field %s be set", mark->name);
+    session_trouble(session, "header", words);
     return false;
 }
 
@@ -175,7 +183,7 @@ static sfsistat serve_eom(SMFICTX *ctx, struct session *session)
     struct session_mark mark;
 
     session_eom(session, macro(ctx, macro_queue_id), &mark, &verdict);
-    session_eom_done(session, mark.name == NULL || put_mark(ctx, &mark), &verdict);
+    session_eom_done(session, mark.name == NULL || put_mark(ctx, session, &mark), &verdict);
     return speak(ctx, session, &verdict);
 }
 

@@ -188,12 +188,27 @@ static struct session *session_new(struct house *house)
     return session;
 }
 
+/* As long as nothing more is known of it than who came. */
+static void journal_lost(struct house *house, const struct session_told *told)
+{
+    struct conn_facts conn = {.icid = atomic_fetch_add(&house->icid, 1) + 1,
+                              .no_address = told->no_address,
+                              .client = told->client,
+                              .host = {.class = HOST_UNKNOWN}};
+    struct verdict verdict;
+
+    verdict_set(&verdict, REASON_INTERNAL);
+    journal_connect(&conn, &verdict);
+}
+
 struct session *session_open(struct house *house, const struct session_told *told,
                              struct verdict *verdict_out)
 {
     struct session *session = session_new(house);
-    if (session == NULL)
+    if (session == NULL) {
+        journal_lost(house, told);
         return NULL;
+    }
 
     struct asking asking;
     struct gate gate = gate_of(session, session->snapshot, session->arena, &asking);
@@ -334,6 +349,11 @@ bool session_monitors(const struct session *session)
 bool session_greets(const struct session *session)
 {
     return session->rules == NULL;
+}
+
+void session_trouble(const struct session *session, const char *event, const char *detail)
+{
+    journal_trouble(&session->conn, event, detail);
 }
 
 static const char *mark_name(const struct session *session)

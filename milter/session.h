@@ -52,7 +52,7 @@ struct session_told {
     const char *client_name, *client_resolve;
 };
 
-/* NULL: out of memory (tempfail). */
+/* NULL: out of memory, and it stands in the log; a tempfail is to be spoken. */
 struct session *session_open(struct house *house, const struct session_told *told,
                              struct verdict *verdict_out);
 
@@ -90,6 +90,9 @@ void session_close(struct session *session);
 
 /* mode = monitor: verdicts are logged, but none is to be spoken. */
 bool session_monitors(const struct session *session);
+
+/* A line about the session that is no decision: an error, in words. */
+void session_trouble(const struct session *session, const char *event, const char *detail);
 
 /* Is connect still what is answered: has there been no MAIL? */
 bool session_greets(const struct session *session);

@@ -59,11 +59,8 @@ static const char *unverified_word(const struct conn_facts *conn)
     return NULL;
 }
 
-static void put_client(struct logline *line, const struct conn_facts *conn)
+static void put_host(struct logline *line, const struct conn_facts *conn)
 {
-    char ip[IP_TEXT_MAX];
-    log_text(line, "listener", slice_of(conn->listener != NULL ? conn->listener->name : ""));
-    log_word(line, "ip", facts_client_text(conn, ip));
     log_text(line, "host", slice_of(conn->host.name));
     log_word(line, "verified", conn->host.class == HOST_VERIFIED ? "yes" : "no");
 }
@@ -104,27 +101,41 @@ static void put_class(struct logline *line, const struct conn_facts *conn)
         log_word(line, "trusted", "yes");
 }
 
+/* mail, rcpt: NULL where the line is not about one. */
+static void begin_at(enum log_level level, struct logline *line, const char *event,
+                     const struct conn_facts *conn, const struct mail_facts *mail,
+                     const struct rcpt_facts *rcpt)
+{
+    char ip[IP_TEXT_MAX];
+
+    log_begin(line, level);
+    log_uint(line, "icid", conn->icid);
+    if (mail != NULL)
+        log_uint(line, "mid", mail->mid);
+    if (rcpt != NULL)
+        log_uint(line, "rid", rcpt->rid);
+    log_word(line, "event", event);
+    log_text(line, "listener", slice_of(conn->listener != NULL ? conn->listener->name : ""));
+    log_word(line, "ip", facts_client_text(conn, ip));
+}
+
+static void begin(struct logline *line, const char *event, const struct conn_facts *conn,
+                  const struct mail_facts *mail, const struct rcpt_facts *rcpt)
+{
+    begin_at(LOG_AT_INFO, line, event, conn, mail, rcpt);
+}
+
 void journal_connect(const struct conn_facts *conn, const struct verdict *verdict)
 {
     struct logline line;
-    log_begin(&line, LOG_AT_INFO);
-    log_uint(&line, "icid", conn->icid);
-    log_word(&line, "event", "connect");
-    put_client(&line, conn);
+    begin(&line, "connect", conn, NULL, NULL);
+    put_host(&line, conn);
     put_class(&line, conn);
     put_verdict(&line, conn, verdict);
     log_uint(&line, "ms", verdict->ms);
     put_rule(&line, verdict);
     log_word(&line, "why", unverified_word(conn));
     log_end(&line);
-}
-
-static void begin_message(struct logline *line, const struct conn_facts *conn,
-                          const struct mail_facts *mail)
-{
-    log_begin(line, LOG_AT_INFO);
-    log_uint(line, "icid", conn->icid);
-    log_uint(line, "mid", mail->mid);
 }
 
 static void put_queue_id(struct logline *line, const struct mail_facts *mail)
@@ -137,8 +148,7 @@ void journal_mail(const struct conn_facts *conn, const struct mail_facts *mail,
                   const struct verdict *verdict)
 {
     struct logline line;
-    begin_message(&line, conn, mail);
-    log_word(&line, "event", "mail");
+    begin(&line, "mail", conn, mail, NULL);
     put_address(&line, "from", &mail->from, mail->sent);
     put_verdict(&line, conn, verdict);
     log_uint(&line, "ms", verdict->ms);
@@ -151,9 +161,7 @@ void journal_rcpt(const struct conn_facts *conn, const struct mail_facts *mail,
                   const struct rcpt_facts *rcpt, const struct verdict *verdict)
 {
     struct logline line;
-    begin_message(&line, conn, mail);
-    log_uint(&line, "rid", rcpt->rid);
-    log_word(&line, "event", "rcpt");
+    begin(&line, "rcpt", conn, mail, rcpt);
     put_address(&line, "from", &mail->from, mail->sent);
     put_address(&line, "to", &rcpt->to, rcpt->sent);
     put_verdict(&line, conn, verdict);
@@ -177,8 +185,7 @@ void journal_eom(const struct conn_facts *conn, const struct mail_facts *mail,
                  const struct verdict *verdict)
 {
     struct logline line;
-    begin_message(&line, conn, mail);
-    log_word(&line, "event", "eom");
+    begin(&line, "eom", conn, mail, NULL);
     put_address(&line, "from", &mail->from, mail->sent);
     log_uint(&line, "recipients", mail->recipients);
     log_uint(&line, "bytes", mail->received);
@@ -192,12 +199,18 @@ void journal_eom(const struct conn_facts *conn, const struct mail_facts *mail,
 void journal_close(const struct conn_facts *conn, const struct journal_totals *totals)
 {
     struct logline line;
-    log_begin(&line, LOG_AT_INFO);
-    log_uint(&line, "icid", conn->icid);
-    log_word(&line, "event", "close");
+    begin(&line, "close", conn, NULL, NULL);
     log_uint(&line, "messages", totals->messages);
     log_uint(&line, "accepted", totals->accepted);
     log_uint(&line, "refused", totals->refused);
     log_uint(&line, "ms", totals->ms);
+    log_end(&line);
+}
+
+void journal_trouble(const struct conn_facts *conn, const char *event, const char *detail)
+{
+    struct logline line;
+    begin_at(LOG_AT_ERROR, &line, event, conn, NULL, NULL);
+    log_text(&line, "detail", slice_of(detail));
     log_end(&line);
 }

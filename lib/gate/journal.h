@@ -1,6 +1,7 @@
 /*
- * journal.h - the decision lines of the log (SPEC 13): one a decision, fixed
- * key order, foreign values escaped. Any thread.
+ * journal.h - the lines of a connection in the log: one a decision, fixed key order,
+ * foreign values escaped. Each begins with the numbers of what it is about (icid= mid= rid=),
+ * then event= listener= ip=, so that any of them can be read without the others. Any thread.
  */
 #ifndef LIB_GATE_JOURNAL_H
 #define LIB_GATE_JOURNAL_H
@@ -21,5 +22,8 @@ struct journal_totals {
     uint64_t ms;                /* life of the connection */
 };
 void journal_close(const struct conn_facts *conn, const struct journal_totals *totals);
+
+/* An error that is no decision, in words. */
+void journal_trouble(const struct conn_facts *conn, const char *event, const char *detail);
 
 #endif

@@ -212,12 +212,14 @@ static void mail_lines(void **state)
     struct verdict verdict = because(REASON_ACCEPTED);
     (void)state;
     journal_mail(&conn, &mail, &verdict);
-    LINE_IS("icid=17 mid=40 event=mail from=<a@b> verdict=accept by=hat detail=accepted ms=0");
+    LINE_IS("icid=17 mid=40 event=mail listener=inbound ip=192.0.2.9 from=<a@b> verdict=accept "
+            "by=hat detail=accepted ms=0");
 
     verdict = because(REASON_TOO_MANY_MESSAGES);
     mail.queue_id = "4Zk1";
     journal_mail(&conn, &mail, &verdict);
-    LINE_IS("icid=17 mid=40 event=mail from=<a@b> verdict=tempfail code=421 status=4.4.5 by=limit "
+    LINE_IS("icid=17 mid=40 event=mail listener=inbound ip=192.0.2.9 from=<a@b> verdict=tempfail "
+            "code=421 status=4.4.5 by=limit "
             "detail=too_many_messages ms=0 qid=4Zk1");
 }
 
@@ -229,19 +231,21 @@ static void null_sender_and_unparsed_sender(void **state)
     (void)state;
     mail.from = (struct mailaddr){.kind = MAILADDR_NULL, .local = "", .text = "", .key = ""};
     journal_mail(&conn, &mail, &verdict);
-    LINE_IS("icid=17 mid=40 event=mail from=<> verdict=accept by=hat detail=accepted ms=0");
+    LINE_IS("icid=17 mid=40 event=mail listener=inbound ip=192.0.2.9 from=<> verdict=accept by=hat "
+            "detail=accepted ms=0");
 
     verdict = because(REASON_SENDER_SYNTAX);
     mail.from.text = NULL;
     mail.sent = slice_of("<joe doe\"\\>\r\nevent=close\x1b[0m\xff");
     journal_mail(&conn, &mail, &verdict);
-    LINE_IS("icid=17 mid=40 event=mail "
+    LINE_IS("icid=17 mid=40 event=mail listener=inbound ip=192.0.2.9 "
             "from=\"<joe doe\\\"\\\\>\\x0d\\x0aevent=close\\x1b[0m\\xff\" "
             "verdict=reject code=501 status=5.1.7 by=parse detail=sender_syntax ms=0");
 
     mail.sent = (struct slice){NULL, 0};
     journal_mail(&conn, &mail, &verdict);
-    LINE_IS("icid=17 mid=40 event=mail from=\"\" verdict=reject code=501 status=5.1.7 by=parse "
+    LINE_IS("icid=17 mid=40 event=mail listener=inbound ip=192.0.2.9 from=\"\" verdict=reject "
+            "code=501 status=5.1.7 by=parse "
             "detail=sender_syntax ms=0");
 }
 
@@ -257,7 +261,8 @@ static void rcpt_line_of_the_specification(void **state)
     verdict.remote = "no such user";
     verdict.ms = 12;
     journal_rcpt(&conn, &mail, &rcpt, &verdict);
-    LINE_IS("icid=17 mid=40 rid=2 event=rcpt from=<a@b> to=<c@d> verdict=reject code=550 "
+    LINE_IS("icid=17 mid=40 rid=2 event=rcpt listener=inbound ip=192.0.2.9 from=<a@b> to=<c@d> "
+            "verdict=reject code=550 "
             "status=5.1.1 by=callahead detail=user_unknown server=10.0.0.5:25 cached=no ms=12 "
             "said=\"no such user\"");
 }
@@ -275,7 +280,8 @@ static void rcpt_line_with_all_there_is(void **state)
     verdict.remote = "later\x1b \"please\"";
     verdict.rule = (struct place){.file = "/tables/my rat", .line = 3, .column = 7};
     journal_rcpt(&conn, &mail, &rcpt, &verdict);
-    LINE_IS("icid=17 mid=40 rid=2 event=rcpt from=<a@b> to=<c@d> verdict=tempfail code=451 "
+    LINE_IS("icid=17 mid=40 rid=2 event=rcpt listener=inbound ip=192.0.2.9 from=<a@b> to=<c@d> "
+            "verdict=tempfail code=451 "
             "status=4.2.1 by=callahead detail=temporary server=[2001:db8::5]:25 cached=yes ms=0 "
             "rule=\"/tables/my rat:3\" qid=\"4Zk1 x\" said=\"later\\x1b \\\"please\\\"\"");
 }
@@ -289,13 +295,15 @@ static void rcpt_lines_that_asked_nobody(void **state)
     (void)state;
     verdict.rule = (struct place){.file = "rat", .line = 9, .column = 1};
     journal_rcpt(&conn, &mail, &rcpt, &verdict);
-    LINE_IS("icid=17 mid=40 rid=2 event=rcpt from=<a@b> to=<c@d> verdict=reject code=550 "
+    LINE_IS("icid=17 mid=40 rid=2 event=rcpt listener=inbound ip=192.0.2.9 from=<a@b> to=<c@d> "
+            "verdict=reject code=550 "
             "status=5.1.0 by=rat detail=rat_reject ms=0 rule=rat:9");
 
     verdict = because(REASON_RECIPIENT_SYNTAX);
     rcpt.to.text = NULL;
     journal_rcpt(&conn, &mail, &rcpt, &verdict);
-    LINE_IS("icid=17 mid=40 rid=2 event=rcpt from=<a@b> to=<C@D> verdict=reject code=501 "
+    LINE_IS("icid=17 mid=40 rid=2 event=rcpt listener=inbound ip=192.0.2.9 from=<a@b> to=<C@D> "
+            "verdict=reject code=501 "
             "status=5.1.3 by=parse detail=recipient_syntax ms=0");
 }
 
@@ -311,13 +319,15 @@ static void rcpt_line_of_a_valid_recipient(void **state)
     verdict.server = "10.0.0.5:25";
     verdict.remote = "Ok";
     journal_rcpt(&conn, &mail, &rcpt, &verdict);
-    LINE_IS("icid=17 mid=40 rid=2 event=rcpt from=<a@b> to=<c@d> verdict=accept by=callahead "
+    LINE_IS("icid=17 mid=40 rid=2 event=rcpt listener=inbound ip=192.0.2.9 from=<a@b> to=<c@d> "
+            "verdict=accept by=callahead "
             "detail=valid server=10.0.0.5:25 cached=no ms=0");
 
     verdict = because(REASON_CALLAHEAD_FAILED);
     verdict.asked = true;
     journal_rcpt(&conn, &mail, &rcpt, &verdict);
-    LINE_IS("icid=17 mid=40 rid=2 event=rcpt from=<a@b> to=<c@d> verdict=tempfail code=451 "
+    LINE_IS("icid=17 mid=40 rid=2 event=rcpt listener=inbound ip=192.0.2.9 from=<a@b> to=<c@d> "
+            "verdict=tempfail code=451 "
             "status=4.4.3 by=callahead detail=failure server=\"\" cached=no ms=0");
 }
 
@@ -331,15 +341,18 @@ static void monitor_lines_say_what_would_be(void **state)
     (void)state;
     conn.monitor = true;
     journal_rcpt(&conn, &mail, &rcpt, &verdict);
-    LINE_IS("icid=17 mid=40 rid=2 event=rcpt from=<a@b> to=<c@d> verdict=accept would=reject "
+    LINE_IS("icid=17 mid=40 rid=2 event=rcpt listener=inbound ip=192.0.2.9 from=<a@b> to=<c@d> "
+            "verdict=accept would=reject "
             "code=550 status=5.1.0 by=rat detail=rat_reject ms=0");
     verdict = because(REASON_TOO_MANY_MESSAGES);
     journal_mail(&conn, &mail, &verdict);
-    LINE_IS("icid=17 mid=40 event=mail from=<a@b> verdict=accept would=tempfail code=421 "
+    LINE_IS("icid=17 mid=40 event=mail listener=inbound ip=192.0.2.9 from=<a@b> verdict=accept "
+            "would=tempfail code=421 "
             "status=4.4.5 by=limit detail=too_many_messages ms=0");
     verdict = because(REASON_RAT_ACCEPTED);
     journal_rcpt(&conn, &mail, &rcpt, &verdict);
-    LINE_IS("icid=17 mid=40 rid=2 event=rcpt from=<a@b> to=<c@d> verdict=accept by=rat "
+    LINE_IS("icid=17 mid=40 rid=2 event=rcpt listener=inbound ip=192.0.2.9 from=<a@b> to=<c@d> "
+            "verdict=accept by=rat "
             "detail=rat_accept ms=0");
 }
 
@@ -356,18 +369,25 @@ static void eom_and_close_lines(void **state)
     mail.queue_id = "4Zk1";
     mail.received = 1234;
     journal_eom(&conn, &mail, &verdict);
-    LINE_IS("icid=17 mid=40 event=eom from=<a@b> recipients=2 bytes=1234 verdict=accept by=hat "
+    LINE_IS("icid=17 mid=40 event=eom listener=inbound ip=192.0.2.9 from=<a@b> recipients=2 "
+            "bytes=1234 verdict=accept by=hat "
             "detail=accepted qid=4Zk1");
 
     verdict = because(REASON_SIZE_RECEIVED);
     mail.received = UINT64_MAX;
     mail.forged = 2;
     journal_eom(&conn, &mail, &verdict);
-    LINE_IS("icid=17 mid=40 event=eom from=<a@b> recipients=2 bytes=18446744073709551615 "
+    LINE_IS("icid=17 mid=40 event=eom listener=inbound ip=192.0.2.9 from=<a@b> recipients=2 "
+            "bytes=18446744073709551615 "
             "verdict=reject code=552 status=5.3.4 by=size detail=size_received qid=4Zk1 forged=2");
 
     journal_close(&conn, &totals);
-    LINE_IS("icid=17 event=close messages=1 accepted=2 refused=3 ms=4");
+    LINE_IS(
+        "icid=17 event=close listener=inbound ip=192.0.2.9 messages=1 accepted=2 refused=3 ms=4");
+
+    journal_trouble(&conn, "reply", "libmilter refused \"550\"\n");
+    LINE_IS("icid=17 event=reply listener=inbound ip=192.0.2.9 "
+            "detail=\"libmilter refused \\\"550\\\"\\x0a\"");
 }
 
 /* --- hostile values --------------------------------------------------------------- */
