@@ -201,14 +201,17 @@ static void print_reply(const struct verdict *verdict)
 
 static void print_verdict(const char *stage, const char *what, const struct verdict *verdict)
 {
+    char text[VERDICT_RULE_MAX];
+    const char *rule = verdict_rule_text(verdict, text);
+
     printf("%-8s %-30s %s", stage, what, verdict_action_name(verdict->action));
     if (verdict->action != VERDICT_CONTINUE) {
         print_reply(verdict);
     }
     printf("\n         by %s (%s)", reason_rows[verdict->reason].by,
            reason_rows[verdict->reason].token);
-    if (verdict->rule.file != NULL)
-        printf(" at %s:%u", verdict->rule.file, verdict->rule.line);
+    if (rule != NULL)
+        printf(" at %s", rule);
     if (verdict->asked && verdict->server[0] != '\0')
         printf(", asked %s: %s", verdict->server, verdict->remote);
     printf("\n");

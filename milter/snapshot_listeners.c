@@ -317,7 +317,8 @@ static void build_listener(struct snapshot *snapshot, const struct conf_section 
 {
     const struct listener_keys *keys = section->values;
 
-    *listener = (struct listener){.name = section->name, .at = section->at, .keys = keys};
+    *listener = (struct listener){
+        .name = section->name, .at = section->at, .keys = keys, .origins = section->origins};
     set_local_ip(listener, section, problems);
     listener->hat = snapshot_hat(snapshot, section, problems);
     if (keys->rat[0] != '\0')

@@ -120,6 +120,12 @@ void key_allowed(const struct key_row *row, struct strbuf *out);
 
 /* Index of the row called name (case-sensitive), or SIZE_MAX. */
 size_t key_find(const struct key_row *rows, size_t nrows, struct slice name);
+
+/* Where the member at this offset was written. origins: as many as rows, line 0: not
+ * written; NULL: none is. Not written: no file, but the word KEY_DEFAULT in its place. */
+#define KEY_DEFAULT "default"
+struct place key_place(const struct key_row *rows, size_t nrows, const struct place *origins,
+                       size_t offset);
 /* The nearest known name for a misspelled one, or NULL when none is near. */
 const char *key_nearest(const struct key_row *rows, size_t nrows, struct slice name);
 

@@ -1,4 +1,4 @@
-/* key_name.c - finding rows by name, right or nearly so. */
+/* key_name.c - finding rows by name, right or nearly so, and by member. */
 #include "lib/base/key.h"
 
 #include <string.h>
@@ -12,6 +12,18 @@ size_t key_find(const struct key_row *rows, size_t nrows, struct slice name)
         if (slice_is(name, rows[i].name))
             return i;
     return SIZE_MAX;
+}
+
+struct place key_place(const struct key_row *rows, size_t nrows, const struct place *origins,
+                       size_t offset)
+{
+    size_t i = 0;
+
+    while (i < nrows && rows[i].offset != offset)
+        i++;
+    CHECK(i < nrows);
+    return origins != NULL && origins[i].line != 0 ? origins[i]
+                                                   : (struct place){.file = KEY_DEFAULT};
 }
 
 static size_t least(size_t a, size_t b)

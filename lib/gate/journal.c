@@ -21,11 +21,11 @@ static void put_verdict(struct logline *line, const struct conn_facts *conn,
 
 static void put_rule(struct logline *line, const struct verdict *verdict)
 {
-    char rule[LOG_VALUE_MAX];
-    if (verdict->rule.file == NULL)
-        return;
-    snprintf(rule, sizeof rule, "%s:%u", verdict->rule.file, verdict->rule.line);
-    log_text(line, "rule", slice_of(rule));
+    char text[VERDICT_RULE_MAX];
+    const char *rule = verdict_rule_text(verdict, text);
+
+    if (rule != NULL)
+        log_text(line, "rule", slice_of(rule));
 }
 
 /* <address>, or what was sent where it is none. */
@@ -190,6 +190,7 @@ void journal_eom(const struct conn_facts *conn, const struct mail_facts *mail,
     log_uint(&line, "recipients", mail->recipients);
     log_uint(&line, "bytes", mail->received);
     put_verdict(&line, conn, verdict);
+    put_rule(&line, verdict);
     put_queue_id(&line, mail);
     if (mail->forged != 0)
         log_uint(&line, "forged", mail->forged);

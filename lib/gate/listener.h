@@ -54,6 +54,7 @@ struct listener {
     const char *name;
     struct place at;
     const struct listener_keys *keys;
+    const struct place *origins; /* listener_nrows: where each was written; line 0: nowhere */
     bool has_local_ip;
     struct ip local_ip;                      /* keys->local_address */
     const struct hat *hat;                   /* never NULL */
@@ -65,6 +66,11 @@ struct listener {
     const struct exceptions *exceptions;     /* NULL: none configured */
     struct listener_counted counted;
 };
+
+/* The line that says what a key of this listener is; key_place(). */
+#define LISTENER_PLACE(listener, member)                                                           \
+    key_place(listener_rows, listener_nrows, (listener)->origins,                                  \
+              offsetof(struct listener_keys, member))
 
 struct listeners {
     const struct listener *const *v; /* in file order */

@@ -67,6 +67,13 @@ bool stage_refuse(struct stage *stage, enum reason reason)
     return true;
 }
 
+bool stage_refuse_by(struct stage *stage, enum reason reason, struct place rule)
+{
+    verdict_set(stage->verdict, reason);
+    stage->verdict->rule = rule;
+    return true;
+}
+
 /* The status is taken from what the administrator wrote, before a client's name
  * stands in its place. */
 bool stage_refuse_with(struct stage *stage, enum reason reason, int code, const char *text)

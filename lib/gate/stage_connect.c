@@ -168,6 +168,8 @@ static bool classify(struct stage *stage)
     if (conn->policy != NULL)
         return false;
     hat_decide(conn->listener->hat, &client, &match);
+    if (match.at.file == NULL)
+        match.at = LISTENER_PLACE(conn->listener, default_policy);
     keep_match(conn, &match);
     return false;
 }

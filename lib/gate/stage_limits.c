@@ -8,16 +8,17 @@
 /* --- connections at the same time --------------------------------------------- */
 
 /* A refusal that stands for the rest of the connection, should there be any. */
-static bool turn_away(struct stage *stage, enum reason reason)
+static bool turn_away(struct stage *stage, enum reason reason, struct place rule)
 {
-    stage_refuse(stage, reason);
+    stage_refuse_by(stage, reason, rule);
     stage->conn->refused = stage->conn->turned_away = true;
     stage->conn->refusal = *stage->verdict;
     return true;
 }
 
+/* rule: where the limit stands. */
 static bool enter(struct stage *stage, enum crowd crowd, struct slice key, int64_t limit,
-                  struct lease **lease_out, enum reason full)
+                  struct place rule, struct lease **lease_out, enum reason full)
 {
     const struct counting *counting = &stage->gate->services->counting;
 
@@ -25,9 +26,9 @@ static bool enter(struct stage *stage, enum crowd crowd, struct slice key, int64
     case LEASE_GIVEN:
         return false;
     case LEASE_REFUSED:
-        return turn_away(stage, full);
+        return turn_away(stage, full, rule);
     case LEASE_NO_MEMORY:
-        return turn_away(stage, REASON_INTERNAL);
+        return turn_away(stage, REASON_INTERNAL, (struct place){.line = 0});
     }
     return false;
 }
@@ -36,7 +37,8 @@ bool stage_listener_full(struct stage *stage)
 {
     const struct listener *listener = stage->conn->listener;
     return enter(stage, CROWD_LISTENER, slice_of(listener->name), listener->keys->max_connections,
-                 &stage->conn->at_listener, REASON_TOO_MANY_CONNECTIONS);
+                 LISTENER_PLACE(listener, max_connections), &stage->conn->at_listener,
+                 REASON_TOO_MANY_CONNECTIONS);
 }
 
 /* Without an address nothing is looked up. Whoever is refused here leaves the
@@ -48,7 +50,8 @@ bool stage_pending(struct stage *stage)
 
     if (conn->trusted || conn->no_address ||
         !enter(stage, CROWD_PENDING, ratekey_slice(&key), conn->listener->keys->max_pending_per_ip,
-               &stage->pending, REASON_TOO_MANY_PENDING))
+               LISTENER_PLACE(conn->listener, max_pending_per_ip), &stage->pending,
+               REASON_TOO_MANY_PENDING))
         return false;
     stage->gate->services->counting.leave(conn->at_listener);
     conn->at_listener = NULL;
@@ -60,8 +63,9 @@ bool stage_host_crowded(struct stage *stage)
     struct conn_facts *conn = stage->conn;
     struct ratekey key = ratekey_address(conn);
     return !conn->trusted && enter(stage, CROWD_ADDRESS, ratekey_slice(&key),
-                                   conn->policy->keys.max_connections_per_ip, &conn->at_address,
-                                   REASON_TOO_MANY_FROM_HOST);
+                                   conn->policy->keys.max_connections_per_ip,
+                                   POLICY_PLACE(conn->policy, max_connections_per_ip),
+                                   &conn->at_address, REASON_TOO_MANY_FROM_HOST);
 }
 
 /* --- recipients in a window ------------------------------------------------------ */
@@ -111,30 +115,32 @@ static bool ask_account(struct stage *stage, struct asks *asks)
     return true;
 }
 
-/* By the policy: the limit stands there. */
-static bool refuse_by_policy(struct stage *stage, enum reason reason, int code, const char *text)
+/* limit: where it stands. */
+static bool refuse_by_limit(struct stage *stage, enum reason reason, struct place limit, int code,
+                            const char *text)
 {
     stage_refuse_with(stage, reason, code, text);
-    stage->verdict->rule = stage->conn->policy->at;
+    stage->verdict->rule = limit;
     return true;
 }
 
 static void refuse_rate(struct stage *stage, enum rate rate)
 {
-    const struct policy_keys *keys = &stage->conn->policy->keys;
+    const struct policy *policy = stage->conn->policy;
+    const struct policy_keys *keys = &policy->keys;
 
     switch (rate) {
     case RATE_HOST:
-        refuse_by_policy(stage, REASON_HOST_RATE, keys->max_recipients_per_hour_code,
-                         keys->max_recipients_per_hour_text);
+        refuse_by_limit(stage, REASON_HOST_RATE, POLICY_PLACE(policy, max_recipients_per_hour),
+                        keys->max_recipients_per_hour_code, keys->max_recipients_per_hour_text);
         return;
     case RATE_SENDER:
-        refuse_by_policy(stage, REASON_SENDER_RATE, keys->max_sender_recipients_code,
-                         keys->max_sender_recipients_text);
+        refuse_by_limit(stage, REASON_SENDER_RATE, POLICY_PLACE(policy, max_sender_recipients),
+                        keys->max_sender_recipients_code, keys->max_sender_recipients_text);
         return;
     case RATE_ACCOUNT:
-        refuse_by_policy(stage, REASON_ACCOUNT_RATE, keys->max_auth_recipients_code,
-                         keys->max_auth_recipients_text);
+        refuse_by_limit(stage, REASON_ACCOUNT_RATE, POLICY_PLACE(policy, max_auth_recipients),
+                        keys->max_auth_recipients_code, keys->max_auth_recipients_text);
         return;
     }
 }
@@ -196,17 +202,22 @@ static bool has_harvested(struct stage *stage)
            is_harvester(stage->conn, counting->count_invalid(counting->ctx, &ask));
 }
 
+static bool refuse_by_count(struct stage *stage, enum reason reason, int code)
+{
+    const struct policy *policy = stage->conn->policy;
+    return refuse_by_limit(stage, reason, POLICY_PLACE(policy, max_invalid_recipients_per_hour),
+                           code, policy->keys.dhap_text);
+}
+
 bool stage_harvester_at_mail(struct stage *stage)
 {
-    const struct policy_keys *keys = &stage->conn->policy->keys;
-    return keys->dhap_drop && has_harvested(stage) &&
-           refuse_by_policy(stage, REASON_HARVEST_BLOCKED, 0, keys->dhap_text);
+    return stage->conn->policy->keys.dhap_drop && has_harvested(stage) &&
+           refuse_by_count(stage, REASON_HARVEST_BLOCKED, 0);
 }
 
 static bool refuse_harvester(struct stage *stage)
 {
-    const struct policy_keys *keys = &stage->conn->policy->keys;
-    return refuse_by_policy(stage, REASON_HARVEST, keys->dhap_code, keys->dhap_text);
+    return refuse_by_count(stage, REASON_HARVEST, stage->conn->policy->keys.dhap_code);
 }
 
 bool stage_harvester(struct stage *stage)

@@ -25,7 +25,8 @@ static bool too_many_messages(struct stage *stage)
 {
     const struct conn_facts *conn = stage->conn;
     return conn->messages >= (uint64_t)conn->policy->keys.max_messages_per_connection &&
-           stage_refuse(stage, REASON_TOO_MANY_MESSAGES);
+           stage_refuse_by(stage, REASON_TOO_MANY_MESSAGES,
+                           POLICY_PLACE(conn->policy, max_messages_per_connection));
 }
 
 static bool auth_in_clear(const struct conn_facts *conn)
@@ -39,15 +40,17 @@ static bool auth_against_policy(struct stage *stage)
     const struct conn_facts *conn = stage->conn;
     switch ((enum policy_need)conn->policy->keys.auth) {
     case POLICY_OFF:
-        return conn->auth != NULL && stage_refuse(stage, REASON_AUTH_NOT_ALLOWED);
+        return conn->auth != NULL &&
+               stage_refuse_by(stage, REASON_AUTH_NOT_ALLOWED, POLICY_PLACE(conn->policy, auth));
     case POLICY_REQUIRED:
         if (conn->auth == NULL)
-            return stage_refuse(stage, REASON_AUTH_REQUIRED);
+            return stage_refuse_by(stage, REASON_AUTH_REQUIRED, POLICY_PLACE(conn->policy, auth));
         break;
     case POLICY_PREFERRED:
         break;
     }
-    return auth_in_clear(conn) && stage_refuse(stage, REASON_AUTH_IN_CLEAR);
+    return auth_in_clear(conn) && stage_refuse_by(stage, REASON_AUTH_IN_CLEAR,
+                                                  POLICY_PLACE(conn->policy, auth_requires_tls));
 }
 
 static bool tls_missing(struct stage *stage)
@@ -58,16 +61,18 @@ static bool tls_missing(struct stage *stage)
     if (keys->tls != POLICY_REQUIRED)
         return false;
     if (!conn->tls)
-        return stage_refuse(stage, REASON_TLS_REQUIRED);
+        return stage_refuse_by(stage, REASON_TLS_REQUIRED, POLICY_PLACE(conn->policy, tls));
     return keys->tls_verify_client && !conn->certificate &&
-           stage_refuse(stage, REASON_CERTIFICATE_REQUIRED);
+           stage_refuse_by(stage, REASON_CERTIFICATE_REQUIRED,
+                           POLICY_PLACE(conn->policy, tls_verify_client));
 }
 
 static bool announced_too_large(struct stage *stage)
 {
     const struct mail_facts *mail = stage->mail;
-    return mail->size_known && mail->size > (uint64_t)stage->conn->policy->keys.max_message_size &&
-           stage_refuse(stage, REASON_SIZE_ANNOUNCED);
+    const struct policy *policy = stage->conn->policy;
+    return mail->size_known && mail->size > (uint64_t)policy->keys.max_message_size &&
+           stage_refuse_by(stage, REASON_SIZE_ANNOUNCED, POLICY_PLACE(policy, max_message_size));
 }
 
 void gate_mail(const struct gate *gate, struct conn_facts *conn, struct mail_facts *mail,
@@ -95,7 +100,7 @@ static bool received_too_large(struct stage *stage)
 {
     const struct policy *policy = stage->conn->policy; /* NULL: let through by monitor only */
     return policy != NULL && stage->mail->received > (uint64_t)policy->keys.max_message_size &&
-           stage_refuse(stage, REASON_SIZE_RECEIVED);
+           stage_refuse_by(stage, REASON_SIZE_RECEIVED, POLICY_PLACE(policy, max_message_size));
 }
 
 /* Each is taken out by a command of its own, for which the MTA looks through all of them. */

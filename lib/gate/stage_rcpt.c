@@ -19,9 +19,10 @@ static bool refused_at_connect(struct stage *stage)
 
 static bool too_many_recipients(struct stage *stage)
 {
-    const struct policy_keys *keys = &stage->conn->policy->keys;
-    return stage->mail->recipients >= (uint64_t)keys->max_recipients_per_message &&
-           stage_refuse(stage, REASON_TOO_MANY_RECIPIENTS);
+    const struct policy *policy = stage->conn->policy;
+    return stage->mail->recipients >= (uint64_t)policy->keys.max_recipients_per_message &&
+           stage_refuse_by(stage, REASON_TOO_MANY_RECIPIENTS,
+                           POLICY_PLACE(policy, max_recipients_per_message));
 }
 
 static bool parse_recipient(struct stage *stage)
@@ -38,7 +39,10 @@ static bool parse_recipient(struct stage *stage)
                                            &rcpt->base) &&
                stage_refuse(stage, REASON_INTERNAL);
     rcpt->to.text = NULL;
-    return stage_refuse(stage, err.kind == ERR_MEMORY ? REASON_INTERNAL : REASON_RECIPIENT_SYNTAX);
+    return err.kind == ERR_MEMORY
+               ? stage_refuse(stage, REASON_INTERNAL)
+               : stage_refuse_by(stage, REASON_RECIPIENT_SYNTAX,
+                                 LISTENER_PLACE(stage->conn->listener, address_parser));
 }
 
 /* Every host must take mail for it (RFC 5321 4.5.1), so nobody is asked whether it
@@ -73,8 +77,9 @@ static bool may_relay(struct stage *stage)
 
 static bool private_listener(struct stage *stage)
 {
-    return stage->conn->listener->keys->type == LISTENER_PRIVATE &&
-           stage_refuse(stage, REASON_RELAYING_DENIED);
+    const struct listener *listener = stage->conn->listener;
+    return listener->keys->type == LISTENER_PRIVATE &&
+           stage_refuse_by(stage, REASON_RELAYING_DENIED, LISTENER_PLACE(listener, type));
 }
 
 static bool refused_by_rat(struct stage *stage)
@@ -91,7 +96,7 @@ static bool refused_by_rat(struct stage *stage)
         verdict_reply(stage->verdict, REASON_RAT_REJECTED, entry->code, entry->text);
     else
         verdict_set(stage->verdict, REASON_RAT_REJECTED);
-    stage->verdict->rule = entry != NULL ? entry->at : (struct place){0};
+    stage->verdict->rule = entry != NULL ? entry->at : LISTENER_PLACE(stage->gate->rules, rat);
     stage_count_invalid(stage);
     return true;
 }
@@ -108,7 +113,8 @@ static void note_answer(struct stage *stage, const char *server, const char *tex
         stage->verdict->server = "";
     if (stage->verdict->remote == NULL)
         stage->verdict->remote = "";
-    stage->verdict->rule = stage->rat_entry->at;
+    if (stage->verdict->rule.file == NULL) /* else it is the harvester's */
+        stage->verdict->rule = stage->rat_entry->at;
 }
 
 /* --- directory ------------------------------------------------------------- */

@@ -45,9 +45,9 @@ static bool complete(struct stage *stage, const char *dflt)
 }
 
 /* With the policy's reply, in which $EnvelopeSender is filled in. The status is
- * taken before that, from what the administrator wrote. */
-static bool refuse(struct stage *stage, enum reason reason, int code, const char *text,
-                   const char *sender)
+ * taken before that, from what the administrator wrote. rule: the key that wants it. */
+static bool refuse(struct stage *stage, enum reason reason, struct place rule, int code,
+                   const char *text, const char *sender)
 {
     verdict_reply(stage->verdict, reason, code, text);
     const char *expanded =
@@ -55,15 +55,19 @@ static bool refuse(struct stage *stage, enum reason reason, int code, const char
     if (expanded == NULL)
         return stage_refuse(stage, REASON_INTERNAL);
     stage->verdict->text = expanded;
+    stage->verdict->rule = rule;
     return true;
 }
 
 static bool refuse_malformed(struct stage *stage, const char *sender)
 {
-    const struct policy_keys *keys = &stage->conn->policy->keys;
+    const struct policy *policy = stage->conn->policy;
+    struct place rule = policy->keys.verify_sender
+                            ? POLICY_PLACE(policy, verify_sender)
+                            : LISTENER_PLACE(stage->conn->listener, allow_partial_domain);
 
-    return refuse(stage, REASON_SENDER_MALFORMED, keys->malformed_sender_code,
-                  keys->malformed_sender_text, sender);
+    return refuse(stage, REASON_SENDER_MALFORMED, rule, policy->keys.malformed_sender_code,
+                  policy->keys.malformed_sender_text, sender);
 }
 
 /* No address can be made of what was sent. To who verifies senders it is one without a
@@ -73,7 +77,8 @@ static bool unreadable(struct stage *stage)
     struct slice sent = stage->mail->sent;
 
     if (!stage->conn->policy->keys.verify_sender)
-        return stage_refuse(stage, REASON_SENDER_SYNTAX);
+        return stage_refuse_by(stage, REASON_SENDER_SYNTAX,
+                               LISTENER_PLACE(stage->conn->listener, address_parser));
     if (sent.n >= 2 && sent.p[0] == '<' && sent.p[sent.n - 1] == '>')
         sent = (struct slice){sent.p + 1, sent.n - 2};
     const char *shown = arena_dup_slice(stage->gate->arena, sent);
@@ -142,7 +147,8 @@ static bool in_exceptions(struct stage *stage)
 static bool domain_unknown(struct stage *stage)
 {
     const struct services *services = stage->gate->services;
-    const struct policy_keys *keys = &stage->conn->policy->keys;
+    const struct policy *policy = stage->conn->policy;
+    const struct policy_keys *keys = &policy->keys;
     const struct mailaddr *sender = &stage->mail->sender;
     enum sender_class answer = SENDER_EXISTS;
 
@@ -150,17 +156,18 @@ static bool domain_unknown(struct stage *stage)
         return false;
     services->sender(services->ctx, sender->domain, keys->no_mx == POLICY_NO_MX_ACCEPT_A,
                      stage->gate->deadline, &answer);
+    struct place verify = POLICY_PLACE(policy, verify_sender);
     switch (answer) {
     case SENDER_EXISTS:
         return false;
     case SENDER_NONEXISTENT:
-        return refuse(stage, REASON_SENDER_NONEXISTENT, keys->nonexistent_sender_code,
+        return refuse(stage, REASON_SENDER_NONEXISTENT, verify, keys->nonexistent_sender_code,
                       keys->nonexistent_sender_text, stage->mail->from.text);
     case SENDER_NO_MX:
-        return refuse(stage, REASON_SENDER_NO_MX, keys->nonexistent_sender_code, keys->no_mx_text,
-                      stage->mail->from.text);
+        return refuse(stage, REASON_SENDER_NO_MX, POLICY_PLACE(policy, no_mx),
+                      keys->nonexistent_sender_code, keys->no_mx_text, stage->mail->from.text);
     case SENDER_UNRESOLVABLE:
-        return refuse(stage, REASON_SENDER_UNRESOLVABLE, keys->unresolvable_sender_code,
+        return refuse(stage, REASON_SENDER_UNRESOLVABLE, verify, keys->unresolvable_sender_code,
                       keys->unresolvable_sender_text, stage->mail->from.text);
     }
     return false;

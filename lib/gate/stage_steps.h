@@ -37,9 +37,10 @@ bool stage_refused_at_connect(const struct conn_facts *conn);
 /* All steps of SPEC 6 that look at the envelope sender, as one (stage_sender.c). */
 stage_step stage_sender;
 
-/* Refuse with the reason's reply, or with a policy's code and text in which
- * HAT variables are replaced. Both return true: decided. */
+/* Refuse with the reason's reply, by a line that shall be named too, or with a policy's code
+ * and text in which HAT variables are replaced. All return true: decided. */
 bool stage_refuse(struct stage *stage, enum reason reason);
+bool stage_refuse_by(struct stage *stage, enum reason reason, struct place rule);
 bool stage_refuse_with(struct stage *stage, enum reason reason, int code, const char *text);
 
 /* --- stage_limits.c ------------------------------------------------------------ */

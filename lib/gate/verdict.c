@@ -22,6 +22,19 @@ const char *verdict_action_name(enum verdict_action action)
     return "tempfail";
 }
 
+const char *verdict_rule_text(const struct verdict *verdict, char text[VERDICT_RULE_MAX])
+{
+    const struct place *rule = &verdict->rule;
+
+    if (rule->file == NULL)
+        return NULL;
+    if (rule->line != 0)
+        snprintf(text, VERDICT_RULE_MAX, "%s:%u", rule->file, rule->line);
+    else
+        snprintf(text, VERDICT_RULE_MAX, "%s", rule->file);
+    return text;
+}
+
 void verdict_set(struct verdict *verdict, enum reason reason)
 {
     verdict_reply(verdict, reason, 0, NULL);

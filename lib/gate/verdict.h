@@ -38,7 +38,9 @@ struct verdict {
     int code;
     char status[REPLYTEXT_STATUS_MAX]; /* always of the code's class */
     const char *text;                  /* without code and status; "" when continuing */
-    struct place rule;                 /* the line that decided; file NULL: none */
+    /* What decided: a line of the configuration or of a table; without a line "default", where
+     * nobody wrote the key, or "block:ENTRY", an entry made at run time. file NULL: none. */
+    struct place rule;
     /* What directory or call-ahead said: was asked; the answer was in the cache. */
     bool asked, cached;
     const char *server;              /* who was asked; "" nobody */
@@ -46,6 +48,10 @@ struct verdict {
     uint32_t invalid, invalid_total; /* this client's invalid recipients, where one was counted */
     uint32_t ms;                     /* spent in this stage */
 };
+
+/* "FILE:LINE", or the word that stands for it; NULL: none. Returns text or NULL. */
+#define VERDICT_RULE_MAX 512
+const char *verdict_rule_text(const struct verdict *verdict, char text[VERDICT_RULE_MAX]);
 
 const char *verdict_action_name(enum verdict_action action); /* accept, reject, tempfail */
 

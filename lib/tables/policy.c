@@ -58,6 +58,7 @@ static const struct predefined {
 struct policies {
     struct policy bare[ACCESS_COUNT];
     const struct policy_written *dflt; /* [policy DEFAULT] as written; NULL: not at all */
+    struct place *places;              /* policy_nrows for each of list */
     size_t n;
     struct policy list[]; /* the first is DEFAULT */
 };
@@ -136,25 +137,46 @@ static bool is_written(const struct policy_written *written, size_t row)
     return written != NULL && written->origins[row].line != 0;
 }
 
-static void overlay(struct policy *policy, const struct policy_written *written)
+/* places: those of the policy. */
+static void overlay(struct policy *policy, const struct policy_written *written,
+                    struct place *places)
 {
     policy->at = written->at;
     for (size_t row = 0; row < policy_nrows; row++) {
-        if (is_written(written, row))
-            key_copy(&policy_rows[row], &policy->keys, written->keys);
+        if (!is_written(written, row))
+            continue;
+        key_copy(&policy_rows[row], &policy->keys, written->keys);
+        places[row] = written->origins[row];
+        places[row].key = NULL; /* of a HAT text file it is gone once that is read */
     }
 }
 
-static void make_default(struct policy *policy, const struct policy_written *written,
+static struct place *places_of(const struct policies *policies, const struct policy *policy)
+{
+    return &policies->places[(size_t)(policy - policies->list) * policy_nrows];
+}
+
+static void make_default(struct policies *policies, const struct policy_written *written,
                          bool private_listener, struct arena *arena)
 {
+    struct policy *policy = &policies->list[0];
+
     policy->name = "DEFAULT";
+    policy->origins = places_of(policies, policy);
     for (size_t row = 0; row < policy_nrows; row++)
         key_set_default(&policy_rows[row], &policy->keys, "", arena);
     if (private_listener)
         policy->keys.max_invalid_recipients_per_hour = KEY_NO_LIMIT;
     if (written != NULL)
-        overlay(policy, written);
+        overlay(policy, written, places_of(policies, policy));
+}
+
+/* As in DEFAULT, to begin with. */
+static void inherit(const struct policies *policies, struct policy *policy, struct place *places)
+{
+    policy->keys = policies->list[0].keys;
+    memcpy(places, policies->places, policy_nrows * sizeof *places);
+    policy->origins = places;
 }
 
 /* The policy of that name, made from DEFAULT if it is new. The list was
@@ -164,7 +186,7 @@ static struct policy *obtain(struct policies *policies, const char *name)
     struct policy *policy = &policies->list[index_of(policies, name)];
     if (policy == &policies->list[policies->n]) {
         policies->n++;
-        policy->keys = policies->list[0].keys;
+        inherit(policies, policy, places_of(policies, policy));
         policy->name = name;
     }
     return policy;
@@ -178,6 +200,7 @@ static void add_predefined(struct policies *policies, struct arena *arena)
         CHECK(row < policy_nrows);
         struct key_source source = {.value = slice_of(predefined[i].value), .folder = ""};
         CHECK(key_set(&policy_rows[row], &policy->keys, &source, arena, NULL));
+        places_of(policies, policy)[row] = (struct place){.line = 0};
     }
 }
 
@@ -196,15 +219,19 @@ const struct policies *policies_build(const struct policy_written *written, size
     size_t most = 1 + ARRAY_LEN(predefined) + n;
     struct policies *policies =
         arena_alloc(arena, sizeof *policies + most * sizeof policies->list[0]);
-    if (policies == NULL)
+    struct place *places = arena_alloc(arena, most * policy_nrows * sizeof *places);
+    if (policies == NULL || places == NULL)
         return NULL;
     policies->n = 1;
+    policies->places = places;
     policies->dflt = find_written(written, n, "DEFAULT");
-    make_default(&policies->list[0], policies->dflt, private_listener, arena);
+    make_default(policies, policies->dflt, private_listener, arena);
     add_predefined(policies, arena);
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(written[i].name, "DEFAULT") != 0)
-            overlay(obtain(policies, written[i].name), &written[i]);
+        if (strcmp(written[i].name, "DEFAULT") == 0)
+            continue;
+        struct policy *policy = obtain(policies, written[i].name);
+        overlay(policy, &written[i], places_of(policies, policy));
     }
     add_bare(policies);
     return policies;
@@ -287,13 +314,14 @@ const struct policy *policies_derive(const struct policies *policies,
                                      struct problems *problems)
 {
     struct policy *policy = arena_alloc(arena, sizeof *policy);
-    if (policy == NULL) {
+    struct place *places = arena_alloc(arena, policy_nrows * sizeof *places);
+    if (policy == NULL || places == NULL) {
         problem_error(problems, written->at, "out of memory");
         return NULL;
     }
     policy->name = written->name;
-    policy->keys = policies->list[0].keys;
-    overlay(policy, written);
+    inherit(policies, policy, places);
+    overlay(policy, written, places);
     check_policy(policies, policy, written, problems);
     return policy;
 }

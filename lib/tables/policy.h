@@ -31,7 +31,12 @@ struct policy {
     const char *name; /* "THROTTLED"; "" for a bare action word, which uses DEFAULT */
     struct place at;  /* where it was written; file NULL for a predefined one */
     struct policy_keys keys;
+    const struct place *origins; /* policy_nrows: where each was written; line 0: nowhere */
 };
+
+/* The line that says what a key is in this policy, be it of [policy DEFAULT]; key_place(). */
+#define POLICY_PLACE(policy, member)                                                               \
+    key_place(policy_rows, policy_nrows, (policy)->origins, offsetof(struct policy_keys, member))
 
 extern const struct key_row policy_rows[];
 extern const size_t policy_nrows;

@@ -174,7 +174,8 @@ static void build_listener(const struct world_config *config, const struct conf_
                            struct listener *listener, struct problems *problems)
 {
     const struct listener_keys *keys = section->values;
-    *listener = (struct listener){.name = section->name, .at = section->at, .keys = keys};
+    *listener = (struct listener){
+        .name = section->name, .at = section->at, .keys = keys, .origins = section->origins};
     if (keys->local_address[0] != '\0')
         listener->has_local_ip = ip_parse(slice_of(keys->local_address), &listener->local_ip);
     listener->hat = build_hat(config, keys, problems);

@@ -475,6 +475,27 @@ static void test_no_file(void **state)
     arena_free(arena);
 }
 
+/* The log names the line of the file. */
+static void test_places(void **state)
+{
+    struct scene scene;
+    bool own = false;
+    size_t i = 0;
+    (void)state;
+    begin(&scene, slice_of("$P\n  ACCEPT {\n  max_rcpts_per_msg = 3\n  }\nALL:\n  $P\n"));
+    assert_non_null(scene.hat);
+    while (!own && i < hat_policies(scene.hat))
+        (void)hat_policy_get(scene.hat, i++, &own);
+    assert_true(own);
+    const struct policy *policy = hat_policy_get(scene.hat, i - 1, &own);
+    struct place at = POLICY_PLACE(policy, max_recipients_per_message);
+    assert_string_equal(at.file, scene.file.path);
+    assert_int_equal(at.line, 3);
+    assert_int_equal(POLICY_PLACE(policy, max_messages_per_connection).line, 1); /* of DEFAULT */
+    assert_string_equal(POLICY_PLACE(policy, tls).file, KEY_DEFAULT);
+    end(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -487,6 +508,7 @@ int main(void)
         cmocka_unit_test(test_no_file),
         cmocka_unit_test(test_runs),
         cmocka_unit_test(test_runs_and_look_ups),
+        cmocka_unit_test(test_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -338,12 +338,55 @@ static void test_rules(void **state)
     }
 }
 
+/* The nearest line that says it: the policy's own, that of DEFAULT; what a predefined
+ * policy has of its own, or nobody wrote, stands nowhere. */
+static void test_places(void **state)
+{
+    static const struct source sources[] = {
+        {"THROTTLED", {"max_message_size", "2M"}},
+        {"DEFAULT",
+         {"max_recipients_per_message", "9", "max_message_size", "3M", "tls", "required"}},
+        {"MINE", {"access", "accept"}},
+        {NULL, {NULL}},
+    };
+    struct scene scene;
+    (void)state;
+    begin(&scene, sources, false);
+    const struct policy *throttled = policies_find(scene.policies, "THROTTLED");
+    const struct policy *mine = policies_find(scene.policies, "MINE");
+    const struct policy *bare = policies_bare(scene.policies, POLICY_RELAY);
+    const struct place places[] = {
+        POLICY_PLACE(throttled, max_message_size),
+        POLICY_PLACE(throttled, tls),
+        POLICY_PLACE(mine, max_message_size),
+        POLICY_PLACE(mine, access),
+        POLICY_PLACE(bare, tls),
+    };
+    static const unsigned lines[ARRAY_LEN(places)] = {11, 21, 21, 31, 21};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        assert_string_equal(places[i].file, "F");
+        assert_int_equal(places[i].line, lines[i]);
+        assert_null(places[i].key);
+    }
+    const struct place nowhere[] = {
+        POLICY_PLACE(throttled, max_recipients_per_message),
+        POLICY_PLACE(mine, auth),
+        key_place(policy_rows, policy_nrows, NULL, offsetof(struct policy_keys, auth)),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(nowhere); i++) {
+        assert_string_equal(nowhere[i].file, KEY_DEFAULT);
+        assert_int_equal(nowhere[i].line, 0);
+    }
+    end(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),        cmocka_unit_test(test_predefined),
         cmocka_unit_test(test_inheritance), cmocka_unit_test(test_private),
         cmocka_unit_test(test_words),       cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
