@@ -4,7 +4,6 @@
 
 #include "lib/base/log.h"
 #include "milter/blocks_file.h"
-#include "milter/guard.h"
 
 #define SAVE_AGAIN MONO_SECONDS(30)
 /* While an entry has an end, so that the file knows what time it is: after a crash of a
@@ -67,7 +66,8 @@ static struct hat *build(const struct blocks *blocks, const struct policies *pol
             continue;
         items[n] = (struct key_item){.text = blocks->list[i].entry};
         groups[n] = (struct hat_group){.policy = policies_target(policies, blocks->list[i].policy),
-                                       .senders = {&items[n], 1}};
+                                       .senders = {&items[n], 1},
+                                       .comment = blocks->list[i].comment};
         n++;
     }
     if (groups != NULL && items != NULL)
@@ -125,6 +125,7 @@ static void block_done(struct block *block)
 {
     free(block->entry);
     free(block->policy);
+    free(block->comment);
 }
 
 static void take_out(struct blocks *blocks, size_t index)
@@ -256,69 +257,6 @@ static bool has_ended(const struct block *block)
 
 /* --- entries ----------------------------------------------------------------------------- */
 
-static bool refuse_kind(const char *entry, struct err *err)
-{
-    return err_set(err, ERR_RANGE,
-                   "\"%.80s\" needs a look-up; allowed: addresses, ranges, networks, host names, "
-                   ".domain, ALL",
-                   entry);
-}
-
-static bool is_static(enum hat_entry_kind kind)
-{
-    switch (kind) {
-    case HAT_ENTRY_RANGE:
-    case HAT_ENTRY_GROUP_RANGE:
-    case HAT_ENTRY_NAME:
-    case HAT_ENTRY_SUFFIX:
-    case HAT_ENTRY_ALL:
-        return true;
-    case HAT_ENTRY_LOOKUP:
-    case HAT_ENTRY_UNVERIFIED:
-        return false;
-    }
-    return false;
-}
-
-/* Nothing guards an administrator's word, but a slip should show. */
-static void note_all(const struct hat_entry *entry, struct strbuf *note)
-{
-    if (guard_covers_all(entry))
-        strbuf_printf(note, "%s means %s\n", entry->text,
-                      entry->kind == HAT_ENTRY_ALL ? "everybody"
-                      : ip_is_v4(&entry->first)    ? "every IPv4 address"
-                                                   : "every IPv6 address");
-}
-
-bool blocks_check_entry(const char *entry, struct hat_entry *entry_out, struct strbuf *note,
-                        struct err *err)
-{
-    struct key_item item = {.text = entry};
-    struct hat_group group = {.policy = &nobody, .senders = {&item, 1}};
-    struct problems problems;
-
-    /* Tables may be Latin-1; what is shown and kept here is UTF-8. */
-    if (!str_is_utf8(slice_of(entry)))
-        return err_set(err, ERR_SYNTAX, "the entry is no UTF-8");
-    problems_init(&problems);
-    struct hat *hat = hat_build(&group, 1, &nobody, &problems);
-    bool good = hat != NULL;
-    if (hat == NULL) {
-        err_set(err, ERR_SYNTAX, "%.240s",
-                problems.count > 0 ? problems.list[0].line : "out of memory");
-    } else {
-        hat_entry_get(hat, 0, entry_out);
-        entry_out->text = entry;
-        good = is_static(entry_out->kind) || refuse_kind(entry, err);
-        for (size_t i = 0; i < problems.count; i++)
-            strbuf_printf(note, "%s\n", problems.list[i].line);
-        note_all(entry_out, note);
-    }
-    problems_done(&problems);
-    hat_free(hat);
-    return good;
-}
-
 static bool check_policy(const struct blocks *blocks, const char *name, struct err *err)
 {
     const struct policy *policy = policies_target(blocks->snapshot->policies, name);
@@ -332,9 +270,10 @@ static bool check_policy(const struct blocks *blocks, const char *name, struct e
            err_set(err, ERR_RANGE, "continue is not possible here: unblock the entry instead");
 }
 
-static bool make_room(struct blocks *blocks, struct err *err)
+/* spare: one that will go. */
+static bool make_room(struct blocks *blocks, bool spare, struct err *err)
 {
-    if (blocks->n == BLOCKS_MAX)
+    if (blocks->n >= BLOCKS_MAX + (spare ? 1U : 0U))
         return err_set(err, ERR_RANGE,
                        "there are %d entries already; more belong into a group's senders_file",
                        BLOCKS_MAX);
@@ -349,9 +288,9 @@ static bool make_room(struct blocks *blocks, struct err *err)
     return true;
 }
 
-static bool insert(struct blocks *blocks, struct block block, struct err *err)
+static bool insert(struct blocks *blocks, struct block block, bool spare, struct err *err)
 {
-    if (block.entry == NULL || block.policy == NULL || !make_room(blocks, err)) {
+    if (block.entry == NULL || block.policy == NULL || !make_room(blocks, spare, err)) {
         block_done(&block);
         return err->kind != ERR_NONE ? false : err_set(err, ERR_MEMORY, "out of memory");
     }
@@ -361,36 +300,60 @@ static bool insert(struct blocks *blocks, struct block block, struct err *err)
     return true;
 }
 
-bool blocks_add(struct blocks *blocks, const char *entry, const char *policy, int64_t seconds,
-                struct strbuf *note, struct err *err)
+static bool new_block(const struct blocks_order *order, mono_us now, int64_t added,
+                      struct block *block_out, struct err *err)
+{
+    bool commented = order->comment[0] != '\0';
+
+    *block_out = (struct block){
+        .entry = strdup(order->entry),
+        .policy = strdup(order->policy),
+        .comment = commented ? strdup(order->comment) : NULL,
+        .added = added,
+        .expires = order->seconds != 0 ? added + order->seconds : 0,
+        .ends = order->seconds != 0 ? now + MONO_SECONDS(order->seconds) : MONO_NEVER,
+        .in_force = true,
+        .told = true,
+    };
+    if (!commented || block_out->comment != NULL)
+        return true;
+    block_done(block_out);
+    return err_set(err, ERR_MEMORY, "out of memory");
+}
+
+bool blocks_add(struct blocks *blocks, const struct blocks_order *order, struct strbuf *note,
+                struct err *err)
 {
     struct hat_entry parsed;
+    struct block block;
     mono_us now = mono_since_boot();
 
     err->kind = ERR_NONE;
-    if (!blocks_check_entry(entry, &parsed, note, err) || !check_policy(blocks, policy, err))
+    if (!blocks_check_entry(order->entry, &parsed, note, err) ||
+        !check_policy(blocks, order->policy, err) || !blocks_check_comment(order->comment, err))
         return false;
     follow_wall_clock(blocks);
-    int64_t added = (now + blocks->offset) / MONO_SECONDS(1);
-    size_t before = find(blocks, entry);
-    if (before < blocks->n)
-        take_out(blocks, before);
-    struct block block = {
-        .entry = strdup(entry),
-        .policy = strdup(policy),
-        .added = added,
-        .expires = seconds != 0 ? added + seconds : 0,
-        .ends = seconds != 0 ? now + MONO_SECONDS(seconds) : MONO_NEVER,
-        .in_force = true,
-    };
-    if (!insert(blocks, block, err))
+    size_t before = find(blocks, order->entry);
+    bool replaces = before < blocks->n;
+    if (!new_block(order, now, (now + blocks->offset) / MONO_SECONDS(1), &block, err) ||
+        !insert(blocks, block, replaces, err))
         return false;
-    bool good = put_in_force(blocks) || err_set(err, ERR_MEMORY, "out of memory");
-    if (!good)
+    if (!put_in_force(blocks)) { /* the one before, if there is one, comes second now */
         take_out(blocks, 0);
+        return err_set(err, ERR_MEMORY, "out of memory");
+    }
+    if (replaces)
+        take_out(blocks, before + 1);
     note_change(blocks);
     save(blocks, note);
-    return good;
+    return true;
+}
+
+static void fall_behind(struct blocks *blocks)
+{
+    if (!blocks->behind)
+        log_note(LOG_AT_ERROR, "block", "out of memory; the entries are those of before");
+    blocks->behind = true;
 }
 
 bool blocks_remove(struct blocks *blocks, const char *entry, struct strbuf *note)
@@ -402,30 +365,68 @@ bool blocks_remove(struct blocks *blocks, const char *entry, struct strbuf *note
     take_out(blocks, index);
     note_change(blocks);
     save(blocks, note);
-    return put_in_force(blocks);
+    if (!put_in_force(blocks)) {
+        fall_behind(blocks);
+        strbuf_puts(note, "out of memory: it holds until there is some\n");
+    }
+    return true;
 }
 
 /* --- time, configurations ------------------------------------------------------------------ */
 
-static void take_out_ended(struct blocks *blocks)
+static void tell(struct block *block)
 {
+    if (block->told == block->in_force)
+        return;
+    block->told = block->in_force;
+    if (block->in_force)
+        log_note(LOG_AT_INFO, "block", "%s: in force again, with policy \"%s\"", block->entry,
+                 block->policy);
+    else
+        log_note(LOG_AT_WARNING, "block", "%s: there is no policy \"%s\"; out of force",
+                 block->entry, block->policy);
+}
+
+static void tell_and_take_out(struct blocks *blocks, mono_us now)
+{
+    bool changed = false;
+
     for (size_t i = blocks->n; i-- > 0;) {
-        if (!has_ended(&blocks->list[i]))
+        struct block *block = &blocks->list[i];
+        if (block->ends > now) {
+            tell(block);
             continue;
-        log_note(LOG_AT_INFO, "block", "%s: its time is over", blocks->list[i].entry);
+        }
+        log_note(LOG_AT_INFO, "block", "%s: its time is over", block->entry);
         take_out(blocks, i);
+        changed = true;
     }
+    if (!changed)
+        return;
     note_change(blocks);
     save_silently(blocks);
-    if (!put_in_force(blocks))
-        blocks->next_end = mono_since_boot(); /* again in a second */
+}
+
+/* What has ended goes out of force, then out of the list: the log tells what is so. */
+static void settle(struct blocks *blocks)
+{
+    mono_us now = mono_since_boot();
+
+    for (size_t i = 0; i < blocks->n; i++)
+        blocks->list[i].in_force = blocks->list[i].in_force && blocks->list[i].ends > now;
+    if (!put_in_force(blocks)) {
+        fall_behind(blocks);
+        return;
+    }
+    blocks->behind = false;
+    tell_and_take_out(blocks, now);
 }
 
 void blocks_tick(struct blocks *blocks)
 {
     follow_wall_clock(blocks);
-    if (blocks->next_end <= mono_since_boot())
-        take_out_ended(blocks);
+    if (blocks->behind || blocks->next_end <= mono_since_boot())
+        settle(blocks);
     if ((blocks->unsaved || blocks->next_end != MONO_NEVER) && mono_now() >= blocks->save_again)
         save_silently(blocks);
 }
@@ -435,18 +436,25 @@ void blocks_use(struct blocks *blocks, struct snapshot *snapshot)
     snapshot_take(snapshot);
     snapshot_drop(blocks->snapshot);
     blocks->snapshot = snapshot;
-    for (size_t i = 0; i < blocks->n; i++) {
-        struct block *block = &blocks->list[i];
-        block->in_force = can_be_in_force(blocks, block->policy);
-        if (!block->in_force)
-            log_note(LOG_AT_WARNING, "block", "%s: there is no policy \"%s\"; out of force",
-                     block->entry, block->policy);
-    }
-    if (!put_in_force(blocks))
-        log_note(LOG_AT_ERROR, "block", "out of memory; the entries are those of before");
+    for (size_t i = 0; i < blocks->n; i++)
+        blocks->list[i].in_force = can_be_in_force(blocks, blocks->list[i].policy);
+    settle(blocks);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
+
+/* One that is lost, for whatever reason, does not cost the entry. */
+static char *usable_comment(const struct block *block)
+{
+    struct err err = {0};
+
+    if (block->comment == NULL)
+        return NULL;
+    char *copy = blocks_check_comment(block->comment, &err) ? strdup(block->comment) : NULL;
+    if (copy == NULL)
+        log_note(LOG_AT_WARNING, "block", "%s: its comment is lost", block->entry);
+    return copy;
+}
 
 /* From the file, oldest first: each goes before those that were there. */
 static void take_from_file(const struct block *block, void *arg)
@@ -461,7 +469,9 @@ static void take_from_file(const struct block *block, void *arg)
         struct block copy = *block;
         copy.entry = strdup(block->entry);
         copy.policy = strdup(block->policy);
-        (void)!insert(blocks, copy, &err);
+        copy.comment = usable_comment(block);
+        copy.told = true;
+        (void)!insert(blocks, copy, false, &err);
     }
     strbuf_done(&note);
     if (err.kind != ERR_NONE)

@@ -20,7 +20,8 @@
  * too, when it cannot be noticed.
  *
  * An entry whose policy a new configuration does not have stays in the list,
- * but out of force, until one has it again. blocks_take() and blocks_drop(): any
+ * but out of force, until one has it again. The log tells what went out of force or came
+ * back once sessions see it. blocks_take() and blocks_drop(): any
  * thread, one mutex held for a copy and a count. All others: main thread; they
  * block on the disk.
  */
@@ -33,12 +34,16 @@
 #define BLOCKS_MAX 10000
 #define BLOCKS_LONGEST_S (3650LL * 86400) /* of --for */
 #define BLOCKS_POLICY "BLOCKED"           /* without --policy */
+#define BLOCKS_ALLOWED "ACCEPTED"         /* of `hat allow` */
+#define BLOCKS_COMMENT_MAX 200            /* bytes of --comment */
 
 struct block {
     char *entry, *policy;   /* owned; as written */
+    char *comment;          /* owned; why it is there; NULL: none */
     int64_t added, expires; /* wall-clock seconds, to be shown; expires 0: never */
     mono_us ends;           /* since boot; MONO_NEVER: it does not */
     bool in_force;
+    bool told; /* in_force as the log has it */
 };
 
 struct blocks_table {
@@ -52,6 +57,7 @@ struct blocks {
     struct block *list; /* owned; newest first */
     size_t n, room;
     struct snapshot *snapshot; /* counted; the policies */
+    bool behind; /* sessions see an earlier list: out of memory, tried again every tick */
     bool unsaved;
     mono_us save_again;
     mono_us next_end; /* the first of all ends; MONO_NEVER: none */
@@ -70,8 +76,8 @@ void blocks_done(struct blocks *blocks);
 /* Another configuration is in force; entries whose policy is gone are warned
  * about. */
 void blocks_use(struct blocks *blocks, struct snapshot *snapshot);
-/* Once a second: takes out what has ended; follows the wall clock; tries again to save
- * what could not be saved. */
+/* Once a second: takes out what has ended; follows the wall clock; tries again what
+ * memory or the disk did not allow. */
 void blocks_tick(struct blocks *blocks);
 
 /* An entry as such: syntax, and that it needs no look-up. note gets a warning,
@@ -79,12 +85,22 @@ void blocks_tick(struct blocks *blocks);
 NODISCARD bool blocks_check_entry(const char *entry, struct hat_entry *entry_out,
                                   struct strbuf *note, struct err *err);
 
+/* One line of UTF-8 without what terminals obey; "" is one. */
+NODISCARD bool blocks_check_comment(const char *comment, struct err *err);
+
+/* What an administrator asks for. */
+struct blocks_order {
+    const char *entry, *policy;
+    const char *comment; /* "": none */
+    int64_t seconds;     /* 0: until it is removed */
+};
+
 /* In force from now on, as the first of the list, in the place of one of the same
- * text, for so many seconds; 0: until it is removed. note gets a line where it could
- * not be saved. */
-NODISCARD bool blocks_add(struct blocks *blocks, const char *entry, const char *policy,
-                          int64_t seconds, struct strbuf *note, struct err *err);
-/* false: there is none. Case is ignored. */
+ * text. note gets a line where it could not be saved. On failure all is as it was. */
+NODISCARD bool blocks_add(struct blocks *blocks, const struct blocks_order *order,
+                          struct strbuf *note, struct err *err);
+/* false: there is none. Case is ignored. note as above, and a line where it holds a little
+ * longer, for want of memory. */
 NODISCARD bool blocks_remove(struct blocks *blocks, const char *entry, struct strbuf *note);
 
 /* One for sessions; NULL: no entry is in force. */

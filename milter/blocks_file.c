@@ -7,6 +7,7 @@
 #define KIND "blocks-1"
 #define MOST_SECONDS 100000000000LL /* what is later is no time of ours, and would overflow */
 #define CLOCK "clock "
+#define COMMENT "#" /* no name of a policy */
 
 bool blocks_file_write(const char *folder, const struct blocks_clock *clock,
                        const struct block *list, size_t n, struct err *err)
@@ -15,9 +16,12 @@ bool blocks_file_write(const char *folder, const struct blocks_clock *clock,
 
     strbuf_init(&text);
     strbuf_printf(&text, CLOCK "%lld %lld\n", (long long)clock->wall, (long long)clock->since_boot);
-    for (size_t i = n; i-- > 0;)
+    for (size_t i = n; i-- > 0;) {
+        if (list[i].comment != NULL)
+            strbuf_printf(&text, "0 0 " COMMENT " " COMMENT "%s\n", list[i].comment);
         strbuf_printf(&text, "%lld %lld %s %s\n", (long long)list[i].added,
                       (long long)list[i].expires, list[i].policy, list[i].entry);
+    }
     bool good = text.failed ? err_set(err, ERR_MEMORY, "out of memory")
                             : statefile_write(folder, BLOCKS_FILE, KIND,
                                               (struct slice){strbuf_text(&text), text.n}, err);
@@ -88,6 +92,7 @@ bool blocks_file_parse(char *text, struct blocks_clock *clock_out,
                        void (*take)(const struct block *block, void *arg), void *arg)
 {
     struct block block;
+    char *comment = NULL;
 
     if (!take_clock(&text, clock_out))
         return false;
@@ -98,10 +103,18 @@ bool blocks_file_parse(char *text, struct blocks_clock *clock_out,
         *end = '\0';
         if (!parse_line(text, &block))
             return false;
-        take(&block, arg);
         text = end + 1;
+        if (strcmp(block.policy, COMMENT) == 0) {
+            if (comment != NULL || strncmp(block.entry, COMMENT, strlen(COMMENT)) != 0)
+                return false;
+            comment = block.entry + strlen(COMMENT);
+            continue;
+        }
+        block.comment = comment;
+        comment = NULL;
+        take(&block, arg);
     }
-    return true;
+    return comment == NULL;
 }
 
 bool blocks_file_read(const char *folder, bool ours, struct blocks_clock *clock_out,

@@ -3,7 +3,9 @@
  *
  * First what the clocks showed, in microseconds: "clock WALL SINCE_BOOT"; earlier
  * versions wrote no such line. Then a line an entry, oldest first: "ADDED EXPIRES
- * POLICY ENTRY", in seconds of that wall clock. Main thread; blocks on the disk.
+ * POLICY ENTRY", in seconds of that wall clock. A comment stands before its entry, as
+ * "0 0 # #COMMENT": to earlier versions that is an entry which they cannot read and pass
+ * over, with a warning. Main thread; blocks on the disk.
  */
 #ifndef MILTER_BLOCKS_FILE_H
 #define MILTER_BLOCKS_FILE_H

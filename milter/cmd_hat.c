@@ -19,7 +19,8 @@ struct at_run_time {
     struct blocks_table *blocks; /* NULL: none */
 };
 
-static void match_client(const struct lookup_question *question, const struct listener *listener,
+/* Is it one of them that matches? */
+static bool match_client(const struct lookup_question *question, const struct listener *listener,
                          const struct hat_client *client, struct hat_match *match_out)
 {
     struct at_run_time *more = question->ctx;
@@ -30,8 +31,10 @@ static void match_client(const struct lookup_question *question, const struct li
     *match_out = (struct hat_match){.fallback = true};
     if (more->blocks != NULL)
         hat_decide(more->blocks->by_type[listener->keys->type], client, match_out);
-    if (match_out->fallback)
-        hat_decide(listener->hat, client, match_out);
+    if (!match_out->fallback)
+        return true;
+    hat_decide(listener->hat, client, match_out);
+    return false;
 }
 
 static void put_match(const struct hat_match *match, struct form *form)
@@ -70,10 +73,14 @@ static int answer_match(const struct lookup_question *question, struct form *for
     if (name != NULL && !trace_parse_host(name, question->arena, &host, err))
         return COMMAND_USAGE;
     client.host = name != NULL ? &host : NULL;
-    match_client(question, listener, &client, &match);
+    bool by_block = match_client(question, listener, &client, &match);
     form_text(form, "ip", client.no_address ? FACTS_NO_ADDRESS : ip_text(&client.ip, text));
     form_text(form, "host", shown_host(name, &host, &match));
     put_match(&match, form);
+    if (by_block) {
+        form_bool(form, "block", true);
+        form_text(form, "comment", match.comment);
+    }
     return COMMAND_YES;
 }
 

@@ -1,4 +1,4 @@
-/* gatehousectl hat block | unblock | blocks */
+/* gatehousectl hat block | allow | unblock | blocks */
 #include "milter/command.h"
 
 #include <getopt.h>
@@ -6,6 +6,7 @@
 
 #include "lib/base/key.h"
 #include "milter/ask.h"
+#include "milter/blocks.h"
 
 #define SECONDS_MAX 24 /* bytes of a number and its NUL */
 
@@ -20,12 +21,13 @@ static bool put_seconds(const char *duration, char text[SECONDS_MAX])
     return true;
 }
 
-int command_hat_block(const struct command *command, const char *conf, int argc, char **argv)
+/* policy: without --policy; options: those there are. */
+static int add(const struct command *command, const char *conf, int argc, char **argv,
+               const struct option *options, const char *policy)
 {
-    static const struct option options[] = {
-        {"for", required_argument, NULL, 'f'}, {"policy", required_argument, NULL, 'p'}, {0}};
-    const char *policy = "";
+    const char *comment = "";
     char seconds[SECONDS_MAX] = "";
+    struct err err = {0};
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -33,12 +35,34 @@ int command_hat_block(const struct command *command, const char *conf, int argc,
             return command_usage(command, "--for takes a time, such as 90s, 1h or 7d");
         if (option == 'p')
             policy = optarg;
+        else if (option == 'c')
+            comment = optarg;
         else if (option != 'f')
             return command_usage(command, NULL);
     }
     if (optind + 1 != argc)
         return command_usage(command, "takes one entry");
-    return ask_daemon(conf, (const char *[]){"block", argv[optind], seconds, policy}, 4);
+    if (!blocks_check_comment(comment, &err))
+        return command_usage(command, err.text);
+    /* A daemon of an earlier version knows no comments. */
+    return ask_daemon(conf, (const char *[]){"block", argv[optind], seconds, policy, comment},
+                      comment[0] != '\0' ? 5 : 4);
+}
+
+int command_hat_block(const struct command *command, const char *conf, int argc, char **argv)
+{
+    static const struct option options[] = {{"for", required_argument, NULL, 'f'},
+                                            {"policy", required_argument, NULL, 'p'},
+                                            {"comment", required_argument, NULL, 'c'},
+                                            {0}};
+    return add(command, conf, argc, argv, options, "");
+}
+
+int command_hat_allow(const struct command *command, const char *conf, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"for", required_argument, NULL, 'f'}, {"comment", required_argument, NULL, 'c'}, {0}};
+    return add(command, conf, argc, argv, options, BLOCKS_ALLOWED);
 }
 
 int command_hat_unblock(const struct command *command, const char *conf, int argc, char **argv)

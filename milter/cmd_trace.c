@@ -269,6 +269,10 @@ static void print_text(const struct trace_query *query, const struct trace_resul
     printf("listener %s\n", conn->listener != NULL ? conn->listener->name : "none");
     print_host(&conn->host);
     print_known(conn);
+    if (conn->by_block)
+        printf("block    %s, made at run time%s%s\n", conn->match.entry,
+               conn->match.comment != NULL ? ": " : "",
+               conn->match.comment != NULL ? conn->match.comment : "");
     if (conn->policy != NULL)
         printf("group    %s, entry %s\npolicy   %s, access %s\n",
                conn->match.group != NULL ? conn->match.group : "None", conn->match.entry,

@@ -38,6 +38,7 @@ int command_top(const struct command *command, const char *conf, int argc, char 
 int command_cache(const struct command *command, const char *conf, int argc, char **argv);
 int command_counter(const struct command *command, const char *conf, int argc, char **argv);
 int command_hat_block(const struct command *command, const char *conf, int argc, char **argv);
+int command_hat_allow(const struct command *command, const char *conf, int argc, char **argv);
 int command_hat_unblock(const struct command *command, const char *conf, int argc, char **argv);
 int command_hat_blocks(const struct command *command, const char *conf, int argc, char **argv);
 int command_doctor(const struct command *command, const char *conf, int argc, char **argv);

@@ -74,6 +74,10 @@ char *trace_to_json(const struct trace_result *result)
     json_object_set_new(object, "entry", string_or_null(conn->match.entry));
     json_object_set_new(object, "policy",
                         string_or_null(conn->policy != NULL ? conn->policy->name : NULL));
+    if (conn->by_block) {
+        json_object_set_new(object, "block", json_true());
+        json_object_set_new(object, "comment", string_or_null(conn->match.comment));
+    }
     json_object_set_new(object, "stages", stages(result));
     json_object_set_new(object, "recipients", recipients(result));
     json_object_set_new(object, "verdict", json_string(verdict_action_name(result->overall)));

@@ -247,7 +247,7 @@ const struct control_verb verbs[] = {
     {.name = "cache-flush", .least = 1, .most = 1, .logged = true, .run = verbs_cache_flush},
     {.name = "counter-show", .least = 1, .most = 2, .run = verbs_counter_show},
     {.name = "counter-reset", .least = 1, .most = 1, .logged = true, .run = verbs_counter_reset},
-    {.name = "block", .least = 3, .most = 3, .in_main = true, .logged = true, .run = verbs_block},
+    {.name = "block", .least = 3, .most = 4, .in_main = true, .logged = true, .run = verbs_block},
     {.name = "unblock",
      .least = 1,
      .most = 1,

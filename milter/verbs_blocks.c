@@ -23,24 +23,24 @@ static bool parse_seconds(const char *text, int64_t *seconds_out, struct err *er
     return true;
 }
 
-/* ENTRY SECONDS POLICY; SECONDS and POLICY may be empty. */
+/* ENTRY SECONDS POLICY [COMMENT]; all but ENTRY may be empty. */
 enum wire_status verbs_block(void *ctx, const char *const *arguments, size_t n,
                              struct strbuf *reply)
 {
     const struct verbs_world *world = ctx;
     struct blocks *blocks = &world->house->blocks;
-    const char *policy = arguments[2][0] != '\0' ? arguments[2] : BLOCKS_POLICY;
+    struct blocks_order order = {.entry = arguments[0],
+                                 .policy = arguments[2][0] != '\0' ? arguments[2] : BLOCKS_POLICY,
+                                 .comment = n > 3 ? arguments[3] : ""};
     char text[MONO_WALL_TEXT_MAX];
-    int64_t seconds = 0;
     struct err err = {0};
 
-    (void)n;
-    if (!parse_seconds(arguments[1], &seconds, &err) ||
-        !blocks_add(blocks, arguments[0], policy, seconds, reply, &err)) {
+    if (!parse_seconds(arguments[1], &order.seconds, &err) ||
+        !blocks_add(blocks, &order, reply, &err)) {
         strbuf_printf(reply, "%s\n", err.text);
         return WIRE_NO;
     }
-    strbuf_printf(reply, "%s: %s until %s\n", arguments[0], policy,
+    strbuf_printf(reply, "%s: %s until %s\n", order.entry, order.policy,
                   until(blocks->list[0].expires, text));
     return WIRE_YES;
 }
@@ -70,6 +70,7 @@ static void put_json(const struct block *block, bool first, struct strbuf *reply
     form_moment(&form, "added", block->added);
     form_moment(&form, "expires", block->expires);
     form_bool(&form, "in_force", block->in_force);
+    form_text(&form, "comment", block->comment);
     strbuf_putc(reply, '}');
 }
 
@@ -77,9 +78,10 @@ static void put_line(const struct block *block, struct strbuf *reply)
 {
     char text[MONO_WALL_TEXT_MAX];
 
-    strbuf_printf(reply, "%s %s until %s%s\n", block->entry, block->policy,
+    strbuf_printf(reply, "%s %s until %s%s%s%s\n", block->entry, block->policy,
                   until(block->expires, text),
-                  block->in_force ? "" : " (out of force: there is no such policy)");
+                  block->in_force ? "" : " (out of force: there is no such policy)",
+                  block->comment != NULL ? ": " : "", block->comment != NULL ? block->comment : "");
 }
 
 enum wire_status verbs_blocks(void *ctx, const char *const *arguments, size_t n,

@@ -53,7 +53,8 @@ struct conn_facts {
     /* One of our own front hosts: no limit, rate, DHAP or reputation of its address. */
     bool trusted;
     struct host_answer host;
-    struct hat_match match;
+    struct hat_match match;      /* at: "block:ENTRY" without a line where by_block */
+    bool by_block;               /* matched an entry made at run time */
     const struct policy *policy; /* match.policy */
     bool refused;                /* by the HAT; spoken at the listener's reject_at */
     bool turned_away;            /* refused too, but by a limit: spoken at connect */

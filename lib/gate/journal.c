@@ -19,13 +19,18 @@ static void put_verdict(struct logline *line, const struct conn_facts *conn,
     log_text(line, "detail", slice_of(reason_rows[verdict->reason].token));
 }
 
-static void put_rule(struct logline *line, const struct verdict *verdict)
+/* An entry made at run time has nothing else that says why it is there. */
+static void put_rule(struct logline *line, const struct conn_facts *conn,
+                     const struct verdict *verdict)
 {
     char text[VERDICT_RULE_MAX];
-    const char *rule = verdict_rule_text(verdict, text);
+    const char *rule = verdict_rule_text(verdict, text), *comment = conn->match.comment;
 
-    if (rule != NULL)
-        log_text(line, "rule", slice_of(rule));
+    if (rule == NULL)
+        return;
+    log_text(line, "rule", slice_of(rule));
+    if (conn->by_block && comment != NULL && verdict->rule.file == conn->match.at.file)
+        log_text(line, "comment", slice_of(comment));
 }
 
 /* <address>, or what was sent where it is none. */
@@ -133,7 +138,7 @@ void journal_connect(const struct conn_facts *conn, const struct verdict *verdic
     put_class(&line, conn);
     put_verdict(&line, conn, verdict);
     log_uint(&line, "ms", verdict->ms);
-    put_rule(&line, verdict);
+    put_rule(&line, conn, verdict);
     log_word(&line, "why", unverified_word(conn));
     log_end(&line);
 }
@@ -152,7 +157,7 @@ void journal_mail(const struct conn_facts *conn, const struct mail_facts *mail,
     put_address(&line, "from", &mail->from, mail->sent);
     put_verdict(&line, conn, verdict);
     log_uint(&line, "ms", verdict->ms);
-    put_rule(&line, verdict);
+    put_rule(&line, conn, verdict);
     put_queue_id(&line, mail);
     log_end(&line);
 }
@@ -170,7 +175,7 @@ void journal_rcpt(const struct conn_facts *conn, const struct mail_facts *mail,
         log_word(&line, "cached", verdict->cached ? "yes" : "no");
     }
     log_uint(&line, "ms", verdict->ms);
-    put_rule(&line, verdict);
+    put_rule(&line, conn, verdict);
     put_queue_id(&line, mail);
     if (verdict->invalid_total != 0) {
         log_uint(&line, "invalid", verdict->invalid);
@@ -190,7 +195,7 @@ void journal_eom(const struct conn_facts *conn, const struct mail_facts *mail,
     log_uint(&line, "recipients", mail->recipients);
     log_uint(&line, "bytes", mail->received);
     put_verdict(&line, conn, verdict);
-    put_rule(&line, verdict);
+    put_rule(&line, conn, verdict);
     put_queue_id(&line, mail);
     if (mail->forged != 0)
         log_uint(&line, "forged", mail->forged);

@@ -36,6 +36,12 @@ static void keep_match(struct conn_facts *conn, const struct hat_match *match)
         snprintf(conn->host.name, sizeof conn->host.name, "%s", match->host);
 }
 
+/* It stands in no file. Best effort: without memory the log does not name it. */
+static struct place place_of_block(const struct stage *stage, const struct hat_match *match)
+{
+    return (struct place){.file = arena_printf(stage->gate->arena, "block:%s", match->entry)};
+}
+
 /* Static entries only: nothing has to be asked. */
 static bool match_block(struct stage *stage)
 {
@@ -52,7 +58,9 @@ static bool match_block(struct stage *stage)
     hat_decide(stage->gate->blocks[conn->listener->keys->type], &client, &match);
     if (match.fallback)
         return false;
+    match.at = place_of_block(stage, &match);
     keep_match(conn, &match);
+    conn->by_block = true;
     return false;
 }
 
@@ -250,6 +258,7 @@ void gate_connect(const struct gate *gate, const struct listeners *listeners,
 
     conn->host = (struct host_answer){.class = HOST_UNKNOWN};
     conn->policy = NULL;
+    conn->by_block = false;
     stage_run(&stage, steps, ARRAY_LEN(steps), REASON_ACCEPTED);
     if (stage.cut_short) { /* a class not found out may not serve for later commands either */
         conn->refused = conn->turned_away = true;

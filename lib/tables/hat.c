@@ -256,6 +256,7 @@ static struct hat_match in_group(const struct hat *hat, uint32_t group, const ch
     const struct hat_row *row = &hat->groups[group];
     return (struct hat_match){.group = hat_word(hat, row->name),
                               .entry = entry,
+                              .comment = hat_word(hat, row->comment),
                               .at = {.file = row->line > 0 ? hat->file : NULL, .line = row->line},
                               .policy = hat->targets[row->policy].policy};
 }

@@ -86,6 +86,7 @@ struct hat_match {
     const char *entry;           /* as written; "ALL" for the fallback; arena or table */
     const char *host;            /* the verified name that the entry matched, the first in the
                                     alphabet of several, as the client's; NULL: none did */
+    const char *comment;         /* of the group; NULL: none */
     struct place at;             /* of the group (file:line of its rule) */
     const struct policy *policy; /* never NULL, never POLICY_CONTINUE */
     bool by_owner;               /* classified by SBO: (SPEC 7, counters) */

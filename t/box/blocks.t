@@ -57,7 +57,7 @@ def in_force_at_once():
         tap.eq(comes(it, "192.0.2.7"), NO, "a new connection is refused")
         line = it.wait_log(event="connect", ip="192.0.2.7", verdict="reject")
         tap.eq((line["group"], line["entry"], line["policy"], line["by"], line.get("rule")),
-               ("None", "192.0.2.7", "BLOCKED", "hat", None), "... the log names the entry")
+               ("None", "192.0.2.7", "BLOCKED", "hat", "block:192.0.2.7"), "... the log names the entry")
         tap.eq(before.mail("<a@b.test>").line, "continue", "one that was there goes on")
         tap.eq(comes(it, "192.0.2.8"), "continue", "others come in")
         block(it, "192.0.2.66", "--policy", "ACCEPTED")
@@ -104,11 +104,14 @@ def wrong_ones():
             (["192.0.2.7", "192.0.2.8"], 2, "one entry"),
             ([], 2, "one entry"),
             (["192.0.2.7", "--until", "1h"], 2, "usage"),
+            (["192.0.2.7", "--comment", "a\nb"], 2, "control bytes"),
+            (["192.0.2.7", "--comment", "a\x9bm"], 2, "control bytes"),
+            (["192.0.2.7", "--comment", "x" * 201], 2, "up to 200"),
             (["192.0.2.7\n0 0 BLOCKED 192.0.2.8"], 2, "control bytes"),
         ):
             got, _out, err = it.ctl("hat", "block", *arguments)
             tap.ok(got == status and wanted in err, f"hat block {arguments}", f"{got} {err}")
-        for words in (["hat"], ["hat", "blocked"], ["hat", "unblock"], ["hat", "blocks", "--xml"], ["hat", "blocks", "a"]):
+        for words in (["hat", "allow"], ["hat", "allow", "192.0.2.7", "--policy", "BLOCKED"], ["hat"], ["hat", "blocked"], ["hat", "unblock"], ["hat", "blocks", "--xml"], ["hat", "blocks", "a"]):
             tap.eq(it.ctl(*words)[0], 2, " ".join(words))
         tap.eq(listed(it), [], "none of them is there")
         tap.eq(comes(it, "192.0.2.7"), "continue", "nobody is refused")
@@ -269,6 +272,49 @@ def asked_of_the_tables():
         os.unlink(path)
         tap.eq(match(it, "192.0.2.66")[0], "BLOCKED_LIST", "without the file: none")
         it.start()
+
+
+@tap.part
+def why_they_are_there():
+    """--comment, in hat blocks, in the log, in trace and hat match; hat allow."""
+    why = 'ticket 7: "spam" \\ f\u00fcr M\u00fcller'
+    with House(CONF, RAT) as it:
+        tap.eq(block(it, "192.0.2.0/24", "--comment", why, "--for", "1h").split(" until")[0], "192.0.2.0/24: BLOCKED",
+               "... says what it does")
+        tap.eq(it.ctl("hat", "allow", "192.0.2.66", "--comment=the auditors"),
+               (0, "192.0.2.66: ACCEPTED until it is unblocked\n", ""), "hat allow")
+        tap.eq(it.ctl("hat", "allow", "10.9.8.7", "--for", "1h")[0], 0, "... for a time, without a comment")
+        tap.eq((comes(it, "192.0.2.66"), comes(it, "192.0.2.7")), ("continue", NO), "... they hold")
+        line = it.wait_log(event="connect", ip="192.0.2.7")
+        tap.eq((line["rule"], line["comment"]), ("block:192.0.2.0/24", why), "the log has rule and comment")
+        line = it.wait_log(event="connect", ip="192.0.2.66")
+        tap.eq((line["verdict"], line["rule"], line["comment"]), ("accept", "block:192.0.2.66", "the auditors"),
+               "... of one that lets in, too")
+        with it.session("192.0.2.7", macros={"daemon_name": "late"}) as mta:
+            mta.mail("<a@b.test>")
+            mta.rcpt("<u@example.com>")
+        for event in ("mail", "rcpt"):
+            line = it.wait_log(event=event, ip="192.0.2.7", listener="late")
+            tap.eq((line["rule"], line["comment"]), ("block:192.0.2.0/24", why), f"... at {event}")
+        it.kill()
+        it.start()
+        tap.eq([(b["entry"], b["policy"], b["comment"]) for b in listed(it)],
+               [("10.9.8.7", "ACCEPTED", None), ("192.0.2.66", "ACCEPTED", "the auditors"), ("192.0.2.0/24", "BLOCKED", why)],
+               "hat blocks --json, after kill -9")
+        tap.ok(f": {why}\n" in it.ctl("hat", "blocks")[1], "hat blocks")
+        _status, out, _err = it.ctl("hat", "match", "--json", "in", "192.0.2.7")
+        found = json.loads(out)
+        tap.eq((found["block"], found["comment"]), (True, why), "hat match --json")
+        tap.ok("block: yes\n" in it.ctl("hat", "match", "in", "192.0.2.66")[1], "hat match")
+        tap.ok("block" not in json.loads(it.ctl("hat", "match", "--json", "in", "203.0.113.1")[1]), "... of no entry")
+        ask = ("trace", "--offline", "--listener", "in", "--from", "a@b.test", "--to", "u@example.com", "--ip")
+        out = it.ctl(*ask, "192.0.2.7")[1]
+        tap.ok(f"block    192.0.2.0/24, made at run time: {why}\n" in out and "at block:192.0.2.0/24\n" in out, "trace", out)
+        found = json.loads(it.ctl(*ask, "192.0.2.7", "--json")[1])
+        tap.eq((found["block"], found["comment"]), (True, why), "trace --json")
+        tap.ok("block" not in json.loads(it.ctl(*ask, "203.0.113.1", "--json")[1]), "... of no entry")
+        tap.ok(" until " in block(it, "192.0.2.0/24"), "the same entry anew")
+        tap.eq(listed(it)[0]["comment"], None, "... without a comment has none")
 
 
 tap.done()

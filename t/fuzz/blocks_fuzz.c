@@ -19,6 +19,7 @@ static void check(const struct block *block, void *arg)
     CHECK(block->added >= 0 && block->expires >= 0);
     CHECK(block->policy[0] != '\0' && strchr(block->policy, ' ') == NULL);
     CHECK(block->entry[0] != '\0' && strchr(block->entry, '\n') == NULL);
+    CHECK(block->comment == NULL || strchr(block->comment, '\n') == NULL);
     strbuf_init(&note);
     if (blocks_check_entry(block->entry, &entry, &note, &err))
         CHECK(strchr(block->entry, ' ') == NULL && str_is_utf8(slice_of(block->entry)));

@@ -57,7 +57,8 @@ static struct hat *table(const char *const *entries, const struct policy *const 
         groups[i] = (struct hat_group){.name = bare ? NULL : "GROUP",
                                        .at = {.file = bare ? NULL : "conf", .line = 7},
                                        .policy = policies[i],
-                                       .senders = {&items[i], 1}};
+                                       .senders = {&items[i], 1},
+                                       .comment = bare ? "ticket \"7\"" : "of the group"};
     }
     struct hat *hat = hat_build(groups, n, &accepted, &problems);
     assert_non_null(hat);
@@ -172,7 +173,8 @@ static void an_entry_comes_before_all_groups(void **state)
     come(world, "192.0.2.7", true);
     assert_came(world, REASON_HAT_REJECTED, "192.0.2.7", &blocked);
     assert_null(world->conn.match.group);
-    assert_null(world->verdict.rule.file);
+    assert_string_equal(world->verdict.rule.file, "block:192.0.2.7");
+    assert_int_equal(world->verdict.rule.line, 0);
     assert_string_equal(world->verdict.text, "Not 192.0.2.7 of None");
     assert_int_equal(world->lookups, 0);
     come(world, "192.0.2.66", true);
@@ -272,7 +274,40 @@ static void the_log_names_the_entry(void **state)
     log_capture(NULL, NULL);
     assert_non_null(strstr(line, " group=None entry=\"192.0.2.7\" policy=BLOCKED access=reject "));
     assert_non_null(strstr(line, " code=554 status=5.7.1 by=hat detail=rejected "));
-    assert_null(strstr(line, "rule="));
+    assert_non_null(strstr(line, " rule=block:192.0.2.7 comment=\"ticket \\\"7\\\"\" "));
+}
+
+/* Wherever it decides, and nowhere else. */
+static void the_log_says_why_it_is_there(void **state)
+{
+    struct world *world = *state;
+    struct mail_facts mail = {.mid = 1, .sent = slice_of("<a@b>"), .queue_id = ""};
+    struct rcpt_facts rcpt = {.rid = 1, .sent = slice_of("<c@d>")};
+    char line[LOG_LINE_MAX] = "";
+    struct verdict verdict;
+
+    log_capture(keep_line, line);
+    world->keys.reject_at = REJECT_AT_RCPT;
+    come(world, "192.0.2.7", true);
+    journal_connect(&world->conn, &world->verdict);
+    assert_non_null(strstr(line, "detail=delayed ms=0 rule=block:192.0.2.7 comment="));
+    journal_mail(&world->conn, &mail, &world->conn.refusal);
+    assert_non_null(strstr(line, " rule=block:192.0.2.7 comment="));
+    journal_rcpt(&world->conn, &mail, &rcpt, &world->conn.refusal);
+    assert_non_null(strstr(line, " rule=block:192.0.2.7 comment="));
+    verdict_set(&verdict, REASON_TOO_MANY_MESSAGES);
+    verdict.rule = (struct place){.file = "conf", .line = 3};
+    journal_mail(&world->conn, &mail, &verdict);
+    assert_non_null(strstr(line, " rule=conf:3"));
+    assert_null(strstr(line, "comment="));
+    come(world, "192.0.2.66", true);
+    journal_connect(&world->conn, &world->verdict);
+    assert_non_null(strstr(line, "detail=accepted ms=0 rule=block:192.0.2.66 comment="));
+    come(world, "192.0.2.66", false); /* a group has its comment in the configuration */
+    journal_connect(&world->conn, &world->verdict);
+    assert_non_null(strstr(line, " rule=conf:7"));
+    assert_null(strstr(line, "comment="));
+    log_capture(NULL, NULL);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -283,7 +318,7 @@ int main(void)
         TEST(an_entry_comes_before_all_groups), TEST(without_one_the_table_decides),
         TEST(names_must_be_verified),           TEST(without_an_address_only_all_matches),
         TEST(reject_at_holds_for_them_too),     TEST(a_private_listener_has_its_own_policies),
-        TEST(the_log_names_the_entry),
+        TEST(the_log_names_the_entry),          TEST(the_log_says_why_it_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

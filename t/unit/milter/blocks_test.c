@@ -99,8 +99,8 @@ static void refuses(void **state)
     struct world *world = *state;
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        assert_false(blocks_add(&world->blocks, cases[i].entry, cases[i].policy, 0, &world->note,
-                                &world->err));
+        struct blocks_order order = {cases[i].entry, cases[i].policy, "", 0};
+        assert_false(blocks_add(&world->blocks, &order, &world->note, &world->err));
         if (strstr(world->err.text, cases[i].want) == NULL)
             fail_msg("%s: %s", cases[i].entry, world->err.text);
         assert_int_equal(world->blocks.n, 0);
@@ -148,7 +148,8 @@ static void there_is_a_limit(void **state)
     assert_int_equal(world->blocks.n, BLOCKS_MAX);
     assert_policy(world, "10.0.0.1", "BLOCKED");
     assert_policy(world, "10.20.0.1", "BLOCKED");
-    assert_false(blocks_add(&world->blocks, "192.0.2.7", "BLOCKED", 0, &world->note, &world->err));
+    struct blocks_order order = {"192.0.2.7", "BLOCKED", "", 0};
+    assert_false(blocks_add(&world->blocks, &order, &world->note, &world->err));
     assert_non_null(strstr(world->err.text, "there are 10000 entries already"));
     add(world, "10.0.0.0/24", "SLOW", 0); /* one that is there */
     assert_policy(world, "10.0.0.1", "SLOW");

@@ -99,7 +99,9 @@ void crash(struct world *world)
 
 void add(struct world *world, const char *entry, const char *policy, int64_t seconds)
 {
-    assert_true(blocks_add(&world->blocks, entry, policy, seconds, &world->note, &world->err));
+    struct blocks_order order = {entry, policy, "", seconds};
+
+    assert_true(blocks_add(&world->blocks, &order, &world->note, &world->err));
 }
 
 const char *policy_of(struct world *world, const char *ip, enum listener_type type)
