@@ -208,6 +208,7 @@ static bool take_tables(struct daemon *daemon)
     log_problems(&daemon->found);
     snapshot_store_init(&daemon->house.snapshots, snapshot);
     running_init(&daemon->running, daemon->path, &daemon->house, &daemon->found);
+    numbers_init(&daemon->house.numbers, daemon->state_dir);
     blocks_init(&daemon->house.blocks, daemon->state_dir, snapshot);
     raise_descriptors(snapshot);
     return true;
@@ -352,6 +353,7 @@ static _Noreturn void serve_until_stopped(struct daemon *daemon)
         drain(event.fd);
         session_reap(&daemon->house);
         engine_tick(daemon->house.engine);
+        numbers_tick(&daemon->house.numbers);
         blocks_tick(&daemon->house.blocks);
         if (daemon->house.guard != NULL)
             guard_tick(daemon->house.guard);

@@ -142,7 +142,7 @@ static void note_connection(struct session *session, const struct session_told *
     uint64_t port = 0;
 
     *conn = (struct conn_facts){
-        .icid = atomic_fetch_add(&session->house->icid, 1) + 1,
+        .icid = numbers_icid(&session->house->numbers),
         .monitor = session->snapshot->settings.keys->mode == SETTINGS_MONITOR,
         .no_address = told->no_address,
         .client = told->client,
@@ -191,7 +191,7 @@ static struct session *session_new(struct house *house)
 /* As long as nothing more is known of it than who came. */
 static void journal_lost(struct house *house, const struct session_told *told)
 {
-    struct conn_facts conn = {.icid = atomic_fetch_add(&house->icid, 1) + 1,
+    struct conn_facts conn = {.icid = numbers_icid(&house->numbers),
                               .no_address = told->no_address,
                               .client = told->client,
                               .host = {.class = HOST_UNKNOWN}};
@@ -270,7 +270,7 @@ static void begin_message(struct session *session, const struct session_mail_tol
     session->rules = snapshot_current(&session->house->snapshots);
     session->rid = 0;
     session->mail = (struct mail_facts){
-        .mid = atomic_fetch_add(&session->house->mid, 1) + 1,
+        .mid = numbers_mid(&session->house->numbers),
         .sent = slice_of(arena_dup(arena, told->sender)),
         .queue_id = keep(arena, told->queue_id),
     };

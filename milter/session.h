@@ -23,6 +23,7 @@
 #include "milter/engine.h"
 #include "milter/guard.h"
 #include "milter/limits.h"
+#include "milter/numbers.h"
 #include "milter/snapshot.h"
 
 struct session;
@@ -37,7 +38,7 @@ struct house {
     struct guard *guard;  /* of reloads; NULL: none */
     struct stats *tally;  /* of decisions (tally.h); NULL: not counted */
     void (*closed)(void); /* called by session_close(): wake the reaper */
-    atomic_uint_fast64_t icid, mid;
+    struct numbers numbers;
     _Atomic(struct session *) closing; /* stack */
     atomic_uint open;                  /* sessions not yet reaped */
     atomic_uint busy;                  /* callbacks under way */

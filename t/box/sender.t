@@ -342,7 +342,7 @@ def front_hosts_and_extensions():
             House(OFF + HOPS.format(port=smtp.port), files) as it:
         with it.session("192.0.2.1") as first, it.session("192.0.2.1") as mta:
             tap.eq([first.greeting.line, mta.greeting.line], ["continue"] * 2, "no limit of connections")
-            tap.eq(it.wait_log(event="connect", icid=2)["trusted"], "yes", "the log says so")
+            tap.eq(it.wait_log(event="connect", count=2)["trusted"], "yes", "the log says so")
             said(mta, "")
             tap.eq([mta.rcpt(f"<{to}@b.test>").line for to in ("u", "u+one", "u+two", "U+Two")],
                    ["continue"] * 4, "no rate of the host")
@@ -361,8 +361,7 @@ def front_hosts_and_extensions():
         with it.session("198.51.100.1") as first, it.session("198.51.100.1") as mta:
             tap.eq([first.greeting.line, mta.greeting.line],
                    ["continue", "421 4.4.5 Too many connections from your host"], "others have limits")
-        for icid in (3, 4):
-            it.wait_log(event="close", icid=icid)
+        it.wait_log(event="close", count=4)
         with it.session("198.51.100.1") as mta:
             said(mta, "")
             tap.eq([mta.rcpt(f"<{to}@b.test>").line for to in ("u+three", "u")],
