@@ -159,6 +159,9 @@ def rejected_at_connect(site):
         starts(client.rcpt("alice@example.com"), "503", "... RCPT is out of order")
     line = site.house.wait_log(event="connect", ip=BLOCKED, listener="main")
     tap.eq((line["verdict"], line["code"], line["group"]), ("reject", "554", "BLOCKED_LIST"), "... in the log")
+    for stage in ("CONNECT", "EHLO", "MAIL"):
+        site.mx.wait_log(rf"smtpd\[\d+\]: NOQUEUE: milter-reject: {stage} from \S+\[{BLOCKED}\]: 554 5\.7\.1 Not you")
+    tap.ok(True, "... and in Postfix's, with each command, as the manual says")
 
 
 def rejected_at_mail(site):
