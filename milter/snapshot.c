@@ -41,7 +41,9 @@ void snapshot_drop(struct snapshot *snapshot)
 
 /* --- building ---------------------------------------------------------------- */
 
-static void build_parts(struct snapshot *snapshot, struct problems *problems)
+/* What has an effect can only be said of a configuration without mistakes: one may be
+ * the reason of the other. errors: before it was read. */
+static void build_parts(struct snapshot *snapshot, size_t errors, struct problems *problems)
 {
     snapshot->dns = conf_find(snapshot->conf, "dns", "")->values;
     dns_check(snapshot->dns, problems);
@@ -54,7 +56,8 @@ static void build_parts(struct snapshot *snapshot, struct problems *problems)
     snapshot_build_ldap(snapshot, problems);
     snapshot_build_listeners(snapshot, problems);
     snapshot_check_files(snapshot, problems);
-    snapshot_check_effects(snapshot, problems);
+    if (problems_errors(problems) == errors)
+        snapshot_check_effects(snapshot, problems);
 }
 
 static void substitute_in(const struct conf_section *section,
@@ -86,6 +89,7 @@ struct snapshot *snapshot_build(const char *path, struct problems *problems)
 struct snapshot *snapshot_build_with(const char *path, const struct snapshot_substitute *substitute,
                                      struct problems *problems)
 {
+    size_t errors = problems_errors(problems);
     struct conf *conf = conf_read_anyway(path, registry, registry_count, problems);
     struct snapshot *snapshot = NULL;
 
@@ -100,7 +104,7 @@ struct snapshot *snapshot_build_with(const char *path, const struct snapshot_sub
     }
     atomic_init(&snapshot->references, 1);
     snapshot->conf = conf;
-    build_parts(snapshot, problems);
+    build_parts(snapshot, errors, problems);
     if (problems->errors == 0)
         return snapshot;
     snapshot_drop(snapshot);

@@ -16,11 +16,12 @@ static void drop_snapshot(void *arg)
 }
 
 static void check_reply(const struct conf_section *section, const char *key, const char *text,
-                        int code, struct problems *problems)
+                        const char *code_key, int code, struct problems *problems)
 {
     struct err err = {0};
     /* The status of a default takes the class of the code. */
-    if (conf_is_set(section, key) && !replytext_fits(text, code, &err))
+    if (conf_is_set(section, key) && !conf_is_wrong(section, code_key) &&
+        !replytext_fits(text, code, &err))
         conf_error(problems, section, key, "%s", err.text);
 }
 
@@ -47,33 +48,49 @@ static void check_profile(struct snapshot *snapshot, const struct conf_section *
     check_mail_from(snapshot, section, keys->mail_from, problems);
     if (!sock_check_interface(keys->interface, &err))
         conf_error(problems, section, "interface", "%s", err.text);
-    check_reply(section, "failure_text", keys->failure_text, keys->failure_code, problems);
-    check_reply(section, "temporary_text", keys->temporary_text, keys->temporary_code, problems);
-    check_reply(section, "unknown_text", keys->unknown_text, keys->unknown_code, problems);
-    if (keys->timeout > snapshot->settings.keys->command_deadline)
+    check_reply(section, "failure_text", keys->failure_text, "failure_code", keys->failure_code,
+                problems);
+    check_reply(section, "temporary_text", keys->temporary_text, "temporary_code",
+                keys->temporary_code, problems);
+    check_reply(section, "unknown_text", keys->unknown_text, "unknown_code", keys->unknown_code,
+                problems);
+    if (keys->timeout > snapshot->settings.keys->command_deadline &&
+        !conf_is_wrong(section, "timeout") &&
+        !conf_is_wrong(conf_find(snapshot->conf, "gatehouse", ""), "command_deadline"))
         conf_error(problems, section, "timeout",
                    "it is longer than [gatehouse] command_deadline; allowed: at most that");
-    if (keys->type == CALLAHEAD_STATIC && keys->servers.n == 0)
-        conf_error(problems, section, "servers", "type = static needs at least one server");
-    if (keys->type == CALLAHEAD_DELIVERY_HOST && keys->servers.n > 0)
-        conf_warning(problems, section, "servers", "not used with type = delivery_host");
+    if (keys->type == CALLAHEAD_STATIC && keys->servers.n == 0 &&
+        !conf_is_wrong(section, "servers"))
+        conf_error(problems, section, "servers",
+                   "type = static needs at least one server; allowed: host:port, ...");
+}
+
+struct tls_errors {
+    const struct conf_section *section;
+    struct problems *problems;
+};
+
+/* What is wrong already needs no second line. */
+static void tell_tls(const char *key, const struct err *err, void *arg)
+{
+    const struct tls_errors *errors = arg;
+    if (key == NULL || !conf_is_wrong(errors->section, key))
+        conf_error(errors->problems, errors->section, key, "%s", err->text);
 }
 
 struct tls_client *snapshot_tls(struct snapshot *snapshot, struct problems *problems)
 {
     const struct conf_section *section = conf_find(snapshot->conf, "tls", "");
-    struct err err = {0};
+    struct tls_errors errors = {section, problems};
 
-    if (snapshot->tls == NULL && snapshot_check_tls_files(section, problems)) {
-        snapshot->tls = tls_client_new(section->values, &err);
-        if (snapshot->tls == NULL)
-            conf_error(problems, section, NULL, "%s", err.text);
-    }
+    if (snapshot->tls == NULL)
+        snapshot->tls = tls_client_new(section->values, tell_tls, &errors);
     return snapshot->tls;
 }
 
-static const struct nexthop *parse_servers(struct snapshot *snapshot, const struct key_list *list,
-                                           struct problems *problems)
+static const struct nexthop *parse_servers(struct snapshot *snapshot,
+                                           const struct conf_section *section,
+                                           const struct key_list *list, struct problems *problems)
 {
     struct arena *arena = conf_arena(snapshot->conf);
     struct nexthop *hops = arena_alloc(arena, (list->n + 1) * sizeof *hops);
@@ -81,7 +98,7 @@ static const struct nexthop *parse_servers(struct snapshot *snapshot, const stru
 
     for (size_t i = 0; hops != NULL && i < list->n; i++) {
         if (!servers_parse(slice_of(list->v[i].text), arena, &hops[i], &err))
-            problem_error(problems, list->v[i].at, "%s", err.text);
+            conf_item_error(problems, section, "servers", &list->v[i], "%s", err.text);
     }
     return hops;
 }
@@ -99,7 +116,7 @@ build_plan(struct snapshot *snapshot, const struct conf_section *section, struct
     plan->profile = (struct callahead_profile){
         .name = section->name,
         .keys = keys,
-        .servers = parse_servers(snapshot, &keys->servers, problems),
+        .servers = parse_servers(snapshot, section, &keys->servers, problems),
         .nservers = keys->servers.n,
         .tls = keys->tls == CALLAHEAD_TLS_OFF ? NULL : snapshot_tls(snapshot, problems),
         .take = take_snapshot,

@@ -48,8 +48,8 @@ static bool verifies_all(const struct listener *listener)
     return all;
 }
 
-static void look_at_listener(const struct conf_section *section, const struct listener *listener,
-                             struct problems *problems)
+static void look_at_listener(const struct snapshot *snapshot, const struct conf_section *section,
+                             const struct listener *listener, struct problems *problems)
 {
     const struct listener_keys *keys = listener->keys;
 
@@ -64,6 +64,7 @@ static void look_at_listener(const struct conf_section *section, const struct li
     if (keys->type == LISTENER_PRIVATE && keys->recipient_delimiter[0] != '\0')
         idle(problems, section, "recipient_delimiter",
              "does not act on a private listener, which verifies no recipients");
+    snapshot_check_lookups(snapshot, section, listener, problems);
     if (keys->type != LISTENER_PUBLIC || keys->rat[0] != '\0')
         return;
     if (keys->callahead[0] != '\0')
@@ -79,7 +80,7 @@ static void look_at_listeners(const struct snapshot *snapshot, struct problems *
         const struct conf_section *section = NULL;
         while ((section = conf_next(snapshot->conf, "listener", section)) != NULL) {
             if (section->values == (const void *)listener->keys)
-                look_at_listener(section, listener, problems);
+                look_at_listener(snapshot, section, listener, problems);
         }
     }
 }
@@ -131,10 +132,22 @@ static bool uses_tls(const struct ldap_keys *keys)
     return any;
 }
 
-static void look_at_callahead(const struct conf_section *section, struct problems *problems)
+static void look_at_callahead(const struct snapshot *snapshot, const struct conf_section *section,
+                              struct problems *problems)
 {
     const struct callahead_keys *keys = section->values;
+    const struct routes_keys *routes = conf_find(snapshot->conf, "routes", "")->values;
 
+    if (keys->type != CALLAHEAD_DELIVERY_HOST)
+        idle(problems, section, "ldap_routing", "not used with type = static");
+    else if (keys->servers.n > 0)
+        idle(problems, section, "servers", "not used with type = delivery_host");
+    if (keys->type == CALLAHEAD_DELIVERY_HOST && keys->ldap_routing[0] != '\0' &&
+        strcmp(keys->ldap_routing, routes->ldap) != 0)
+        conf_warning(problems, section, "ldap_routing",
+                     "only call-ahead asks the hosts it names; mail is delivered there with "
+                     "[routes] ldap = %s",
+                     keys->ldap_routing);
     if (keys->tls == CALLAHEAD_TLS_OFF && keys->verify)
         idle(problems, section, "verify", "acts where tls is not off");
     if (keys->failure_action == CALLAHEAD_ACCEPT) {
@@ -157,6 +170,7 @@ static void look_at_ldap(const struct conf_section *section, struct problems *pr
         idle(problems, section, "ldap_error", "acts with accept_query only");
     if (keys->routing_query[0] != '\0')
         return;
+    idle(problems, section, "routing_address_attr", "not used without routing_query");
     idle(problems, section, "routing_host_attr", "not used without routing_query");
     idle(problems, section, "callahead_attr", "not used without routing_query");
 }
@@ -170,7 +184,7 @@ static void look_at_servers(const struct snapshot *snapshot, struct problems *pr
     while ((section = conf_next(snapshot->conf, "callahead", section)) != NULL) {
         const struct callahead_keys *keys = section->values;
         callahead = callahead || keys->tls != CALLAHEAD_TLS_OFF;
-        look_at_callahead(section, problems);
+        look_at_callahead(snapshot, section, problems);
     }
     while ((section = conf_next(snapshot->conf, "ldap", section)) != NULL) {
         ldap = ldap || uses_tls(section->values);
@@ -203,8 +217,6 @@ static bool uses_exceptions(const struct snapshot *snapshot)
             if (hat_policy_get(hat, k, &own)->keys.use_exceptions)
                 return true;
         }
-        if (hat == NULL)
-            return true; /* it is wrong, and reported */
     }
     return false;
 }
@@ -226,6 +238,7 @@ void snapshot_check_effects(const struct snapshot *snapshot, struct problems *pr
     look_at_routes(snapshot, problems);
     look_at_exceptions(snapshot, problems);
     look_at_listeners(snapshot, problems);
+    snapshot_check_unused(snapshot, problems);
     if (snapshot->policies != NULL && snapshot->private_policies != NULL)
         snapshot_check_policy_effects(snapshot, problems);
 }

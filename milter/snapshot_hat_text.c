@@ -17,7 +17,8 @@ static void check_references(const struct snapshot *snapshot, const struct hat *
         if (row->type != KEY_REF)
             continue;
         const char *name = *(const char *const *)((const char *)keys + row->offset);
-        if (name[0] != '\0' && conf_find(snapshot->conf, row->refers, name) == NULL)
+        if (name[0] != '\0' && conf_find(snapshot->conf, row->refers, name) == NULL &&
+            !conf_is_lost(snapshot->conf, row->refers, name))
             problem_error(problems, at,
                           "%s: there is no section [%s %s]; allowed: the name of a [%s] section",
                           key, row->refers, name, row->refers);
@@ -41,7 +42,8 @@ struct hat *snapshot_hat_text(struct snapshot *snapshot, const struct conf_secti
     const struct listener_keys *keys = listener->values;
 
     if (keys->groups.n > 0)
-        conf_error(problems, listener, "groups", "not possible together with hat");
+        conf_error(problems, listener, "groups",
+                   "not possible together with hat; allowed: one of the two");
     struct hat *hat =
         hat_text_load(keys->hat, conf_place(listener, "hat"), policies, fallback, problems);
     if (hat == NULL)

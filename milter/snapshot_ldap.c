@@ -10,20 +10,23 @@ static void check_servers(struct snapshot *snapshot, const struct conf_section *
                           const struct ldap_profile *profile, struct problems *problems)
 {
     const struct key_list *uri = &profile->keys->uri;
-    bool any_tls = false;
+    bool any_tls = profile->keys->tls_priority[0] != '\0';
+    struct err err = {0};
 
     if (uri->n > LDAPPOOL_SERVERS_MAX)
-        conf_error(problems, section, "uri", "more than %d servers", LDAPPOOL_SERVERS_MAX);
-    for (size_t i = 0; i < uri->n; i++) {
-        struct err err = {0};
+        conf_item_error(problems, section, "uri", &uri->v[LDAPPOOL_SERVERS_MAX],
+                        "too many servers; allowed: at most %d", LDAPPOOL_SERVERS_MAX);
+    for (size_t i = 0; i < uri->n && i < LDAPPOOL_SERVERS_MAX; i++) {
         bool tls = false;
         if (!ldap_profile_check(profile, uri->v[i].text, &tls, &err))
-            problem_error(problems, uri->v[i].at, "[ldap %s] %s: %s", section->name,
-                          err.kind == ERR_TLS ? "tls_priority" : "uri", err.text);
+            conf_item_error(problems, section, "uri", &uri->v[i], "%s", err.text);
         any_tls = any_tls || tls;
     }
-    if (any_tls)
-        (void)snapshot_tls(snapshot, problems); /* tells what is wrong with its files */
+    if (!any_tls)
+        return;
+    if (!ldap_profile_check_priority(profile, &err))
+        conf_error(problems, section, "tls_priority", "%s", err.text);
+    (void)snapshot_tls(snapshot, problems); /* tells what is wrong with its files */
 }
 
 static void check_query(const struct conf_section *section, const char *key, const char *filter,
@@ -31,10 +34,47 @@ static void check_query(const struct conf_section *section, const char *key, con
 {
     struct err err = {0};
     if (filter[0] != '\0' && !ldapfilter_check(filter, &err))
-        conf_error(problems, section, key, "%s", err.text);
+        conf_error(problems, section, key,
+                   "%s; allowed: a filter (RFC 4515) such as (mail={a}), with {a}, {u}, {d}, {f}",
+                   err.text);
     else if (filter[0] != '\0' && strchr(filter, '{') == NULL)
         conf_warning(problems, section, key,
                      "without a token it finds the same for every recipient");
+}
+
+/* RFC 4512 section 2.5: a name or numbers with dots, and options behind semicolons. */
+static void check_attribute(const struct conf_section *section, const char *key, const char *name,
+                            struct problems *problems)
+{
+    bool good = name[0] == '\0' || ascii_is_alnum(name[0]);
+
+    for (const char *p = name; *p != '\0'; p++)
+        good = good && (ascii_is_alnum(*p) || strchr("-.;", *p) != NULL);
+    if (!good)
+        conf_error(problems, section, key,
+                   "\"%.80s\" is no name of an attribute; allowed: one name as mail, of letters, "
+                   "digits and \"-\"",
+                   name);
+}
+
+/* Who binds, and by what. A key that is wrong might as well be there as not. */
+static void check_bind(const struct conf_section *section, const struct ldap_keys *keys,
+                       struct problems *problems)
+{
+    bool text = keys->bind_password[0] != '\0', file = keys->bind_password_file[0] != '\0';
+
+    if (conf_is_wrong(section, "bind_dn") || conf_is_wrong(section, "bind_password") ||
+        conf_is_wrong(section, "bind_password_file"))
+        return;
+    if (text && file)
+        conf_error(problems, section, "bind_password",
+                   "stands beside bind_password_file; allowed: one of the two");
+    if (keys->bind_dn[0] != '\0' && !text && !file)
+        conf_error(problems, section, "bind_dn",
+                   "needs a password; allowed: with bind_password_file or bind_password");
+    if (keys->bind_dn[0] == '\0' && (text || file))
+        conf_error(problems, section, "bind_dn",
+                   "is missing: a password is given; allowed: a distinguished name");
 }
 
 static void check_profile(const struct conf_section *section, const struct ldap_keys *keys,
@@ -45,19 +85,14 @@ static void check_profile(const struct conf_section *section, const struct ldap_
     if (strstr(keys->routing_query, "{f}") != NULL)
         conf_warning(problems, section, "routing_query",
                      "{f} is always empty: call-ahead asks for all senders alike");
-    if (keys->routing_address_attr[0] != '\0' && keys->routing_query[0] == '\0')
-        conf_warning(problems, section, "routing_address_attr", "not used without routing_query");
-    if (keys->bind_password[0] != '\0' && keys->bind_password_file[0] != '\0')
-        conf_error(problems, section, "bind_password", "give it or bind_password_file, not both");
-    else if (keys->bind_dn[0] != '\0' && keys->bind_password[0] == '\0' &&
-             keys->bind_password_file[0] == '\0')
-        conf_error(problems, section, "bind_dn",
-                   "needs a password; give bind_password_file or bind_password");
-    else if (keys->bind_dn[0] == '\0' &&
-             (keys->bind_password[0] != '\0' || keys->bind_password_file[0] != '\0'))
-        conf_error(problems, section, "bind_dn", "is missing: a password is given");
+    check_attribute(section, "routing_address_attr", keys->routing_address_attr, problems);
+    check_attribute(section, "routing_host_attr", keys->routing_host_attr, problems);
+    check_attribute(section, "callahead_attr", keys->callahead_attr, problems);
+    check_bind(section, keys, problems);
     if (!ldap_base_is_dn(keys->base_dn))
-        conf_error(problems, section, "base_dn", "\"%.100s\" is no distinguished name (RFC 4514)",
+        conf_error(problems, section, "base_dn",
+                   "\"%.100s\" is no distinguished name; allowed: one as dc=example,dc=com "
+                   "(RFC 4514)",
                    keys->base_dn);
 }
 
@@ -72,7 +107,7 @@ build_plan(struct snapshot *snapshot, const struct conf_section *section, struct
     const char *password = ldap_password(keys, arena, &err);
     if (password == NULL) {
         conf_error(problems, section, "bind_password_file", "%s", err.text);
-        return NULL;
+        password = ""; /* the rest is looked at all the same */
     }
     if (plan != NULL &&
         ldap_profile_init(&plan->profile, section->name, keys,
@@ -104,9 +139,11 @@ static const struct directory_plan *referred(const struct snapshot *snapshot,
     if (name[0] == '\0' || plan == NULL)
         return NULL;
     const struct ldap_keys *keys = plan->profile.keys;
-    if ((accept ? keys->accept_query : keys->routing_query)[0] == '\0')
-        conf_error(problems, section, key, "[ldap %s] has no %s", name,
-                   accept ? "accept_query" : "routing_query");
+    const char *needed = accept ? "accept_query" : "routing_query";
+    if ((accept ? keys->accept_query : keys->routing_query)[0] == '\0' &&
+        !conf_is_wrong(conf_find(snapshot->conf, "ldap", name), needed))
+        conf_error(problems, section, key, "[ldap %s] has no %s; allowed: one that has", name,
+                   needed);
     return plan;
 }
 
@@ -130,8 +167,8 @@ void snapshot_build_ldap(struct snapshot *snapshot, struct problems *problems)
         arena_alloc(conf_arena(snapshot->conf), (n + 1) * sizeof *snapshot->directories);
     while (snapshot->directories != NULL &&
            (section = conf_next(snapshot->conf, "ldap", section)) != NULL) {
-        check_profile(section, section->values, problems);
         const struct directory_plan *plan = build_plan(snapshot, section, problems);
+        check_profile(section, section->values, problems);
         if (plan == NULL)
             continue;
         check_servers(snapshot, section, &plan->profile, problems);
@@ -166,16 +203,9 @@ const struct directory_plan *snapshot_ldap_routing(const struct snapshot *snapsh
 {
     const struct callahead_keys *keys = section->values;
 
-    if (keys->type != CALLAHEAD_DELIVERY_HOST && keys->ldap_routing[0] != '\0')
-        conf_warning(problems, section, "ldap_routing", "not used with type = static");
     if (keys->type == CALLAHEAD_DELIVERY_HOST && keys->ldap_routing[0] == '\0')
         return snapshot->routes_directory;
     const struct directory_plan *plan = referred(snapshot, section, "ldap_routing",
                                                  keys->ldap_routing, LDAP_ROUTING_QUERY, problems);
-    if (keys->type == CALLAHEAD_DELIVERY_HOST && plan != NULL && plan != snapshot->routes_directory)
-        conf_warning(problems, section, "ldap_routing",
-                     "only call-ahead asks the hosts it names; mail is delivered there with "
-                     "[routes] ldap = %s",
-                     keys->ldap_routing);
     return plan;
 }

@@ -63,8 +63,8 @@ static const struct policy *stand_in(const struct policies *policies)
     return policies_target(policies, "accept");
 }
 
-static void fill_group(const struct conf_section *section, const char *name,
-                       const struct policies *policies, struct hat_group *group,
+static void fill_group(const struct conf *conf, const struct conf_section *section,
+                       const char *name, const struct policies *policies, struct hat_group *group,
                        struct problems *problems)
 {
     const struct predefined_group *known = predefined(name);
@@ -84,14 +84,15 @@ static void fill_group(const struct conf_section *section, const char *name,
     };
     if (slice_is_nocase(slice_of(name), "ALL"))
         conf_error(problems, section, NULL,
-                   "ALL is what comes after all groups; its policy is default_policy of the "
-                   "listener");
+                   "ALL is what comes after all groups, with default_policy of the listener; "
+                   "allowed: any other name");
     if (group->policy != NULL)
         return;
-    conf_error(problems, section, "policy",
-               "there is no policy \"%s\"; allowed: the name of a policy, or accept, reject, "
-               "tcprefuse, relay or continue",
-               target);
+    if (!conf_is_lost(conf, "policy", target))
+        conf_error(problems, section, "policy",
+                   "there is no policy \"%s\"; allowed: the name of a policy, or accept, reject, "
+                   "tcprefuse, relay or continue",
+                   target);
     group->policy = stand_in(policies);
 }
 
@@ -123,6 +124,8 @@ static const struct policy *fallback_policy(struct snapshot *snapshot,
     const struct policy *policy = policies_target(policies, target);
     if (policy != NULL && policy->keys.access != POLICY_CONTINUE)
         return policy;
+    if (policy == NULL && conf_is_lost(snapshot->conf, "policy", target))
+        return stand_in(policies);
     if (policy == NULL)
         conf_error(problems, listener, "default_policy",
                    "there is no policy \"%s\"; allowed: the name of a policy, or accept, reject, "
@@ -130,7 +133,8 @@ static const struct policy *fallback_policy(struct snapshot *snapshot,
                    target);
     else
         conf_error(problems, listener, "default_policy",
-                   "continue is not possible here: nothing comes after ALL");
+                   "continue is not possible here: nothing comes after ALL; allowed: accept, "
+                   "reject, tcprefuse, relay or another policy");
     return stand_in(policies);
 }
 
@@ -167,12 +171,12 @@ static struct hat *listed_hat(struct snapshot *snapshot, const struct conf_secti
         const char *name = list.v[i].text;
         const struct conf_section *section = group_section(snapshot, name);
         if (section != NULL)
-            fill_group(section, name, policies, &groups[n++], problems);
-        else if (predefined(name) == NULL)
-            problem_error(problems, list.v[i].at,
-                          "there is no [group %s]; allowed: the name of a [group] section, or a "
-                          "predefined group",
-                          name);
+            fill_group(snapshot->conf, section, name, policies, &groups[n++], problems);
+        else if (predefined(name) == NULL && !conf_is_lost(snapshot->conf, "group", name))
+            conf_item_error(problems, listener, "groups", &list.v[i],
+                            "there is no [group %s]; allowed: the name of a [group] section, or a "
+                            "predefined group",
+                            name);
     }
     warn_of_doubles(&list, problems);
     struct hat *hat = hat_build(groups, n, fallback, problems);
@@ -194,7 +198,7 @@ struct hat *snapshot_hat(struct snapshot *snapshot, const struct conf_section *l
                : listed_hat(snapshot, listener, policies, fallback, problems);
 }
 
-static bool is_used(const struct snapshot *snapshot, const struct conf_section *group)
+bool snapshot_group_is_used(const struct snapshot *snapshot, const struct conf_section *group)
 {
     struct key_item items[ARRAY_LEN(predefined_groups)];
     const struct conf_section *listener = NULL;
@@ -217,10 +221,9 @@ static void check_unused_groups(const struct snapshot *snapshot, struct problems
 
     while ((section = conf_next(snapshot->conf, "group", section)) != NULL) {
         struct hat_group group;
-        if (is_used(snapshot, section))
+        if (snapshot_group_is_used(snapshot, section))
             continue;
-        conf_warning(problems, section, NULL, "no listener uses this group");
-        fill_group(section, section->name, snapshot->policies, &group, problems);
+        fill_group(snapshot->conf, section, section->name, snapshot->policies, &group, problems);
         hat_free(hat_build(&group, 1, stand_in(snapshot->policies), problems));
     }
 }
@@ -230,28 +233,37 @@ static void check_unused_groups(const struct snapshot *snapshot, struct problems
 static void check_private(const struct conf_section *section, const struct listener_keys *keys,
                           struct problems *problems)
 {
+    static const char why[] = "a private listener verifies no recipients; allowed: with type = "
+                              "public only";
+
     if (keys->type != LISTENER_PRIVATE)
         return;
     if (keys->rat[0] != '\0')
-        conf_error(problems, section, "rat", "a private listener has no recipient access table");
+        conf_error(problems, section, "rat",
+                   "a private listener has no recipient access table; allowed: with type = public "
+                   "only");
     if (keys->callahead[0] != '\0')
-        conf_error(problems, section, "callahead", "a private listener verifies no recipients");
+        conf_error(problems, section, "callahead", "%s", why);
     if (keys->ldap_accept[0] != '\0')
-        conf_error(problems, section, "ldap_accept", "a private listener verifies no recipients");
+        conf_error(problems, section, "ldap_accept", "%s", why);
 }
 
 static void check_public(const struct conf_section *section, const struct listener_keys *keys,
                          const struct rat *rat, struct problems *problems)
 {
-    if (keys->type != LISTENER_PUBLIC)
+    if (keys->type != LISTENER_PUBLIC || conf_is_wrong(section, "type"))
         return;
-    if (keys->rat[0] == '\0')
-        conf_warning(problems, section, "rat",
-                     "none is given: every recipient that is not relayed will be refused");
     const struct rat_entry *all = rat != NULL ? rat_accepts_all(rat) : NULL;
     if (all != NULL)
         problem_warning(problems, all->at, "ALL ACCEPT makes [listener %s] an open relay",
                         section->name);
+}
+
+/* Which service it is meant for cannot be said. */
+static bool is_service_wrong(const struct conf_section *section)
+{
+    return conf_is_wrong(section, "daemon_name") || conf_is_wrong(section, "local_address") ||
+           conf_is_wrong(section, "local_port");
 }
 
 static void check_fallbacks(const struct snapshot *snapshot, struct problems *problems)
@@ -260,41 +272,49 @@ static void check_fallbacks(const struct snapshot *snapshot, struct problems *pr
 
     while ((section = conf_next(snapshot->conf, "listener", section)) != NULL) {
         const struct listener_keys *keys = section->values;
-        if (keys->daemon_name[0] != '\0' || keys->local_address[0] != '\0' || keys->local_port != 0)
+        if (keys->daemon_name[0] != '\0' || keys->local_address[0] != '\0' ||
+            keys->local_port != 0 || section->again || is_service_wrong(section))
             continue;
         if (first != NULL)
             conf_error(problems, section, NULL,
                        "a second fallback listener: [listener %s] at line %u has no daemon_name, "
-                       "local_address or local_port either",
+                       "local_address or local_port either; allowed: one such listener",
                        first->name, first->at.line);
         else
             first = section;
     }
 }
 
-static bool same_service(const struct listener_keys *a, const struct listener_keys *b)
+/* Addresses are the same however they are spelled. */
+static bool same_service(const struct listener *a, const struct listener *b)
 {
-    return a->local_port == b->local_port && strcmp(a->daemon_name, b->daemon_name) == 0 &&
-           strcmp(a->local_address, b->local_address) == 0;
+    return a->keys->local_port == b->keys->local_port &&
+           strcmp(a->keys->daemon_name, b->keys->daemon_name) == 0 &&
+           a->has_local_ip == b->has_local_ip &&
+           (!a->has_local_ip || ip_equal(&a->local_ip, &b->local_ip));
 }
 
-/* Of listeners that match the same the first serves. Fallbacks are an error of their own. */
-static void warn_of_twins(const struct snapshot *snapshot, struct problems *problems)
+/* Of listeners that match the same the second never serves. Fallbacks are an error of
+ * their own. */
+static void check_twins(const struct snapshot *snapshot, struct problems *problems)
 {
-    const struct conf_section *section = NULL, *first;
+    const struct conf_section *section = NULL, *other;
 
     while ((section = conf_next(snapshot->conf, "listener", section)) != NULL) {
-        const struct listener_keys *keys = section->values;
+        const struct listener *listener = snapshot->listeners.v[section->index];
+        const struct listener_keys *keys = listener->keys;
         bool fallback =
             keys->daemon_name[0] == '\0' && keys->local_address[0] == '\0' && keys->local_port == 0;
-        for (first = conf_next(snapshot->conf, "listener", NULL); !fallback && first != section;
-             first = conf_next(snapshot->conf, "listener", first)) {
-            if (!same_service(keys, first->values))
+        bool known = !fallback && !section->again && !is_service_wrong(section);
+        for (other = conf_next(snapshot->conf, "listener", NULL); known && other != section;
+             other = conf_next(snapshot->conf, "listener", other)) {
+            if (is_service_wrong(other) ||
+                !same_service(listener, snapshot->listeners.v[other->index]))
                 continue;
-            conf_warning(problems, section, NULL,
-                         "never serves: [listener %s] at line %u has the same daemon_name, "
-                         "local_address and local_port",
-                         first->name, first->at.line);
+            conf_error(problems, section, NULL,
+                       "never serves: [listener %s] at line %u has the same daemon_name, "
+                       "local_address and local_port; allowed: one listener for a service",
+                       other->name, other->at.line);
             break;
         }
     }
@@ -309,7 +329,8 @@ static void set_local_ip(struct listener *listener, const struct conf_section *s
         return;
     listener->has_local_ip = ip_parse(slice_of(text), &listener->local_ip);
     if (!listener->has_local_ip)
-        conf_error(problems, section, "local_address", "\"%s\" is no IPv4 or IPv6 address", text);
+        conf_error(problems, section, "local_address",
+                   "\"%.80s\" is no IPv4 or IPv6 address; allowed: 192.0.2.1 or 2001:db8::1", text);
 }
 
 static void build_listener(struct snapshot *snapshot, const struct conf_section *section,
@@ -326,8 +347,6 @@ static void build_listener(struct snapshot *snapshot, const struct conf_section 
     listener->directory = snapshot_ldap_accept(snapshot, section, problems);
     listener->callahead = snapshot_callahead(snapshot, section, problems);
     snapshot_add_senders(snapshot, section, listener, problems);
-    if (listener->hat != NULL)
-        snapshot_check_lookups(snapshot, section, listener, problems);
     check_private(section, keys, problems);
     check_public(section, keys, listener->rat, problems);
 }
@@ -360,7 +379,7 @@ void snapshot_build_listeners(struct snapshot *snapshot, struct problems *proble
     }
     listeners_note_counted(list, snapshot->listeners.n);
     check_fallbacks(snapshot, problems);
-    warn_of_twins(snapshot, problems);
+    check_twins(snapshot, problems);
     check_unused_groups(snapshot, problems);
     snapshot_check_callahead(snapshot, problems);
 }

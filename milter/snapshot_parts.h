@@ -16,11 +16,10 @@ void snapshot_add_senders(const struct snapshot *snapshot, const struct conf_sec
 void snapshot_build_routes(struct snapshot *snapshot, struct problems *problems);
 void snapshot_build_reputation(struct snapshot *snapshot, struct problems *problems);
 void snapshot_free_reputation(struct snapshot *snapshot);
-/* Warns of sender entries that can never match. After snapshot_build_reputation(). */
+/* Warns of sender entries that can never match. */
 void snapshot_check_lookups(const struct snapshot *snapshot, const struct conf_section *section,
                             const struct listener *listener, struct problems *problems);
-/* One TLS context serves all profiles of a snapshot. NULL: wrong, and reported
- * each time. */
+/* One TLS context serves all profiles of a snapshot. NULL: wrong, and reported. */
 struct tls_client *snapshot_tls(struct snapshot *snapshot, struct problems *problems);
 /* Before listeners. */
 void snapshot_build_ldap(struct snapshot *snapshot, struct problems *problems);
@@ -40,15 +39,17 @@ const struct callahead_rules *snapshot_callahead(struct snapshot *snapshot,
                                                  struct problems *problems);
 /* All profiles, used or not. */
 void snapshot_check_callahead(struct snapshot *snapshot, struct problems *problems);
-/* Warns of keys that cannot have an effect as things stand. After all others. */
+/* Warns of keys that cannot have an effect as things stand. After all others, of a
+ * configuration without errors. */
 void snapshot_check_effects(const struct snapshot *snapshot, struct problems *problems);
+/* Sections that nothing uses, listeners that refuse everybody: a part of it. */
+void snapshot_check_unused(const struct snapshot *snapshot, struct problems *problems);
+/* Does a listener have the [group] section among its groups, by either of its names? */
+bool snapshot_group_is_used(const struct snapshot *snapshot, const struct conf_section *group);
 /* The part of it for policies. */
 void snapshot_check_policy_effects(const struct snapshot *snapshot, struct problems *problems);
 /* Files that no step reads, because nobody needs them now. */
 void snapshot_check_files(struct snapshot *snapshot, struct problems *problems);
-/* false: a file or folder that [tls] names cannot be read. */
-NODISCARD bool snapshot_check_tls_files(const struct conf_section *section,
-                                        struct problems *problems);
 /* The table of a listener whose `hat` names a file; NULL when wrong. */
 struct hat *snapshot_hat_text(struct snapshot *snapshot, const struct conf_section *listener,
                               const struct policies *policies, const struct policy *fallback,

@@ -21,7 +21,8 @@ static const struct policy_written *written_policies(struct snapshot *snapshot, 
         written[n++] = (struct policy_written){.name = section->name,
                                                .at = section->at,
                                                .keys = section->values,
-                                               .origins = section->origins};
+                                               .origins = section->origins,
+                                               .wrong = section->wrong};
     return written;
 }
 
@@ -51,7 +52,8 @@ static void check_auths(const struct snapshot *snapshot, struct problems *proble
         const struct route *route = routes_get(snapshot->routes, i);
         if (route->auth == NULL || strcmp(route->auth, known) == 0)
             continue;
-        if (conf_find(snapshot->conf, "auth", route->auth) != NULL)
+        if (conf_find(snapshot->conf, "auth", route->auth) != NULL ||
+            conf_is_lost(snapshot->conf, "auth", route->auth))
             known = route->auth;
         else
             problem_error(problems, route->at,
@@ -61,12 +63,28 @@ static void check_auths(const struct snapshot *snapshot, struct problems *proble
     }
 }
 
+/* It goes as it is into the MTA's maps and files. */
+static void check_transport(const struct conf_section *section, const char *name,
+                            struct problems *problems)
+{
+    bool good = name[0] != '\0';
+
+    for (const char *p = name; *p != '\0'; p++)
+        good = good && (ascii_is_alnum(*p) || strchr("_-.", *p) != NULL);
+    if (!good)
+        conf_error(problems, section, "transport",
+                   "\"%.80s\" is no name of a transport; allowed: one name of letters, digits, "
+                   "\"_\", \".\" and \"-\", as relay",
+                   name);
+}
+
 void snapshot_build_routes(struct snapshot *snapshot, struct problems *problems)
 {
     const struct conf_section *section = conf_find(snapshot->conf, "routes", "");
     const struct routes_keys *keys = section->values;
 
     snapshot->routes_transport = keys->transport;
+    check_transport(section, keys->transport, problems);
     snapshot->routes = keys->file[0] != '\0'
                            ? routes_load(keys->file, conf_place(section, "file"), problems)
                            : routes_empty();

@@ -35,13 +35,14 @@ static void build_score(const struct building *b, const struct reputation_keys *
     struct reputation *reputation = &b->snapshot->reputation;
     struct err err = {0};
 
-    if (!read_source(b, "source", keys->source,
-                     1U << REPUTATION_FROM_FILE | 1U << REPUTATION_FROM_DNS, &reputation->score))
-        return;
-    if (reputation->score.kind == REPUTATION_FROM_FILE)
+    bool good =
+        read_source(b, "source", keys->source,
+                    1U << REPUTATION_FROM_FILE | 1U << REPUTATION_FROM_DNS, &reputation->score);
+    if (good && reputation->score.kind == REPUTATION_FROM_FILE)
         reputation->scores =
             scores_load(reputation->score.path, conf_place(b->section, "source"), b->problems);
-    if (reputation->score.kind == REPUTATION_FROM_DNS &&
+    bool needed = good && reputation->score.kind == REPUTATION_FROM_DNS;
+    if ((needed || keys->map[0] != '\0') && !conf_is_wrong(b->section, "map") &&
         !reputation_parse_map(keys->map, &reputation->map, &err))
         conf_error(b->problems, b->section, "map", "%s", err.text);
 }

@@ -20,7 +20,8 @@ static void build_lists(struct snapshot *snapshot, struct problems *problems)
                                         .file_at = conf_place(section, "addresses_file")};
         size_t errors = problems_errors(problems);
         lists_add(snapshot->lists, &written, problems);
-        if (problems_errors(problems) == errors &&
+        if (problems_errors(problems) == errors && !conf_is_wrong(section, "addresses") &&
+            !conf_is_wrong(section, "addresses_file") &&
             lists_entries(snapshot->lists, section->name) == 0)
             conf_warning(problems, section, NULL, "the list is empty: nobody is in it");
     }

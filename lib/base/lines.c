@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/regular.h"
+
 #define CHUNK 65536
 /* A million addresses in one list fit easily; /dev/zero ends here. */
 #define LINE_BYTES_MAX ((size_t)256 * 1024 * 1024)
@@ -57,6 +59,16 @@ out:
 }
 
 struct lines *lines_open(const char *path, struct place at, struct problems *problems)
+{
+    struct err err;
+    int fd = regular_open(path, &err);
+    if (fd >= 0)
+        return adopt(fd, path, at, problems);
+    problem_error(problems, at, "%s", err.text);
+    return NULL;
+}
+
+struct lines *lines_open_any(const char *path, struct place at, struct problems *problems)
 {
     return adopt(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), path, at, problems);
 }

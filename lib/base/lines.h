@@ -16,10 +16,13 @@
 
 struct lines;
 
-/* Opens path (regular files, pipes and devices alike, but no directory).
+/* Opens a regular file or /dev/null, and waits for nobody (regular.h).
  * Failure is one problem at `at` (where the path was written) and NULL.
  * path is borrowed until lines_close(). */
 struct lines *lines_open(const char *path, struct place at, struct problems *problems);
+/* The same of a file named on the command line, which may be a pipe or a device: waits
+ * for one who writes to it. */
+struct lines *lines_open_any(const char *path, struct place at, struct problems *problems);
 /* The same from a descriptor, from where it stands. fd is closed by lines_close(),
  * and on failure. name: borrowed, as path. */
 struct lines *lines_open_fd(int fd, const char *name, struct problems *problems);

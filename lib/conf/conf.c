@@ -13,6 +13,7 @@ void conf_free(struct conf *conf)
     for (size_t i = 0; i < conf->nshelves; i++) {
         free(conf->shelves[i].v);
         strmap_free(conf->shelves[i].names);
+        strmap_free(conf->shelves[i].lost);
     }
     free(conf->shelves);
     arena_free(conf->arena);
@@ -71,7 +72,8 @@ struct conf_section *conf_add(struct conf *conf, struct conf_shelf *shelf, struc
     section->at = at;
     section->values = arena_alloc(conf->arena, type->size);
     section->origins = arena_alloc(conf->arena, *type->nrows * sizeof *section->origins);
-    if (!section->name || !section->values || !section->origins)
+    section->wrong = arena_alloc(conf->arena, *type->nrows * sizeof *section->wrong);
+    if (!section->name || !section->values || !section->origins || !section->wrong)
         return NULL;
     for (size_t i = 0; i < *type->nrows; i++)
         if (!key_set_default(&type->rows[i], section->values, conf->folder, conf->arena))
@@ -107,6 +109,18 @@ bool conf_is_set(const struct conf_section *section, const char *key)
 {
     size_t i = key_find(section->type->rows, *section->type->nrows, slice_of(key));
     return i != SIZE_MAX && section->origins[i].line > 0;
+}
+
+bool conf_is_wrong(const struct conf_section *section, const char *key)
+{
+    size_t i = key_find(section->type->rows, *section->type->nrows, slice_of(key));
+    return i != SIZE_MAX && section->wrong[i];
+}
+
+bool conf_is_lost(const struct conf *conf, const char *type, const char *name)
+{
+    const struct conf_shelf *shelf = conf_shelf(conf, slice_of(type));
+    return shelf && strmap_get(shelf->lost, slice_of(name)) != STRMAP_NONE;
 }
 
 struct place conf_place(const struct conf_section *section, const char *key)
@@ -147,17 +161,24 @@ void conf_report(struct problems *problems, enum problem_severity severity, stru
     strbuf_done(&text);
 }
 
-PRINTF_LIKE(5, 0)
-static void report_key(struct problems *problems, enum problem_severity severity,
+PRINTF_LIKE(6, 0)
+static void report_key(struct problems *problems, enum problem_severity severity, struct place at,
                        const struct conf_section *section, const char *key, const char *fmt,
                        va_list ap)
 {
+    size_t row = key_find(section->type->rows, *section->type->nrows, slice_of(key));
     struct strbuf title;
     strbuf_init(&title);
     conf_put_title(section->type->name, slice_of(section->name), &title);
-    conf_report(problems, severity, key ? conf_place(section, key) : section->at,
-                strbuf_text(&title), slice_of(key), fmt, ap);
+    conf_report(problems, severity, at, strbuf_text(&title), slice_of(key), fmt, ap);
     strbuf_done(&title);
+    if (severity == PROBLEM_ERROR && row != SIZE_MAX)
+        section->wrong[row] = true;
+}
+
+static struct place place_or_section(const struct conf_section *section, const char *key)
+{
+    return key ? conf_place(section, key) : section->at;
 }
 
 void conf_error(struct problems *problems, const struct conf_section *section, const char *key,
@@ -165,7 +186,16 @@ void conf_error(struct problems *problems, const struct conf_section *section, c
 {
     va_list ap;
     va_start(ap, fmt);
-    report_key(problems, PROBLEM_ERROR, section, key, fmt, ap);
+    report_key(problems, PROBLEM_ERROR, place_or_section(section, key), section, key, fmt, ap);
+    va_end(ap);
+}
+
+void conf_item_error(struct problems *problems, const struct conf_section *section, const char *key,
+                     const struct key_item *item, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    report_key(problems, PROBLEM_ERROR, item->at, section, key, fmt, ap);
     va_end(ap);
 }
 
@@ -174,6 +204,6 @@ void conf_warning(struct problems *problems, const struct conf_section *section,
 {
     va_list ap;
     va_start(ap, fmt);
-    report_key(problems, PROBLEM_WARNING, section, key, fmt, ap);
+    report_key(problems, PROBLEM_WARNING, place_or_section(section, key), section, key, fmt, ap);
     va_end(ap);
 }

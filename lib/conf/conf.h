@@ -39,6 +39,9 @@ struct conf_section {
     struct place at;       /* the [section] line; line 0 when not written */
     void *values;          /* the type's struct */
     struct place *origins; /* nrows; line 0: the default is in effect */
+    bool *wrong;           /* nrows; see conf_is_wrong() */
+    bool again;            /* its name was there already, which is told */
+    bool misnamed;         /* its name is none, which is told */
 };
 
 struct conf;
@@ -70,14 +73,23 @@ const struct conf_section *conf_next(const struct conf *conf, const char *type,
                                      const struct conf_section *previous);
 
 bool conf_is_set(const struct conf_section *section, const char *key);
+/* An error was told of the key, or of a line that may have been meant for it: what
+ * is in effect is not what was wanted, and nothing that follows from it is a mistake. */
+bool conf_is_wrong(const struct conf_section *section, const char *key);
+/* Is there a section line that is wrong, and told, but may be meant for this name? */
+bool conf_is_lost(const struct conf *conf, const char *type, const char *name);
 /* Where key was written, else the section's own line. */
 struct place conf_place(const struct conf_section *section, const char *key);
 
-/* "file:line: [section name] key: text"; key NULL: the section as a whole. */
+/* "file:line: [section name] key: text"; key NULL: the section as a whole. After an
+ * error the key is wrong. */
 void conf_error(struct problems *problems, const struct conf_section *section, const char *key,
                 const char *fmt, ...) PRINTF_LIKE(4, 5);
 void conf_warning(struct problems *problems, const struct conf_section *section, const char *key,
                   const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* An error in one item of a list, at the item's line. */
+void conf_item_error(struct problems *problems, const struct conf_section *section, const char *key,
+                     const struct key_item *item, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 /* --- printing (conf_print.c, conf_doc.c, conf_compare.c) ------------------ */
 

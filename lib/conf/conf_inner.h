@@ -16,6 +16,7 @@ struct conf_shelf {
     struct conf_section **v;      /* owned array; the sections live in the arena */
     size_t n, room;
     struct strmap *names; /* owned: name -> index in v; the first of equal names */
+    struct strmap *lost;  /* owned: names of sections whose type is misspelled */
 };
 
 struct conf {

@@ -26,6 +26,7 @@ struct reading {
     struct problems *problems;
     const struct conf_section *section; /* NULL: none yet, or not a known one */
     struct strbuf title;                /* of the section as written */
+    unsigned opened;                    /* its line */
     bool orphans;                       /* keys without a section have been reported */
     enum above above;
     size_t row;         /* of the key above */
@@ -53,6 +54,15 @@ static const char *key_title(struct reading *reading, const char *key)
     return title;
 }
 
+/* A line that is wrong, and told, was meant for this key of the section. */
+static void note_wrong(struct reading *reading, struct slice key)
+{
+    const struct conf_section *section = reading->section;
+    size_t index = section ? key_find(section->type->rows, *section->type->nrows, key) : SIZE_MAX;
+    if (index != SIZE_MAX)
+        section->wrong[index] = true;
+}
+
 static bool is_list(const struct key_row *row)
 {
     return row->type == KEY_LIST || row->type == KEY_SET;
@@ -60,14 +70,20 @@ static bool is_list(const struct key_row *row)
 
 /* --- values ----------------------------------------------------------------------- */
 
+/* Of a section without a name that stands there twice the first value is in effect. */
 static void set_key(struct reading *reading, size_t index, struct slice value, struct place at)
 {
     const struct conf_section *section = reading->section;
     const struct key_row *row = &section->type->rows[index];
     struct key_source source = {value, at, reading->conf->folder};
     struct err err = {0};
-    if (!key_set(row, section->values, &source, reading->conf->arena, &err))
-        report(reading, at, slice_of(row->name), "%s", err.text);
+    bool first = section->origins[index].line == at.line;
+    void *values = first ? section->values : arena_alloc(reading->conf->arena, section->type->size);
+    reading->no_memory = reading->no_memory || !values;
+    if (!values || key_set(row, values, &source, reading->conf->arena, &err))
+        return;
+    section->wrong[index] = true;
+    report(reading, at, slice_of(row->name), "%s", err.text);
 }
 
 /* The list above is complete: nothing indented followed. */
@@ -162,6 +178,7 @@ static void report_unknown_key(struct reading *reading, const struct ini_event *
     const struct conf_type *type = reading->section->type;
     const char *near = key_nearest(type->rows, *type->nrows, event->name);
     const struct conf_type *owner = near ? NULL : other_owner(reading, event->name);
+    note_wrong(reading, slice_of(near));
     struct strbuf hint;
     strbuf_init(&hint);
     if (near) {
@@ -186,6 +203,7 @@ static void take_key(struct reading *reading, const struct ini_event *event)
     reading->above = ABOVE_BROKEN;
     if (event->wrong) {
         report(reading, event->at, event->name, "%s", event->wrong);
+        note_wrong(reading, event->name);
         return;
     }
     if (!section) {
@@ -197,19 +215,21 @@ static void take_key(struct reading *reading, const struct ini_event *event)
         report_unknown_key(reading, event);
         return;
     }
-    if (section->origins[index].line > 0) {
+    if (section->origins[index].line >= reading->opened) {
         report(reading, event->at, event->name, "given twice, first on line %u",
                section->origins[index].line);
         return;
     }
-    section->origins[index] = event->at;
-    section->origins[index].key = key_title(reading, section->type->rows[index].name);
+    struct place at = event->at;
+    at.key = key_title(reading, section->type->rows[index].name);
+    if (section->origins[index].line == 0)
+        section->origins[index] = at;
     reading->row = index;
     reading->above = ABOVE_OTHER;
     if (is_list(&section->type->rows[index]))
-        begin_list(reading, event->value, section->origins[index]);
+        begin_list(reading, event->value, at);
     else
-        set_key(reading, index, event->value, section->origins[index]);
+        set_key(reading, index, event->value, at);
 }
 
 /* --- sections ----------------------------------------------------------------------- */
@@ -237,7 +257,15 @@ static void put_form(const struct conf_type *type, struct strbuf *out)
     conf_put_title(type->name, slice_of(type->arg), out);
 }
 
-static void report_unknown_section(struct reading *reading, struct slice type, struct place at)
+/* What refers to a section whose type is misspelled is not wrong as well. */
+static void note_lost(struct reading *reading, struct conf_shelf *shelf, struct slice name)
+{
+    if (!strmap_add(shelf->lost, name, 0, NULL))
+        reading->no_memory = true;
+}
+
+static void report_unknown_section(struct reading *reading, struct slice type, struct slice name,
+                                   struct place at)
 {
     struct conf *conf = reading->conf;
     struct key_row *names = calloc(conf->nshelves + 1, sizeof *names);
@@ -249,6 +277,7 @@ static void report_unknown_section(struct reading *reading, struct slice type, s
     if (near) {
         strbuf_puts(&hint, "did you mean ");
         put_form(conf_shelf(conf, slice_of(near))->type, &hint);
+        note_lost(reading, conf_shelf(conf, slice_of(near)), name);
         strbuf_puts(&hint, "?");
     } else {
         strbuf_puts(&hint, "allowed: ");
@@ -263,18 +292,20 @@ static void report_unknown_section(struct reading *reading, struct slice type, s
 }
 
 /* Is the name as the type wants it? */
-static void check_name(struct reading *reading, const struct conf_type *type, struct slice name,
+static bool check_name(struct reading *reading, const struct conf_type *type, struct slice name,
                        struct place at)
 {
     struct slice none = {NULL, 0};
+    bool named = type->arg && is_section_name(name);
     if (!type->arg && name.n > 0)
         report(reading, at, none, "this section has no name; allowed: [%s]", type->name);
     else if (type->arg && name.n == 0)
         report(reading, at, none, "a name is missing; allowed: [%s %s]", type->name, type->arg);
-    else if (type->arg && !is_section_name(name))
+    else if (type->arg && !named)
         report(reading, at, none,
                "this is no name; allowed: letters, digits, \"_\", \".\", \"-\", at most %d bytes",
                CONF_NAME_MAX);
+    return named || (!type->arg && name.n == 0);
 }
 
 /* The section that keys go to from now on; also for a wrong or repeated name,
@@ -282,21 +313,26 @@ static void check_name(struct reading *reading, const struct conf_type *type, st
 static void open_section(struct reading *reading, struct conf_shelf *shelf, struct slice name,
                          struct place at)
 {
-    const struct conf_type *type = shelf->type;
-    if (!type->arg)
+    bool good = check_name(reading, shelf->type, name, at);
+    if (!shelf->type->arg)
         name.n = 0;
     uint32_t index = strmap_get(shelf->names, name);
-    struct conf_section *known = index == STRMAP_NONE ? NULL : shelf->v[index];
-    if (known && known->at.line > 0)
+    struct conf_section *known = index == STRMAP_NONE ? NULL : shelf->v[index], *section = known;
+    bool again = known && known->at.line > 0;
+    if (again && good && !known->misnamed)
         report(reading, at, (struct slice){NULL, 0}, "written twice, first on line %u",
                known->at.line);
-    if (known && known->at.line == 0) {
-        known->at = at;
-        reading->section = known;
-    } else {
-        reading->section = conf_add(reading->conf, shelf, name, at);
-        reading->no_memory = reading->no_memory || !reading->section;
-    }
+    if (!known || (again && shelf->type->arg))
+        section = conf_add(reading->conf, shelf, name, at);
+    else if (!again)
+        section->at = at;
+    reading->section = section;
+    reading->no_memory = reading->no_memory || !section;
+    if (!section)
+        return;
+    if (!again || good)
+        section->misnamed = !good;
+    section->again = again && section != known;
 }
 
 static void take_section(struct reading *reading, const struct ini_event *event)
@@ -308,14 +344,14 @@ static void take_section(struct reading *reading, const struct ini_event *event)
     strbuf_add(&reading->title, event->name.p, event->name.n < 256 ? event->name.n : 256);
     strbuf_putc(&reading->title, ']');
     reading->section = NULL;
+    reading->opened = event->at.line;
     reading->above = ABOVE_NOTHING;
     struct conf_shelf *shelf = conf_shelf(reading->conf, type);
     if (event->wrong) {
         report(reading, event->at, (struct slice){NULL, 0}, "%s", event->wrong);
     } else if (!shelf) {
-        report_unknown_section(reading, type, event->at);
+        report_unknown_section(reading, type, name, event->at);
     } else {
-        check_name(reading, shelf->type, name, event->at);
         open_section(reading, shelf, name, event->at);
     }
 }
@@ -345,7 +381,7 @@ static void check_reference(const struct conf *conf, const struct conf_section *
 {
     const char *name = NULL;
     memcpy(&name, (const char *)section->values + row->offset, sizeof name);
-    if (name[0] && !conf_find(conf, row->refers, name))
+    if (name[0] && !conf_find(conf, row->refers, name) && !conf_is_lost(conf, row->refers, name))
         conf_error(problems, section, row->name,
                    "there is no section [%s %s]; allowed: the name of a [%s] section", row->refers,
                    name, row->refers);
@@ -356,6 +392,8 @@ static void check_required(const struct conf_section *section, size_t index,
 {
     const struct key_row *row = &section->type->rows[index];
     struct strbuf value, allowed;
+    if (section->wrong[index])
+        return;
     strbuf_init(&value);
     strbuf_init(&allowed);
     key_print(row, section->values, &value);
@@ -403,7 +441,8 @@ static bool fill_shelf(struct conf *conf, struct conf_shelf *shelf, const struct
 {
     shelf->type = type;
     shelf->names = strmap_new();
-    if (!shelf->names)
+    shelf->lost = strmap_new();
+    if (!shelf->names || !shelf->lost)
         return false;
     struct place nowhere = {.file = conf->path};
     return type->arg || conf_add(conf, shelf, (struct slice){"", 0}, nowhere);

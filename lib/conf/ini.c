@@ -154,7 +154,7 @@ bool ini_read(const char *path, void (*take)(const struct ini_event *event, void
               struct problems *problems)
 {
     struct reader reader = {.take = take, .arg = arg};
-    reader.lines = lines_open(path, (struct place){0}, problems);
+    reader.lines = lines_open_any(path, (struct place){0}, problems);
     if (!reader.lines)
         return false;
     /* Line errors cannot come from what it gets to see: only lack of memory. */

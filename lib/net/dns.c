@@ -95,7 +95,10 @@ bool dns_parse_server(const char *text, struct ip *ip_out, uint16_t *port_out, s
             *ip_out = hop.ip;
             *port_out = hop.port;
         } else {
-            err_set(err, ERR_SYNTAX, "\"%.100s\" is no address or address:port", text);
+            err_set(err, ERR_SYNTAX,
+                    "\"%.100s\" is no address or address:port; allowed: 192.0.2.1, "
+                    "192.0.2.1:53 or [2001:db8::1]:53",
+                    text);
         }
     }
     arena_free(arena);
@@ -109,10 +112,11 @@ void dns_check(const struct dns_keys *keys, struct problems *problems)
         struct err err;
         struct ip ip;
         uint16_t port;
-        if (!dns_parse_server(servers->v[i].text, &ip, &port, &err))
-            problem_error(problems, servers->v[i].at, "%s", err.text);
         if (i == DNS_SERVERS_MAX)
-            problem_error(problems, servers->v[i].at, "more than %d name servers", DNS_SERVERS_MAX);
+            problem_error(problems, servers->v[i].at, "too many name servers; allowed: at most %d",
+                          DNS_SERVERS_MAX);
+        else if (!dns_parse_server(servers->v[i].text, &ip, &port, &err))
+            problem_error(problems, servers->v[i].at, "%s", err.text);
     }
 }
 

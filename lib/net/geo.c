@@ -9,8 +9,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "lib/base/regular.h"
 #include "lib/base/str.h"
 
 struct geo {
@@ -30,8 +30,7 @@ struct geo *geo_open(const char *path, struct err *err)
         err_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
-    if (access(path, R_OK) != 0) { /* its own message would not say why */
-        err_system(err, errno, "cannot read %s", path);
+    if (!regular_check(path, err)) { /* its own message would not say why, and it waits */
         free(geo);
         return NULL;
     }

@@ -234,7 +234,6 @@ bool ldaplink_check(const struct ldaplink_settings *settings, const char *uri, b
                     struct err *err)
 {
     LDAPURLDesc *url = parse_uri(uri);
-    LDAP *ld = NULL;
 
     if (url == NULL)
         return err_set(err, ERR_SYNTAX,
@@ -242,13 +241,24 @@ bool ldaplink_check(const struct ldaplink_settings *settings, const char *uri, b
                        "ldapi://PATH with %%2F for each /",
                        uri);
     *tls_out = wants_tls(settings, url);
-    bool good = strcmp(url->lud_scheme, "ldapi") == 0 || dial_check_host(url->lud_host, err);
+    bool good = strcmp(url->lud_scheme, "ldapi") == 0 || dial_check_host(url->lud_host, NULL) ||
+                err_set(err, ERR_SYNTAX,
+                        "\"%.100s\" is neither an address nor a host name; allowed: 192.0.2.1, "
+                        "[2001:db8::1] or ldap.example.com",
+                        url->lud_host);
     ldap_free_urldesc(url);
-    if (!good || !*tls_out)
-        return good;
-    good = ldap_create(&ld) == LDAP_SUCCESS && set_versions(ld, settings) && new_context(ld);
+    return good;
+}
+
+bool ldaplink_check_priority(const struct ldaplink_settings *settings, struct err *err)
+{
+    LDAP *ld = NULL;
+
+    bool good = ldap_create(&ld) == LDAP_SUCCESS && set_versions(ld, settings) && new_context(ld);
     if (!good)
-        err_set(err, ERR_TLS, "\"%.100s\" is wrong, or leaves nothing of [tls] min_version",
+        err_set(err, ERR_TLS,
+                "\"%.100s\" is wrong, or leaves nothing of [tls] min_version; allowed: a priority "
+                "string of the TLS library that libldap has, as NORMAL",
                 settings->tls_priority);
     if (ld != NULL)
         ldap_unbind_ext(ld, NULL, NULL);

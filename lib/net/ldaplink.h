@@ -56,10 +56,12 @@ struct ldaplink;
 
 void ldaplink_setup(void); /* once, before there are threads: sets an environment variable */
 
-/* Can a server be asked by these settings? ERR_TLS: not by this tls_priority, else
- * the URI is wrong. tls_out: whether TLS will be spoken. Its files are not read. */
+/* Is the URI one of a server that can be asked by these settings? tls_out: whether TLS
+ * will be spoken; left alone where it is not. */
 NODISCARD bool ldaplink_check(const struct ldaplink_settings *settings, const char *uri,
                               bool *tls_out, struct err *err);
+/* Can TLS be spoken by this tls_priority? Files are not read. */
+NODISCARD bool ldaplink_check_priority(const struct ldaplink_settings *settings, struct err *err);
 NODISCARD bool ldaplink_check_dn(const char *dn); /* RFC 4514 */
 
 /* uri: one server, checked; a certificate must be for its host as it stands there, but

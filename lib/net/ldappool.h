@@ -48,10 +48,12 @@ NODISCARD bool ldap_profile_init(struct ldap_profile *profile, const char *name,
                                  const struct ldap_keys *keys, const struct tls_keys *tls,
                                  const char *password, struct arena *arena);
 
-/* Can one server of `uri` be asked by this profile? ERR_TLS: not by its
- * tls_priority, else the URI is wrong. tls_out: whether TLS will be spoken. */
+/* Is `uri` one of a server that can be asked by this profile? tls_out: whether TLS will
+ * be spoken; left alone where it is not. */
 NODISCARD bool ldap_profile_check(const struct ldap_profile *profile, const char *uri,
                                   bool *tls_out, struct err *err);
+/* Can TLS be spoken by its tls_priority? */
+NODISCARD bool ldap_profile_check_priority(const struct ldap_profile *profile, struct err *err);
 NODISCARD bool ldap_base_is_dn(const char *base_dn);
 
 enum ldap_query { LDAP_ACCEPT_QUERY, LDAP_ROUTING_QUERY };

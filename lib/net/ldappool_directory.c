@@ -55,6 +55,12 @@ bool ldap_profile_check(const struct ldap_profile *profile, const char *uri, boo
     return ldaplink_check(&settings, uri, tls_out, err);
 }
 
+bool ldap_profile_check_priority(const struct ldap_profile *profile, struct err *err)
+{
+    const struct ldaplink_settings settings = settings_of(profile);
+    return ldaplink_check_priority(&settings, err);
+}
+
 bool ldap_base_is_dn(const char *base_dn)
 {
     return ldaplink_check_dn(base_dn);

@@ -61,7 +61,10 @@ bool reputation_parse_source(const char *text, unsigned allowed,
     if (source.kind != REPUTATION_FROM_DNS)
         source.path = arg;
     else if (!domain_canon(slice_of(arg), source.zone))
-        return err_set(err, ERR_SYNTAX, "\"%.100s\" is no name of a DNS zone", arg);
+        return err_set(err, ERR_SYNTAX,
+                       "\"%.100s\" is no name of a DNS zone; allowed: a name as "
+                       "list.example",
+                       arg);
     *source_out = source;
     return true;
 }

@@ -9,9 +9,11 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "lib/base/domain.h"
 #include "lib/base/escape.h"
 #include "lib/base/ip.h"
+#include "lib/base/regular.h"
 
 /* What was read, to see later whether it is still the same. */
 struct source {
@@ -49,11 +51,46 @@ static bool fail(struct err *err, const char *what)
 
 /* --- the client ----------------------------------------------------------------- */
 
-static bool look_at(struct source *source, const char *path, struct err *err)
+/* Making one: goes on after a mistake, so that each is told. */
+struct making {
+    struct tls_client *tls;
+    const struct tls_keys *keys;
+    void (*wrong)(const char *key, const struct err *err, void *arg);
+    void *arg;
+    bool failed;
+};
+
+static bool tell(struct making *making, const char *key, const struct err *err)
+{
+    making->failed = true;
+    making->wrong(key, err, making->arg);
+    return false;
+}
+
+/* What OpenSSL says of the last call. path: the file it was about. */
+static bool tell_cause(struct making *making, const char *key, const char *path,
+                       const char *allowed)
+{
+    struct err cause, err;
+    fail(&cause, path);
+    err_set(&err, ERR_TLS, "%s; allowed: %s", cause.text, allowed);
+    return tell(making, key, &err);
+}
+
+/* OpenSSL would wait for the writer of a FIFO. */
+static bool look_at(struct making *making, struct source *source, const char *key, const char *path,
+                    const char *allowed)
 {
     struct stat st;
-    if (stat(path, &st) != 0)
-        return err_system(err, errno, "%s", path);
+    struct err cause = {0}, err;
+    if (!regular_check(path, &cause) || stat(path, &st) != 0) {
+        if (cause.text[0] == '\0')
+            err_system(&cause, errno, "%s", path);
+        if (strstr(cause.text, "; allowed: ") != NULL)
+            return tell(making, key, &cause);
+        err_set(&err, cause.kind, "%s; allowed: %s", cause.text, allowed);
+        return tell(making, key, &err);
+    }
     *source = (struct source){st.st_dev, st.st_ino, st.st_size, st.st_mtim};
     return true;
 }
@@ -65,7 +102,7 @@ static int no_password(char *to, int room, int writing, void *arg)
     return 0;
 }
 
-static bool set_versions(SSL_CTX *ctx, const struct tls_keys *keys, struct err *err)
+static void set_versions(struct making *making)
 {
     static const int versions[] = {
         [TLS_1_0] = TLS1_VERSION,
@@ -73,110 +110,146 @@ static bool set_versions(SSL_CTX *ctx, const struct tls_keys *keys, struct err *
         [TLS_1_2] = TLS1_2_VERSION,
         [TLS_1_3] = TLS1_3_VERSION,
     };
+    const struct tls_keys *keys = making->keys;
+    SSL_CTX *ctx = making->tls->ctx;
+    char what[100];
     if (SSL_CTX_set_min_proto_version(ctx, versions[keys->min_version]) != 1)
-        return fail(err, "min_version");
-    if (SSL_CTX_set_cipher_list(ctx, keys->ciphers) != 1)
-        return fail(err, "ciphers");
-    return true;
+        tell_cause(making, "min_version", "this OpenSSL cannot", "another version");
+    if (SSL_CTX_set_cipher_list(ctx, keys->ciphers) == 1)
+        return;
+    snprintf(what, sizeof what, "\"%.80s\" is wrong", keys->ciphers);
+    tell_cause(making, "ciphers", what, "a list of ciphers as in openssl-ciphers(1)");
 }
 
-static bool load_authorities(struct tls_client *tls, const struct tls_keys *keys, struct err *err)
+static const char authorities_allowed[] = "a file of certificates in PEM form";
+
+static void load_folder(struct making *making)
 {
-    if (keys->ca_file[0] == '\0' && keys->ca_dir[0] == '\0') {
-        return SSL_CTX_set_default_verify_paths(tls->ctx) == 1 ||
-               fail(err, "the system's certificates");
-    }
-    if (keys->ca_file[0]) {
-        if (!look_at(&tls->sources[SOURCE_CA_FILE], keys->ca_file, err))
-            return false;
-        if (SSL_CTX_load_verify_file(tls->ctx, keys->ca_file) != 1)
-            return fail(err, keys->ca_file);
-    }
-    if (keys->ca_dir[0]) {
-        struct stat st;
-        if (stat(keys->ca_dir, &st) != 0)
-            return err_system(err, errno, "%s", keys->ca_dir);
-        if (!S_ISDIR(st.st_mode))
-            return err_set(err, ERR_RANGE, "%s is no folder", keys->ca_dir);
-        if (SSL_CTX_load_verify_dir(tls->ctx, keys->ca_dir) != 1)
-            return fail(err, keys->ca_dir);
-    }
-    return true;
+    const char *path = making->keys->ca_dir, *allowed = "a folder of certificates";
+    struct stat st;
+    struct err err;
+    if (stat(path, &st) != 0)
+        err_set(&err, ERR_SYSTEM, "cannot read %s: %s; allowed: %s", path, strerror(errno),
+                allowed);
+    else if (!S_ISDIR(st.st_mode))
+        err_set(&err, ERR_RANGE, "%s is no folder; allowed: %s", path, allowed);
+    else if (access(path, R_OK | X_OK) != 0)
+        err_set(&err, ERR_SYSTEM, "cannot read %s: %s; allowed: %s", path, strerror(errno),
+                allowed);
+    else if (SSL_CTX_load_verify_dir(making->tls->ctx, path) == 1)
+        return;
+    else
+        fail(&err, path);
+    tell(making, "ca_dir", &err);
 }
 
-static bool load_key(struct tls_client *tls, const char *path, struct err *err)
+static void load_authorities(struct making *making)
+{
+    const struct tls_keys *keys = making->keys;
+    struct tls_client *tls = making->tls;
+    if (keys->ca_file[0] == '\0' && keys->ca_dir[0] == '\0' &&
+        SSL_CTX_set_default_verify_paths(tls->ctx) != 1)
+        tell_cause(making, "ca_file", "the system's certificates", authorities_allowed);
+    if (keys->ca_file[0] &&
+        look_at(making, &tls->sources[SOURCE_CA_FILE], "ca_file", keys->ca_file,
+                authorities_allowed) &&
+        SSL_CTX_load_verify_file(tls->ctx, keys->ca_file) != 1)
+        tell_cause(making, "ca_file", keys->ca_file, authorities_allowed);
+    if (keys->ca_dir[0])
+        load_folder(making);
+}
+
+/* NULL: told. key: the one of [tls] that names the file. */
+static EVP_PKEY *read_key(struct making *making, const char *key, const char *path)
 {
     struct stat st;
-    EVP_PKEY *key = NULL;
-    bool ok = false;
+    struct err err;
+    EVP_PKEY *pkey = NULL;
     FILE *file = fopen(path, "re");
-    if (!file)
-        return err_system(err, errno, "%s", path);
-    if (fstat(fileno(file), &st) != 0) {
-        err_system(err, errno, "%s", path);
-        goto out;
-    }
-    if (st.st_mode & (S_IRWXO | S_IWGRP)) {
-        err_set(err, ERR_RANGE, "%s holds a private key: allow its owner, and its group to read",
+    if (!file || fstat(fileno(file), &st) != 0) {
+        err_system(&err, errno, "%s", path);
+        tell(making, key, &err);
+    } else if (st.st_mode & (S_IRWXO | S_IWGRP)) {
+        err_set(&err, ERR_RANGE,
+                "%s holds a private key, and is open to others; allowed: its owner, and its group "
+                "to read",
                 path);
-        goto out;
+        tell(making, key, &err);
+    } else {
+        pkey = PEM_read_PrivateKey(file, NULL, no_password, NULL);
+        if (!pkey)
+            tell_cause(making, key, path, "a private key in PEM form without a password");
     }
-    key = PEM_read_PrivateKey(file, NULL, no_password, NULL);
-    if (!key)
-        fail(err, path);
-    else if (SSL_CTX_use_PrivateKey(tls->ctx, key) != 1)
-        fail(err, path);
-    else if (SSL_CTX_check_private_key(tls->ctx) != 1)
-        fail(err, path);
-    else
-        ok = true;
-out:
+    if (file)
+        fclose(file);
+    return pkey;
+}
+
+static void load_certificate(struct making *making)
+{
+    static const char allowed[] = "a certificate in PEM form, and those between it and its root";
+    const struct tls_keys *keys = making->keys;
+    struct tls_client *tls = making->tls;
+    bool apart = keys->key[0] != '\0', good = keys->certificate[0] != '\0';
+    const char *name = apart ? "key" : "certificate", *path = apart ? keys->key : keys->certificate;
+    EVP_PKEY *key = NULL;
+    struct err err;
+    if (good)
+        good = look_at(making, &tls->sources[SOURCE_CERTIFICATE], "certificate", keys->certificate,
+                       allowed) &&
+               (SSL_CTX_use_certificate_chain_file(tls->ctx, keys->certificate) == 1 ||
+                tell_cause(making, "certificate", keys->certificate, allowed));
+    if ((apart || good) && look_at(making, &tls->sources[SOURCE_KEY], name, path, "a private key"))
+        key = read_key(making, name, path);
+    if (key && keys->certificate[0] == '\0') {
+        err_set(&err, ERR_RANGE, "is missing, and key is given; allowed: %s", allowed);
+        tell(making, "certificate", &err);
+    }
+    if (key && good && SSL_CTX_use_PrivateKey(tls->ctx, key) != 1)
+        tell_cause(making, name, path, "the key of certificate");
     EVP_PKEY_free(key);
-    fclose(file);
-    return ok;
 }
 
-static bool load_certificate(struct tls_client *tls, const struct tls_keys *keys, struct err *err)
+static void build(struct making *making)
 {
-    const char *key = keys->key[0] ? keys->key : keys->certificate;
-    if (keys->certificate[0] == '\0')
-        return keys->key[0] == '\0' || err_set(err, ERR_RANGE, "key needs certificate");
-    if (!look_at(&tls->sources[SOURCE_CERTIFICATE], keys->certificate, err) ||
-        !look_at(&tls->sources[SOURCE_KEY], key, err))
-        return false;
-    if (SSL_CTX_use_certificate_chain_file(tls->ctx, keys->certificate) != 1)
-        return fail(err, keys->certificate);
-    return load_key(tls, key, err);
-}
-
-static bool build(struct tls_client *tls, const struct tls_keys *keys, struct err *err)
-{
-    tls->ctx = SSL_CTX_new(TLS_client_method());
-    if (!tls->ctx)
-        return fail(err, "TLS");
-    SSL_CTX_set_mode(tls->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    struct tls_client *tls = making->tls;
+    const struct tls_keys *keys = making->keys;
+    struct err err;
     /* A close without close_notify is a close: half a reply is never taken for a whole one. */
+    SSL_CTX_set_mode(tls->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_options(tls->ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                       SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_default_passwd_cb(tls->ctx, no_password);
     strbuf_printf(&tls->settings, "%d\n%s\n%s\n%s\n%s\n%s\n", keys->min_version, keys->ciphers,
                   keys->ca_file, keys->ca_dir, keys->certificate, keys->key);
-    if (tls->settings.failed)
-        return err_set(err, ERR_MEMORY, "out of memory");
-    return set_versions(tls->ctx, keys, err) && load_authorities(tls, keys, err) &&
-           load_certificate(tls, keys, err);
+    if (tls->settings.failed) {
+        err_set(&err, ERR_MEMORY, "out of memory");
+        tell(making, NULL, &err);
+    }
+    set_versions(making);
+    load_authorities(making);
+    load_certificate(making);
 }
 
-struct tls_client *tls_client_new(const struct tls_keys *keys, struct err *err)
+struct tls_client *tls_client_new(const struct tls_keys *keys,
+                                  void (*wrong)(const char *key, const struct err *err, void *arg),
+                                  void *arg)
 {
     struct tls_client *tls = calloc(1, sizeof *tls);
-    if (!tls) {
-        err_set(err, ERR_MEMORY, "out of memory");
-        return NULL;
-    }
-    atomic_init(&tls->refs, 1);
+    struct making making = {tls, keys, wrong, arg, false};
+    struct err err;
     ERR_clear_error();
-    if (build(tls, keys, err))
+    if (tls) {
+        atomic_init(&tls->refs, 1);
+        tls->ctx = SSL_CTX_new(TLS_client_method());
+    }
+    if (!tls || !tls->ctx) {
+        err_set(&err, ERR_MEMORY, "out of memory");
+        tell(&making, NULL, &err);
+    } else {
+        build(&making);
+    }
+    if (!making.failed)
         return tls;
     tls_client_drop(tls);
     return NULL;

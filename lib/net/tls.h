@@ -25,9 +25,12 @@ enum tls_min_version { TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 };
 
 struct tls_client;
 
-/* Loads certificate, key and authorities. Fails when a file is unreadable, a
- * key does not belong to its certificate, or the key file is open to others. */
-struct tls_client *tls_client_new(const struct tls_keys *keys, struct err *err);
+/* Loads certificate, key and authorities. NULL when a file is unreadable, a key does
+ * not belong to its certificate, or the key file is open to others: wrong was given each
+ * mistake, with the key of [tls] it is about; NULL: with none. */
+struct tls_client *tls_client_new(const struct tls_keys *keys,
+                                  void (*wrong)(const char *key, const struct err *err, void *arg),
+                                  void *arg);
 struct tls_client *tls_client_take(struct tls_client *tls); /* takes NULL */
 void tls_client_drop(struct tls_client *tls);               /* takes NULL */
 /* Made from the same settings and the same, unchanged files? Both may be NULL. */

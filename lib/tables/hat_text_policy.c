@@ -13,7 +13,8 @@ struct braces {
     const char *title;        /* "$NAME" or the action, for messages */
     struct policy_keys *keys; /* scratch */
     struct place *origins;    /* scratch, by row */
-    bool wrong;               /* a value was */
+    bool *wrong;              /* scratch, by row: its value is, which is told */
+    bool any_wrong;           /* a setting was */
 };
 
 static bool no_target(struct hat_text *text, struct place at)
@@ -53,8 +54,11 @@ static bool set_row(struct hat_text *text, struct braces *braces, size_t row, co
 {
     struct key_source source = {.value = slice_of(value), .at = at, .folder = ""};
     struct err err = {0};
-    if (!key_set(&policy_rows[row], braces->keys, &source, hat_builder_arena(&text->builder), &err))
+    if (!key_set(&policy_rows[row], braces->keys, &source, hat_builder_arena(&text->builder),
+                 &err)) {
+        braces->wrong[row] = true;
         return hat_text_refuse(text, at, "%s: %s", key, err.text);
+    }
     braces->origins[row] = at;
     braces->origins[row].key = arena_printf(text->builder.scratch, "%s %s", braces->title, key);
     return true;
@@ -162,7 +166,7 @@ static bool read_setting(struct hat_text *text, struct braces *braces)
         return false;
     hat_text_step(text);
     if (!apply_setting(text, braces, &setting))
-        braces->wrong = true;
+        braces->any_wrong = true;
     return !text->stopped;
 }
 
@@ -206,7 +210,7 @@ static bool read_braces(struct hat_text *text, struct braces *braces)
         }
     }
     hat_text_step(text);
-    return good && !braces->wrong && throw_switches(text, braces);
+    return good && !braces->any_wrong && throw_switches(text, braces);
 }
 
 /* Nothing written yet but the action. */
@@ -220,9 +224,10 @@ static bool start_braces(struct hat_text *text, struct braces *braces, const cha
         .title = title,
         .keys = arena_alloc(scratch, sizeof *braces->keys),
         .origins = arena_alloc(scratch, policy_nrows * sizeof *braces->origins),
+        .wrong = arena_alloc(scratch, policy_nrows * sizeof *braces->wrong),
     };
     text->nsettings = 0;
-    if (title == NULL || braces->keys == NULL || braces->origins == NULL)
+    if (title == NULL || braces->keys == NULL || braces->origins == NULL || braces->wrong == NULL)
         return hat_text_stop(text);
     braces->keys->access = (int)access;
     braces->origins[row] = text->start;
@@ -251,8 +256,11 @@ static const struct hat_settings *keep_settings(struct hat_text *text, struct sl
 static bool make_policy(struct hat_text *text, const struct braces *braces, const char *name,
                         struct slice comment, uint32_t *target_out)
 {
-    struct policy_written written = {
-        .name = name, .at = text->start, .keys = braces->keys, .origins = braces->origins};
+    struct policy_written written = {.name = name,
+                                     .at = text->start,
+                                     .keys = braces->keys,
+                                     .origins = braces->origins,
+                                     .wrong = braces->wrong};
     const struct policy *policy = policies_derive(
         text->policies, &written, hat_builder_arena(&text->builder), text->builder.problems);
     const struct hat_settings *settings = keep_settings(text, comment);

@@ -84,6 +84,14 @@ bool policy_greets_as_mta(const struct policy_keys *keys)
     return slice_is_nocase(slice_of(keys->banner_hostname), "auto");
 }
 
+bool policies_is_predefined(const char *name)
+{
+    size_t i = 0;
+    while (i < ARRAY_LEN(predefined) && strcmp(predefined[i].policy, name) != 0)
+        i++;
+    return i < ARRAY_LEN(predefined);
+}
+
 static size_t index_of(const struct policies *policies, const char *name)
 {
     size_t i = 0;
@@ -135,6 +143,11 @@ static const struct policy_written *find_written(const struct policy_written *wr
 static bool is_written(const struct policy_written *written, size_t row)
 {
     return written != NULL && written->origins[row].line != 0;
+}
+
+static bool is_wrong(const struct policy_written *written, size_t row)
+{
+    return written != NULL && written->wrong != NULL && written->wrong[row];
 }
 
 /* places: those of the policy. */
@@ -271,6 +284,9 @@ static void check_text(const struct policy *policy, const struct policy_written 
     bool text_own = is_written(own, text_row), code_own = is_written(own, code_row);
     if (!text_own && !(code_own && is_written(dflt, text_row)))
         return;
+    if (is_wrong(own, text_row) || is_wrong(own, code_row) ||
+        (!text_own && is_wrong(dflt, text_row)) || (!code_own && is_wrong(dflt, code_row)))
+        return;
     int code = *(const int *)member(policy, code_row);
     const char *text = *(const char *const *)member(policy, text_row);
     struct err err = {0};
@@ -288,7 +304,7 @@ static void check_policy(const struct policies *policies, const struct policy *p
         if (policy_rows[row].type == KEY_TEXT)
             check_text(policy, written, policies->dflt, row, problems);
     }
-    if (written != policies->dflt && is_written(written, period))
+    if (written != policies->dflt && is_written(written, period) && !is_wrong(written, period))
         problem_error(problems, written->origins[period],
                       "allowed in [policy DEFAULT] only, because all policies share its "
                       "counters");

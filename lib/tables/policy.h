@@ -47,6 +47,7 @@ struct policy_written {
     struct place at;
     const struct policy_keys *keys;
     const struct place *origins; /* policy_nrows; line 0: not written */
+    const bool *wrong;           /* policy_nrows: known to be wrong already; NULL: none is */
 };
 
 /* All policies of a configuration, as one kind of listener sees them. */
@@ -61,6 +62,9 @@ const struct policies *policies_build(const struct policy_written *written, size
 
 /* NULL when there is no such policy. Names are case-sensitive. */
 const struct policy *policies_find(const struct policies *policies, const char *name);
+
+/* Does it exist without being written? */
+bool policies_is_predefined(const char *name);
 
 /* All policies but DEFAULT, then those of the bare action words; previous NULL starts. */
 const struct policy *policies_next(const struct policies *policies, const struct policy *previous);

@@ -90,8 +90,8 @@ static const struct policies *build_policies(const struct world_config *config, 
     const struct conf_section *section = NULL;
     size_t n = 0;
     while ((section = conf_next(config->conf, "policy", section)) != NULL) {
-        written[n++] =
-            (struct policy_written){section->name, section->at, section->values, section->origins};
+        written[n++] = (struct policy_written){section->name, section->at, section->values,
+                                               section->origins, section->wrong};
     }
     return policies_build(written, n, private, conf_arena(config->conf));
 }

@@ -51,10 +51,17 @@ static struct tls_keys tls_defaults(void)
                              .key = ""};
 }
 
+static void keep_first(const char *key, const struct err *err, void *arg)
+{
+    struct err *first = arg;
+    if (first->text[0] == '\0')
+        err_set(first, err->kind, "%s: %s", key, err->text);
+}
+
 static struct tls_client *tls_make(const struct tls_keys *keys)
 {
     struct err err = {0};
-    struct tls_client *tls = tls_client_new(keys, &err);
+    struct tls_client *tls = tls_client_new(keys, keep_first, &err);
     if (!tls)
         fail_msg("%s", err.text);
     return tls;
@@ -237,7 +244,7 @@ static void test_client_certificate(void **state)
 static void refuse(const struct tls_keys *keys, const char *words)
 {
     struct err err = {0};
-    struct tls_client *tls = tls_client_new(keys, &err);
+    struct tls_client *tls = tls_client_new(keys, keep_first, &err);
     if (tls || !strstr(err.text, words))
         fail_msg("not refused with \"%s\": %s", words, err.text);
 }
@@ -262,7 +269,7 @@ static void test_settings(void **state)
     tls_client_drop(tls_make(&keys));
     keys = tls_defaults();
     keys.key = in(right, "key.pem");
-    refuse(&keys, "key needs certificate");
+    refuse(&keys, "certificate: is missing, and key is given");
     keys.certificate = "/nowhere/cert.pem";
     refuse(&keys, "/nowhere/cert.pem: No such file");
     keys.certificate = in(right, "cert.pem");

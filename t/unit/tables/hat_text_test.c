@@ -228,6 +228,8 @@ static const struct text_case bad[] = {
      "F:1:32: smtp_banner_code: \"220\" is outside 400..599\n"},
     {"$A ACCEPT { smtp_banner_code = 554 }",
      "F:1:32: smtp_banner_code: \"554\" is outside 200..299\n"},
+    {"$A REJECT { smtp_banner_code = 220 smtp_banner_text = \"4.7.1 go away\" }",
+     "F:1:32: smtp_banner_code: \"220\" is outside 400..599\n"},
     {"$A REJECT { smtp_banner_code = 450 smtp_banner_text = \"5.7.1 go away\" }",
      "F:1:55: $A smtp_banner_text: the status 5.7.1 does not fit the code 450: it must begin with "
      "4\n"},
