@@ -56,6 +56,7 @@ static void build_parts(struct snapshot *snapshot, size_t errors, struct problem
     snapshot_build_ldap(snapshot, problems);
     snapshot_build_listeners(snapshot, problems);
     snapshot_check_files(snapshot, problems);
+    snapshot_check_texts(snapshot, problems);
     if (problems_errors(problems) == errors)
         snapshot_check_effects(snapshot, problems);
 }

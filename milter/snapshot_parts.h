@@ -42,6 +42,8 @@ void snapshot_check_callahead(struct snapshot *snapshot, struct problems *proble
 /* Warns of keys that cannot have an effect as things stand. After all others, of a
  * configuration without errors. */
 void snapshot_check_effects(const struct snapshot *snapshot, struct problems *problems);
+/* Warns of words in reply texts that are no HAT variables. */
+void snapshot_check_texts(const struct snapshot *snapshot, struct problems *problems);
 /* Sections that nothing uses, listeners that refuse everybody: a part of it. */
 void snapshot_check_unused(const struct snapshot *snapshot, struct problems *problems);
 /* Does a listener have the [group] section among its groups, by either of its names? */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/escape.h"
+#include "lib/base/key.h"
 
 #define VALUE_MAX 300 /* bytes of one value, at whole characters */
 
@@ -72,7 +73,7 @@ static const struct variable {
 } variables[] = {
     {"Group", value_group},       {"Hostname", value_hostname},
     {"OrgID", value_orgid},       {"RemoteIP", value_remoteip},
-    {"HATEntry", value_hatentry}, {"EnvelopeSender", value_envelopesender},
+    {"HATEntry", value_hatentry}, {"EnvelopeSender", value_envelopesender}, /* the last */
 };
 
 /* The variable whose name is the whole word at `at` (after the '$'), or NULL. */
@@ -87,6 +88,34 @@ static const struct variable *variable_at(const char *at)
             return &variables[i];
     }
     return NULL;
+}
+
+static const char *nearest(struct slice word, size_t nvariables)
+{
+    struct key_row rows[ARRAY_LEN(variables)] = {{.name = NULL}};
+    for (size_t i = 0; i < nvariables; i++)
+        rows[i].name = variables[i].name;
+    return key_nearest(rows, nvariables, word);
+}
+
+bool hatvars_unknown(const char **at, bool sender, struct slice *word_out, const char **near_out)
+{
+    const char *dollar;
+
+    while ((dollar = strchr(*at, '$')) != NULL) {
+        const struct variable *variable = variable_at(dollar + 1);
+        size_t n = 0;
+        while (ascii_is_alnum(dollar[1 + n]))
+            n++;
+        *at = dollar + 1 + n;
+        bool known = variable != NULL && (sender || variable->value != value_envelopesender);
+        if (known || n == 0 || ascii_is_digit(dollar[1]))
+            continue;
+        *word_out = (struct slice){dollar + 1, n};
+        *near_out = nearest(*word_out, ARRAY_LEN(variables) - !sender);
+        return true;
+    }
+    return false;
 }
 
 bool hatvars_needs_owner(const char *text)

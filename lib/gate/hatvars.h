@@ -16,6 +16,12 @@ const char *hatvars_expand(const char *text, const struct conn_facts *conn, stru
 const char *hatvars_expand_sender(const char *text, const struct conn_facts *conn,
                                   const char *sender, struct arena *arena);
 
+/* The next $word of letters and digits from *at on that is no variable, without its $;
+ * *at goes behind it. sender: $EnvelopeSender is one. near_out: the variable it may have
+ * been meant for, or NULL. false: there is none. */
+NODISCARD bool hatvars_unknown(const char **at, bool sender, struct slice *word_out,
+                               const char **near_out);
+
 /* Does the text name $OrgID, so that it needs the client's network owner? */
 bool hatvars_needs_owner(const char *text);
 

@@ -19,7 +19,8 @@ enum hat_token_kind {
     HAT_TOKEN_ACTION,  /* ACCEPT ...; such a word before a comma is a host's name */
     HAT_TOKEN_POLICY,  /* $NAME, without the $ */
     HAT_TOKEN_QUOTED,  /* "text", without its quotes */
-    HAT_TOKEN_COMMENT, /* (text), without its parentheses: to the end of the line */
+    HAT_TOKEN_COMMENT, /* (text), without its parentheses: to the end of the line, or of a later one
+                        */
     HAT_TOKEN_COMMA,
     HAT_TOKEN_EQUALS,
     HAT_TOKEN_OPEN, /* { */
@@ -27,9 +28,12 @@ enum hat_token_kind {
     HAT_TOKEN_WRONG /* an error, already told */
 };
 
+#define HAT_COMMENT_MAX 2000 /* bytes of one that runs over several lines */
+
 struct hat_token {
     enum hat_token_kind kind;
-    struct slice text; /* of QUOTED in the arena; else valid until the next token is read */
+    struct slice text; /* of QUOTED in the arena, as a COMMENT may be; else valid until the next
+                          token is read */
     enum policy_access access;
     struct place at;
     bool first; /* in its line */

@@ -9,6 +9,8 @@
 #include "lib/tables/rat_table.h"
 
 #include <string.h>
+#include "lib/base/escape.h"
+#include "lib/base/key.h"
 #include "lib/tables/reader.h"
 #include "lib/tables/rulereply.h"
 
@@ -17,6 +19,83 @@ struct loader {
     struct rat *rat;
     const char *path; /* in the table's arena: places borrow it */
 };
+
+/* --- flags out of their place ----------------------------------------------------- */
+
+/* The flag that a word of letters and '_' is, or is meant for; NULL: none. */
+static const char *near_flag(struct slice word)
+{
+    struct key_row rows[8] = {{.name = NULL}};
+    size_t n = 0;
+    for (size_t i = 0; i < word.n; i++)
+        if (strchr(".@:[", word.p[i]) != NULL)
+            return NULL;
+    for (; rat_flag_words[n] != NULL && n < ARRAY_LEN(rows); n++) {
+        if (slice_is_nocase(word, rat_flag_words[n]))
+            return rat_flag_words[n];
+        rows[n].name = rat_flag_words[n];
+    }
+    return key_nearest(rows, n, word);
+}
+
+static void add_word(struct strbuf *out, struct slice word, const char *separator)
+{
+    strbuf_puts(out, out->n > 0 ? separator : "");
+    strbuf_add(out, word.p, word.n);
+}
+
+/* The words of a line, each in its place. */
+static void put_in_order(struct slice line, struct strbuf *out)
+{
+    struct scan scan = {.line = line};
+    struct strbuf addresses, flags;
+    bool accept = true, acted = false;
+    strbuf_init(&addresses);
+    strbuf_init(&flags);
+    for (scan_blanks(&scan); !scan_end(&scan); scan_blanks(&scan)) {
+        struct scan before = scan;
+        struct slice word = scan_word(&scan, ",{}");
+        bool reject = slice_is_nocase(word, "REJECT");
+        const char *flag = near_flag(word);
+        if (word.n == 0) {
+            scan.at++;
+        } else if (flag != NULL) {
+            add_word(&flags, slice_of(flag), ", ");
+        } else if (reject || slice_is_nocase(word, "ACCEPT")) {
+            acted = true;
+            accept = !reject;
+        } else if (acted) {
+            scan = before;
+            break;
+        } else {
+            add_word(&addresses, word, ", ");
+        }
+    }
+    add_word(out, slice_of(addresses.n > 0 ? strbuf_text(&addresses) : "ADDRESS"), "");
+    strbuf_printf(out, " %s {%s}", accept ? "ACCEPT" : "REJECT", strbuf_text(&flags));
+    if (!scan_end(&scan))
+        add_word(out, scan_rest(&scan), " ");
+    strbuf_done(&addresses);
+    strbuf_done(&flags);
+}
+
+/* Is the word a flag? It is none where it stands, which is told. */
+static bool refuse_flag(struct loader *loader, const struct scan *scan, unsigned column,
+                        struct slice word)
+{
+    char copy[READER_SHOWN_MAX], shown[PROBLEM_TEXT_MAX / 2];
+    struct strbuf right;
+    if (near_flag(word) == NULL)
+        return false;
+    strbuf_init(&right);
+    put_in_order(scan->line, &right);
+    escape_line(slice_trim(slice_of(strbuf_text(&right))), shown, sizeof shown);
+    reader_refuse(&loader->reader, column,
+                  "\"%s\" is a flag, which stands in braces behind the action; allowed: %s",
+                  reader_shown(word, copy), shown);
+    strbuf_done(&right);
+    return true;
+}
 
 /* --- the rule ------------------------------------------------------------------- */
 
@@ -60,6 +139,9 @@ static bool read_reply(struct loader *loader, struct scan *scan, struct rat_entr
 {
     unsigned column = scan_column(scan);
     struct rulereply reply;
+    struct scan ahead = *scan;
+    if (refuse_flag(loader, scan, column, scan_word(&ahead, ",")))
+        return false;
     if (!rulereply_read(&loader->reader, scan, rule->accept, loader->rat->arena, &reply))
         return false;
     rule->code = reply.code;
@@ -78,6 +160,11 @@ static bool read_rule(struct loader *loader, struct scan *scan, struct rat_entry
     unsigned column = scan_column(scan);
     struct slice word = scan_word(scan, "{");
     rule->accept = slice_is_nocase(word, "ACCEPT");
+    struct scan inside = *scan;
+    if (word.n == 0 && scan_take(&inside, '{'))
+        scan_blanks(&inside);
+    if (refuse_flag(loader, scan, column, word.n > 0 ? word : scan_word(&inside, ",}")))
+        return false;
     if (word.n == 0)
         return reader_refuse(&loader->reader, column, "ACCEPT or REJECT is missing");
     if (!rule->accept && !slice_is_nocase(word, "REJECT"))
@@ -163,6 +250,8 @@ static bool read_address(struct loader *loader, struct scan *scan, struct rat_en
     struct slice word = scan_word(scan, ",");
     if (!scan_utf8(word, loader->reader.scratch, &utf8))
         return reader_no_memory(&loader->reader);
+    if (refuse_flag(loader, scan, column, word))
+        return false;
     if (!parse_form(utf8, loader->reader.scratch, &entry->form, key))
         return reader_refuse(&loader->reader, column,
                              "\"%s\" is no address; allowed: example.com, .example.com, "

@@ -195,6 +195,32 @@ static void only_orgid_needs_the_owner(void **state)
     assert_false(hatvars_needs_owner("OrgID $OrgIDs $Org $HATEntry $"));
 }
 
+/* "word>near " for each that is unknown. */
+static void check_unknown(const char *text, bool sender, const char *expected)
+{
+    struct strbuf out;
+    struct slice word;
+    const char *near;
+    strbuf_init(&out);
+    while (hatvars_unknown(&text, sender, &word, &near))
+        strbuf_printf(&out, "%.*s>%s ", (int)word.n, word.p, near != NULL ? near : "?");
+    assert_string_equal(strbuf_text(&out), expected);
+    strbuf_done(&out);
+}
+
+static void unknown_words_have_a_nearest(void **state)
+{
+    (void)state;
+    check_unknown("", false, "");
+    check_unknown("$Group $hostname $ORGID $RemoteIP $HATEntry", false, "");
+    check_unknown("$Groups, $HostNam: $ORG_ID $remoteip2", false,
+                  "Groups>Group HostNam>Hostname ORG>? remoteip2>RemoteIP ");
+    check_unknown("$Name costs $5, $ and $$", false, "Name>? ");
+    check_unknown("<$EnvelopeSender>", true, "");
+    check_unknown("<$EnvelopeSender>", false, "EnvelopeSender>? ");
+    check_unknown("<$EnvelopSender$Grop>", true, "EnvelopSender>EnvelopeSender Grop>Group ");
+}
+
 static void out_of_memory_is_told(void **state)
 {
     struct conn_facts conn = suspect();
@@ -221,6 +247,7 @@ int main(void)
         cmocka_unit_test(long_values_are_cut_at_whole_characters),
         cmocka_unit_test(the_sender_is_a_variable_of_some_texts),
         cmocka_unit_test(only_orgid_needs_the_owner),
+        cmocka_unit_test(unknown_words_have_a_nearest),
         cmocka_unit_test(out_of_memory_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

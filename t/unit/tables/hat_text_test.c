@@ -104,6 +104,15 @@ static const struct text_case good[] = {
     {"a.example REJECT (x) # y\nb.example REJECT (x) # (y)\nc.example REJECT()\nALL RELAY",
      "a.example\n        REJECT (x)\nb.example\n        REJECT (x) # (y)\n"
      "c.example\n        REJECT\nALL\n        RELAY\n"},
+    /* a comment that was broken over lines, as exports of the vendor do */
+    {"A:\n    b.example\n        REJECT (Suspicious\n    senders, \"all\" of them)\nALL RELAY "
+     "(x\r\n  y "
+     "\r\n\r\n\tz\r\n) # w\r\n",
+     "A:\n    b.example\n        REJECT (Suspicious senders, \"all\" of them)\nALL\n        RELAY "
+     "(x y "
+     "z)\n"},
+    {"$P ACCEPT {} (of the\nfile)\nb.example RELAY (\n  x\n)\nALL $P",
+     "$P\n    ACCEPT (of the file)\nb.example\n        RELAY (x)\nALL\n        $P\n"},
     {"a.example REJECT ( \"a (b\" ) # c )\r\nALL RELAY\r\n",
      "a.example\n        REJECT ( \"a (b\" ) # c )\nALL\n        RELAY\n"},
     {"a.example\nREJECT\n(x)\nALL\nRELAY\n", "a.example\n        REJECT (x)\nALL\n        RELAY\n"},
@@ -154,6 +163,10 @@ static void test_good(void **state)
 #define NO_SETTING "KEY = VALUE is missing in the braces, or the closing \"}\"\n"
 #define NOT_HERE "a line that is not indented begins with $POLICY, with GROUP: or with a sender\n"
 
+#define UNCLOSED                                                                                   \
+    "the comment has no closing \")\" at the end of this line or of one that follows, or "         \
+    "something follows it\n"
+
 static const struct text_case bad[] = {
     {"a.example", "F:1:1: " NO_TARGET},
     {"A:", "F:1:1: " NO_TARGET},
@@ -168,11 +181,21 @@ static const struct text_case bad[] = {
     {"REJECT\nALL RELAY", "F:1:1: " NOT_HERE},
     {"a.example REJECT b.example RELAY", "F:1:18: only a comment in parentheses may follow in "
                                          "this line\n"},
-    {"a.example REJECT (x", "F:1:18: the comment has no closing \")\" in this line, or something "
+    {"a.example REJECT (x", "F:1:18: the comment has no closing \")\" at the end of this line or "
+                            "of one that follows, or something "
                             "follows it\n"},
     {"a.example REJECT (x) y\n\nALL RELAY",
-     "F:1:18: the comment has no closing \")\" in this line, or something follows it\n"},
-    {"a.example (x) REJECT", "F:1:11: the comment has no closing \")\" in this line, or something "
+     "F:1:18: the comment has no closing \")\" at the end of this line or of one that "
+     "follows, or something follows it\n"},
+    /* one without an end takes no statement with it */
+    {"a.example REJECT (x\nB: b.example REJECT (y)\nALL RELAY", "F:1:18: " UNCLOSED},
+    {"a.example REJECT (x\nb.example REJECT\nc.example REJECT (y)\nALL RELAY", "F:1:18: " UNCLOSED},
+    {"a.example REJECT (x\nB:\n    b.example\n        REJECT\nALL RELAY", "F:1:18: " UNCLOSED},
+    {"a.example REJECT (x\n$P ACCEPT {}\nALL $P (y)",
+     "F:1:18: " UNCLOSED
+     "F:2:1: policies stand before groups and senders, which begin in line 1\n"},
+    {"a.example (x) REJECT", "F:1:11: the comment has no closing \")\" at the end of this line or "
+                             "of one that follows, or something "
                              "follows it\n"},
     {"a.example\n(x)\nREJECT\n", "F:2:1: " NO_TARGET},
     {"b#c.example, 10.0.0.300 REJECT\n10.0.0.301 REJECT",

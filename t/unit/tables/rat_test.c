@@ -64,6 +64,7 @@ static void test_good_lines(void **state)
     table_lines_good(good_lines, ARRAY_LEN(good_lines), read_table);
 }
 
+#define FLAG "is a flag, which stands in braces behind the action; allowed: "
 #define FORMS                                                                                      \
     "is no address; allowed: example.com, .example.com, user@example.com, user@, "                 \
     "user@[192.0.2.1], [192.0.2.1], [IPv6:2001:db8::1], ALL\n"
@@ -88,6 +89,20 @@ static const struct table_line bad_lines[] = {
     {"*@b, *.b ACCEPT", "F:1:6: \"*.b\" " FORMS},
     {"a ACCEPT {bypass}",
      "F:1:11: \"bypass\" is no flag; allowed: bypass_rate_limit, bypass_ldap, bypass_callahead\n"},
+    {"example.com, bypass_ldap ACCEPT",
+     "F:1:14: \"bypass_ldap\" " FLAG "example.com ACCEPT {bypass_ldap}\n"},
+    {"example.com ACCEPT bypass_ldap",
+     "F:1:20: \"bypass_ldap\" " FLAG "example.com ACCEPT {bypass_ldap}\n"},
+    {"a.example, u@b.example accept BYPASS_LDAP, bypass_rate_limit",
+     "F:1:31: \"BYPASS_LDAP\" " FLAG
+     "a.example, u@b.example ACCEPT {bypass_ldap, bypass_rate_limit}\n"},
+    {"example.com bypass_callahead",
+     "F:1:13: \"bypass_callahead\" " FLAG "example.com ACCEPT {bypass_callahead}\n"},
+    {"example.com {bypass_ldap} ACCEPT",
+     "F:1:13: \"bypass_ldap\" " FLAG "example.com ACCEPT {bypass_ldap}\n"},
+    {"bypass_ldap ACCEPT", "F:1:1: \"bypass_ldap\" " FLAG "ADDRESS ACCEPT {bypass_ldap}\n"},
+    {"a.example, bypass-ldap REJECT 550 \"no\"",
+     "F:1:12: \"bypass-ldap\" " FLAG "a.example REJECT {bypass_ldap} 550 \"no\"\n"},
     {"a ACCEPT {bypass_ldap", "F:1:10: the closing \"}\" is missing\n"},
     {"a REJECT 250 \"x\"",
      "F:1:10: \"250\" is no code for REJECT; allowed: 400 to 599, then a text in double quotes\n"},
