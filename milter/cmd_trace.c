@@ -105,7 +105,7 @@ static bool take_fact(struct trace_options *options, int option, const char *val
         query->size_known = true;
         return parse_number("size", value, UINT64_MAX, &query->size, err);
     case 'o':
-        if (!parse_number("owner", value, UINT32_MAX, &number, err))
+        if (strcmp(value, "none") != 0 && !parse_number("owner", value, UINT32_MAX, &number, err))
             return false;
         query->owner_given = true;
         query->owner = (uint32_t)number;
@@ -238,8 +238,10 @@ static void print_known(const struct conn_facts *conn)
         printf(" score none%s", conn->score_failed ? " (no answer)" : "");
     else if (conn->score_known)
         printf(" score %.1f", conn->score);
-    if (conn->owner_known)
-        printf(" owner %u%s", (unsigned)conn->owner, conn->owner_failed ? " (no answer)" : "");
+    if (conn->owner_known && conn->owner == 0)
+        printf(" owner none%s", conn->owner_failed ? " (no answer)" : "");
+    else if (conn->owner_known)
+        printf(" owner %u", (unsigned)conn->owner);
     if (conn->country_known)
         printf(" country %s%s", conn->country[0] != '\0' ? conn->country : "none",
                conn->country_failed ? " (no answer)" : "");
@@ -296,6 +298,22 @@ static bool print_json(const struct trace_result *result)
     return printed;
 }
 
+/* A zone that is misspelled would say nothing about anybody. */
+static void warn_of_zones(const struct trace_query *query, const struct trace_setting *setting,
+                          const struct listener *listener)
+{
+    const char *zone;
+
+    for (size_t i = 0; i < query->nlisted && listener != NULL; i++) {
+        zone = query->listed[i].zone;
+        if (!trace_is_zone(setting, listener, zone))
+            fprintf(stderr,
+                    "gatehousectl trace: warning: --listed %s: no dnslist[] entry of [listener %s] "
+                    "names this zone\n",
+                    zone, listener->name);
+    }
+}
+
 static int run_one(const struct trace_options *options, const struct trace_setting *setting,
                    struct arena *arena)
 {
@@ -306,6 +324,7 @@ static int run_one(const struct trace_options *options, const struct trace_setti
         fprintf(stderr, "gatehousectl trace: %s\n", err.text);
         return COMMAND_USAGE;
     }
+    warn_of_zones(&options->query, setting, result.conn.listener);
     if (!options->json)
         print_text(&options->query, &result);
     else if (!print_json(&result))

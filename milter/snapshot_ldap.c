@@ -1,5 +1,6 @@
 /* Directories of a snapshot. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/net/ldapfilter.h"
 #include "lib/tables/routes_keys.h"
@@ -63,6 +64,14 @@ static void check_bind(const struct conf_section *section, const struct ldap_key
 {
     bool text = keys->bind_password[0] != '\0', file = keys->bind_password_file[0] != '\0';
 
+    struct stat st;
+
+    if (text && stat(section->at.file, &st) == 0 && (st.st_mode & S_IROTH) != 0)
+        conf_warning(
+            problems, section, "bind_password",
+            "everybody may read it in %s, mode %04o; allowed without a warning: mode 0640, "
+            "or bind_password_file",
+            section->at.file, (unsigned)st.st_mode & 07777);
     if (conf_is_wrong(section, "bind_dn") || conf_is_wrong(section, "bind_password") ||
         conf_is_wrong(section, "bind_password_file"))
         return;

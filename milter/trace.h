@@ -81,6 +81,9 @@ NODISCARD bool trace_parse_sender(const char *text, struct trace_query *query, s
  * string or with commas between them. */
 NODISCARD bool trace_parse_listed(const char *const *items, size_t n, struct arena *arena,
                                   struct trace_query *query, struct err *err);
+/* Is it the zone of an entry that could matter on the listener? */
+bool trace_is_zone(const struct trace_setting *setting, const struct listener *listener,
+                   const char *zone);
 
 /* "match", "nomatch" or "error" */
 NODISCARD bool trace_parse_ldap(const char *text, struct trace_query *query, struct err *err);

@@ -202,11 +202,12 @@ static bool read_score(const struct reading *r, const char *key, const json_t *v
 
 static bool read_owner(const struct reading *r, const char *key, const json_t *value)
 {
-    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
-        json_integer_value(value) > UINT32_MAX)
-        return err_set(r->err, ERR_SYNTAX, "%s: must be a number", key);
+    bool none = json_is_string(value) && strcmp(json_string_value(value), "none") == 0;
+    if (!none && (!json_is_integer(value) || json_integer_value(value) < 0 ||
+                  json_integer_value(value) > UINT32_MAX))
+        return err_set(r->err, ERR_SYNTAX, "%s: must be a number or \"none\"", key);
     r->query->owner_given = true;
-    r->query->owner = (uint32_t)json_integer_value(value);
+    r->query->owner = none ? 0 : (uint32_t)json_integer_value(value);
     return true;
 }
 

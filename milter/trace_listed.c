@@ -95,6 +95,27 @@ static size_t gather(struct said *said, size_t n, uint32_t *answers, struct dnsl
     return nlisted;
 }
 
+static bool asks_zone(const struct hat *hat, const char *zone)
+{
+    struct hat_wants asks;
+
+    hat_asks(hat, &asks);
+    for (size_t i = 0; i < asks.nzones; i++) {
+        if (ascii_casecmp(asks.zones[i], zone) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool trace_is_zone(const struct trace_setting *setting, const struct listener *listener,
+                   const char *zone)
+{
+    const struct hat *blocks =
+        setting->blocks != NULL ? setting->blocks->by_type[listener->keys->type] : NULL;
+
+    return asks_zone(listener->hat, zone) || (blocks != NULL && asks_zone(blocks, zone));
+}
+
 bool trace_parse_listed(const char *const *items, size_t n, struct arena *arena,
                         struct trace_query *query, struct err *err)
 {
