@@ -41,8 +41,8 @@ void snapshot_drop(struct snapshot *snapshot)
 
 /* --- building ---------------------------------------------------------------- */
 
-/* What has an effect can only be said of a configuration without mistakes: one may be
- * the reason of the other. errors: before it was read. */
+/* errors: before it was read. What is not used can only be said where nothing is wrong:
+ * one may be the reason of the other. */
 static void build_parts(struct snapshot *snapshot, size_t errors, struct problems *problems)
 {
     snapshot->dns = conf_find(snapshot->conf, "dns", "")->values;
@@ -57,8 +57,10 @@ static void build_parts(struct snapshot *snapshot, size_t errors, struct problem
     snapshot_build_listeners(snapshot, problems);
     snapshot_check_files(snapshot, problems);
     snapshot_check_texts(snapshot, problems);
-    if (problems_errors(problems) == errors)
+    if (!conf_is_guessed(snapshot->conf))
         snapshot_check_effects(snapshot, problems);
+    if (problems_errors(problems) == errors)
+        snapshot_check_unused(snapshot, problems);
 }
 
 static void substitute_in(const struct conf_section *section,

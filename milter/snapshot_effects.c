@@ -6,11 +6,11 @@
 #include "lib/tables/routes_keys.h"
 #include "milter/snapshot_parts.h"
 
-/* A key that was written, and does not act. */
+/* A key that was written, and does not act. One that is wrong has its line. */
 static void idle(struct problems *problems, const struct conf_section *section, const char *key,
                  const char *why)
 {
-    if (conf_is_set(section, key))
+    if (conf_is_set(section, key) && !conf_is_wrong(section, key))
         conf_warning(problems, section, key, "%s", why);
 }
 
@@ -48,8 +48,8 @@ static bool verifies_all(const struct listener *listener)
     return all;
 }
 
-static void look_at_listener(const struct snapshot *snapshot, const struct conf_section *section,
-                             const struct listener *listener, struct problems *problems)
+static void look_at_listener(const struct conf_section *section, const struct listener *listener,
+                             struct problems *problems)
 {
     const struct listener_keys *keys = listener->keys;
 
@@ -64,7 +64,6 @@ static void look_at_listener(const struct snapshot *snapshot, const struct conf_
     if (keys->type == LISTENER_PRIVATE && keys->recipient_delimiter[0] != '\0')
         idle(problems, section, "recipient_delimiter",
              "does not act on a private listener, which verifies no recipients");
-    snapshot_check_lookups(snapshot, section, listener, problems);
     if (keys->type != LISTENER_PUBLIC || keys->rat[0] != '\0')
         return;
     if (keys->callahead[0] != '\0')
@@ -80,7 +79,7 @@ static void look_at_listeners(const struct snapshot *snapshot, struct problems *
         const struct conf_section *section = NULL;
         while ((section = conf_next(snapshot->conf, "listener", section)) != NULL) {
             if (section->values == (const void *)listener->keys)
-                look_at_listener(snapshot, section, listener, problems);
+                look_at_listener(section, listener, problems);
         }
     }
 }
@@ -217,6 +216,8 @@ static bool uses_exceptions(const struct snapshot *snapshot)
             if (hat_policy_get(hat, k, &own)->keys.use_exceptions)
                 return true;
         }
+        if (hat == NULL)
+            return true; /* it is wrong, and reported */
     }
     return false;
 }
@@ -238,7 +239,6 @@ void snapshot_check_effects(const struct snapshot *snapshot, struct problems *pr
     look_at_routes(snapshot, problems);
     look_at_exceptions(snapshot, problems);
     look_at_listeners(snapshot, problems);
-    snapshot_check_unused(snapshot, problems);
     if (snapshot->policies != NULL && snapshot->private_policies != NULL)
         snapshot_check_policy_effects(snapshot, problems);
 }

@@ -347,6 +347,8 @@ static void build_listener(struct snapshot *snapshot, const struct conf_section 
     listener->directory = snapshot_ldap_accept(snapshot, section, problems);
     listener->callahead = snapshot_callahead(snapshot, section, problems);
     snapshot_add_senders(snapshot, section, listener, problems);
+    if (listener->hat != NULL && !conf_is_guessed(snapshot->conf))
+        snapshot_check_lookups(snapshot, section, listener, problems);
     check_private(section, keys, problems);
     check_public(section, keys, listener->rat, problems);
 }

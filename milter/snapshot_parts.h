@@ -39,12 +39,13 @@ const struct callahead_rules *snapshot_callahead(struct snapshot *snapshot,
                                                  struct problems *problems);
 /* All profiles, used or not. */
 void snapshot_check_callahead(struct snapshot *snapshot, struct problems *problems);
-/* Warns of keys that cannot have an effect as things stand. After all others, of a
- * configuration without errors. */
+/* Warns of keys that cannot have an effect as things stand. After all others, unless
+ * conf_is_guessed(). */
 void snapshot_check_effects(const struct snapshot *snapshot, struct problems *problems);
 /* Warns of words in reply texts that are no HAT variables. */
 void snapshot_check_texts(const struct snapshot *snapshot, struct problems *problems);
-/* Sections that nothing uses, listeners that refuse everybody: a part of it. */
+/* Warns of sections that nothing uses and listeners that refuse everybody, in a
+ * configuration without errors. */
 void snapshot_check_unused(const struct snapshot *snapshot, struct problems *problems);
 /* Does a listener have the [group] section among its groups, by either of its names? */
 bool snapshot_group_is_used(const struct snapshot *snapshot, const struct conf_section *group);

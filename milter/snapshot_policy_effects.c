@@ -303,7 +303,7 @@ static void look_at_sections(const struct look *look)
 
     while ((section = conf_next(look->snapshot->conf, "policy", section)) != NULL) {
         for (size_t row = 0; row < policy_nrows; row++) {
-            if (section->origins[row].line > 0)
+            if (section->origins[row].line > 0 && !section->wrong[row])
                 look_at_key(look, section, row);
         }
     }

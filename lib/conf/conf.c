@@ -117,6 +117,11 @@ bool conf_is_wrong(const struct conf_section *section, const char *key)
     return i != SIZE_MAX && section->wrong[i];
 }
 
+bool conf_is_guessed(const struct conf *conf)
+{
+    return conf->guessed;
+}
+
 bool conf_is_lost(const struct conf *conf, const char *type, const char *name)
 {
     const struct conf_shelf *shelf = conf_shelf(conf, slice_of(type));

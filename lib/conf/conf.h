@@ -76,6 +76,9 @@ bool conf_is_set(const struct conf_section *section, const char *key);
 /* An error was told of the key, or of a line that may have been meant for it: what
  * is in effect is not what was wanted, and nothing that follows from it is a mistake. */
 bool conf_is_wrong(const struct conf_section *section, const char *key);
+/* Does some key not have the value that was written for it, since a line could not be
+ * read? Then nobody can tell what has an effect and what has none. */
+bool conf_is_guessed(const struct conf *conf);
 /* Is there a section line that is wrong, and told, but may be meant for this name? */
 bool conf_is_lost(const struct conf *conf, const char *type, const char *name);
 /* Where key was written, else the section's own line. */

@@ -24,6 +24,7 @@ struct conf {
     const char *path, *folder;  /* arena; folder is absolute */
     struct conf_shelf *shelves; /* owned, one a type, in the registry's order */
     size_t nshelves;
+    bool guessed; /* conf_is_guessed() */
 };
 
 struct conf_shelf *conf_shelf(const struct conf *conf, struct slice type); /* NULL: no such type */

@@ -42,6 +42,7 @@ static void report(struct reading *reading, struct place at, struct slice key, c
     va_list ap;
     va_start(ap, fmt);
     conf_report(reading->problems, PROBLEM_ERROR, at, strbuf_text(&reading->title), key, fmt, ap);
+    reading->conf->guessed = true;
     va_end(ap);
 }
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/regular.h"
 #include "lib/base/str.h"
@@ -30,7 +31,9 @@ struct geo *geo_open(const char *path, struct err *err)
         err_set(err, ERR_MEMORY, "out of memory");
         return NULL;
     }
-    if (!regular_check(path, err)) { /* its own message would not say why, and it waits */
+    /* Its own message would not say why, and it would wait for the writer of a FIFO. */
+    if (access(path, R_OK) != 0 ? !err_system(err, errno, "cannot read %s", path)
+                                : !regular_check(path, err)) {
         free(geo);
         return NULL;
     }

@@ -234,7 +234,6 @@ bool ldaplink_check(const struct ldaplink_settings *settings, const char *uri, b
                     struct err *err)
 {
     LDAPURLDesc *url = parse_uri(uri);
-
     if (url == NULL)
         return err_set(err, ERR_SYNTAX,
                        "\"%.100s\" is wrong; allowed: ldap://HOST[:PORT], ldaps://HOST[:PORT] or "
@@ -243,8 +242,7 @@ bool ldaplink_check(const struct ldaplink_settings *settings, const char *uri, b
     *tls_out = wants_tls(settings, url);
     bool good = strcmp(url->lud_scheme, "ldapi") == 0 || dial_check_host(url->lud_host, NULL) ||
                 err_set(err, ERR_SYNTAX,
-                        "\"%.100s\" is neither an address nor a host name; allowed: 192.0.2.1, "
-                        "[2001:db8::1] or ldap.example.com",
+                        "\"%.100s\" is neither an address nor a host name; allowed: one of these",
                         url->lud_host);
     ldap_free_urldesc(url);
     return good;
@@ -253,16 +251,13 @@ bool ldaplink_check(const struct ldaplink_settings *settings, const char *uri, b
 bool ldaplink_check_priority(const struct ldaplink_settings *settings, struct err *err)
 {
     LDAP *ld = NULL;
-
     bool good = ldap_create(&ld) == LDAP_SUCCESS && set_versions(ld, settings) && new_context(ld);
-    if (!good)
-        err_set(err, ERR_TLS,
-                "\"%.100s\" is wrong, or leaves nothing of [tls] min_version; allowed: a priority "
-                "string of the TLS library that libldap has, as NORMAL",
-                settings->tls_priority);
     if (ld != NULL)
         ldap_unbind_ext(ld, NULL, NULL);
-    return good;
+    return good || err_set(err, ERR_TLS,
+                           "\"%.100s\" is wrong, or leaves nothing of [tls] min_version; allowed: "
+                           "words of the TLS library that libldap has, as NORMAL",
+                           settings->tls_priority);
 }
 
 bool ldaplink_check_dn(const char *dn)

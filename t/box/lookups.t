@@ -280,6 +280,8 @@ country_source = dns:x
         status, lines = warnings(house)
         tap.eq((status, [line for line in lines if "[reputation]" in line]), (1, [
             '[reputation] source: "mmdb:x" is no source; allowed: none or file:PATH or dns:ZONE',
+            '[reputation] map: "127.0.4.0-100" is no map; allowed: 127.A.B.LOW-HIGH -> FROM..TO, LOW under HIGH, '
+            'scores from -10.0 to 10.0, as in 127.0.4.0-100 -> -10..10',
             '[reputation] owner_source: "file:x" is no source; allowed: none or dns:ZONE or mmdb:PATH',
             '[reputation] country_source: "dns:x" is no source; allowed: none or mmdb:PATH']),
             "kinds that make no sense")

@@ -82,7 +82,7 @@ def nothing_to_say():
 @tap.part
 def as_imported():
     conf = OFF + "[listener in]\nhat = hat\nrat = rat\n"
-    with House(conf, {"rat": "", "hat": "192.0.2.1 REJECT\nALL ACCEPT\n"}, start=False) as it:
+    with House(conf, {"rat": "example.com ACCEPT\n", "hat": "192.0.2.1 REJECT\nALL ACCEPT\n"}, start=False) as it:
         _status, _out, err = it.ctl("hat", "import", "in", "-", stdin="10. REJECT\n10.1. ACCEPT\nALL ACCEPT\n")
         tap.eq(err, "stdin:2:1: warning: 10.1. is never reached: 10. comes first, stdin:1\n", "both places are those of the import")
 

@@ -371,7 +371,7 @@ static const struct whole {
      "(a={a})\n[listener in]\nrat = rat\nldap_accept = l\n",
      "F:3: [ldap l] tls_priority: \"NOPE\" is wrong, or leaves nothing of [tls] min_version; "
      "allowed: "
-     "a priority string of the TLS library that libldap has, as NORMAL\n"},
+     "words of the TLS library that libldap has, as NORMAL\n"},
     /* a misspelled key is the one that is missing */
     {"[ldap l]\nurl = ldap://192.0.2.1\nacept_query = (a={a})\n[listener in]\nratt = "
      "rat\nldap_accept "
@@ -463,7 +463,7 @@ static const struct whole {
      "scores from -10.0 to 10.0, as in 127.0.4.0-100 -> -10..10\n"},
     {"[tls]\nciphers = nope\nca_file = rat\nca_dir = rat\ncertificate = rat\nkey = "
      "secret\n[listener "
-     "in]\nrat = rat\n",
+     "in]\nrat = rat\ncallahead = c\n[callahead c]\ntls = may\n",
      "F:2: [tls] ciphers: \"nope\" is wrong: no cipher match; allowed: a list of ciphers as in "
      "openssl-ciphers(1)\n"
      "F:3: [tls] ca_file: rat: no certificate or crl found; allowed: a file of certificates in PEM "

@@ -50,7 +50,8 @@ static void test_wrong_sources(void **state)
         {"file:x", 1U << REPUTATION_FROM_DNS, "\"file:x\" is no source; allowed: none or dns:ZONE"},
         {"None", 1U << REPUTATION_FROM_DNS, "\"None\" is no source; allowed: none or dns:ZONE"},
         {"dns:a b", ALL_KINDS, "\"a b\" is no name of a DNS zone; allowed: a name as list.example"},
-        {"dns:a..b", ALL_KINDS, "\"a..b\" is no name of a DNS zone; allowed: a name as list.example"},
+        {"dns:a..b", ALL_KINDS,
+         "\"a..b\" is no name of a DNS zone; allowed: a name as list.example"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct reputation_source source = {.kind = REPUTATION_FROM_FILE, .path = "x"};
