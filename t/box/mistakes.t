@@ -8,7 +8,7 @@ import subprocess
 import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from house import CTL, House
+from house import AS_ROOT, CTL, House
 from tap import Tap
 
 tap = Tap()
@@ -61,6 +61,28 @@ def files_that_are_none():
         for conf, key in READ[2:6]:
             it.configure(conf.format("/dev/null"))
             tap.eq(it.ctl("check")[0], 0, f"{key} = /dev/null")
+
+
+@tap.part
+def files_of_root():
+    """As root, check looks with the rights of the daemon's user, folders on the way included."""
+    with House(IN, {**FILES, "mine": "192.0.2.1\n"}, start=False) as it:
+        shut = os.path.join(it.folder, "shut")
+        os.mkdir(shut, 0o700)
+        it.write("shut/mine", "192.0.2.1\n")
+        os.chmod(os.path.join(shut, "mine"), 0o644)
+        for name in ("mine", "shut/mine"):
+            for conf, key in READ:
+                if "auth" in key:
+                    continue # for gatehousectl maps, which root runs
+                os.chmod(os.path.join(it.folder, "mine"), 0o600 if AS_ROOT else 0)
+                os.chmod(shut, 0o700 if AS_ROOT else 0)
+                it.configure(conf.format(name))
+                status, _out, err = it.ctl("check")
+                told = lines(it, err, "error")
+                tap.ok(status == 1 and len(told) == 1 and re.match(rf"F:\d+: {re.escape(key)}: cannot (open|read) \S+mine: Permission denied", told[0]),
+                       f"{key} = {name}, of root", err)
+        os.chmod(shut, 0o700)
 
 
 @tap.part
