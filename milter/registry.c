@@ -18,12 +18,14 @@
 #include "lib/tables/routes_keys.h"
 #include "milter/settings.h"
 
-#define TYPE(name_, arg_, rows_, inherits_, doc_)                                                  \
+#define PRESET_TYPE(name_, arg_, rows_, inherits_, presets_, doc_)                                 \
     &(const struct conf_type)                                                                      \
     {                                                                                              \
         .name = (name_), .arg = (arg_), .rows = rows_##_rows, .nrows = &rows_##_nrows,             \
-        .size = sizeof(struct rows_##_keys), .doc = (doc_), .inherits = (inherits_)                \
+        .size = sizeof(struct rows_##_keys), .doc = (doc_), .inherits = (inherits_),               \
+        .presets = (presets_)                                                                      \
     }
+#define TYPE(name, arg, rows, inherits, doc) PRESET_TYPE(name, arg, rows, inherits, NULL, doc)
 
 const struct conf_type *const registry[] = {
     TYPE("gatehouse", NULL, settings, false, "The program as a whole: sockets, user, log, time."),
@@ -32,12 +34,11 @@ const struct conf_type *const registry[] = {
     TYPE("reputation", NULL, reputation, false,
          "Where reputation scores, network owners and countries of clients come from. Scores run "
          "from -10.0 to +10.0."),
-    TYPE("policy", "NAME", policy, true,
-         "A mail flow policy: what a client may do. A key that is absent is taken from [policy "
-         "DEFAULT], and one that is absent there has the default below. ACCEPTED, TRUSTED, "
-         "THROTTLED, BLOCKED and RELAYED are predefined; a section of that name changes single "
-         "values of them. TRUSTED accepts without rate limits and with larger bounds, THROTTLED "
-         "with tight ones; BLOCKED rejects, RELAYED relays."),
+    PRESET_TYPE("policy", "NAME", policy, true, policy_presets,
+                "A mail flow policy: what a client may do. A key that is absent is taken from "
+                "[policy DEFAULT], and one that is absent there has the default below. ACCEPTED, "
+                "TRUSTED, THROTTLED, BLOCKED and RELAYED exist without being written; a section "
+                "of that name changes single values of them."),
     TYPE("group", "NAME", group, false,
          "A sender group: which clients a policy is for. A client belongs to the first group of "
          "its listener that any entry matches."),

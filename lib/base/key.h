@@ -77,6 +77,12 @@ struct key_row {
     const char *doc; /* sentences for example file and manual */
 };
 
+/* A value that a section of some name has without being written. An array ends with a
+ * section of NULL; those of one section stand together. */
+struct key_preset {
+    const char *section, *key, *value; /* as an administrator would write them */
+};
+
 /* C type of a member by row type. */
 #define KEY_C_BOOL bool
 #define KEY_C_COUNT int64_t

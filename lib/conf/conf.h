@@ -27,10 +27,11 @@ struct conf_type {
     const size_t *nrows; /* a pointer, so that types can be constants of another file */
     size_t size;         /* of the struct the rows describe */
     const char *doc;     /* one paragraph for example and manual */
-    /* What a section leaves out may come from elsewhere, so only what is written can
-     * be shown. */
-    bool inherits;
+    bool inherits; /* what a section leaves out comes from that called CONF_PARENT */
+    const struct key_preset *presets; /* of some names; NULL: none */
 };
+
+#define CONF_PARENT "DEFAULT"
 
 struct conf_section {
     const struct conf_type *type;
@@ -98,8 +99,10 @@ void conf_item_error(struct problems *problems, const struct conf_section *secti
 
 /* Effective values with their origin, as `config show [--defaults]`: what the
  * file sets, or every key when defaults is true, and where sections that others
- * name are used. Reads again as the same
- * configuration but for secrets, which stand there as comments. */
+ * name are used. Sections that inherit show what is written and their presets; the
+ * parent's defaults are comments, since a default that is written out may mean
+ * more: a status in a text must fit then. Reads again as the same configuration but
+ * for secrets, which stand there as comments. */
 void conf_show(const struct conf *conf, bool defaults, struct strbuf *out);
 
 /* The example file: every section and key as a comment, "#key = default"; prose

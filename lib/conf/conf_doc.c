@@ -103,12 +103,34 @@ static void example_key(const struct key_row *row, struct strbuf *out)
     strbuf_done(&prose);
 }
 
+/* Presets as the sections that would say the same. */
+static void put_presets(const struct conf_type *type, const char *prefix, struct strbuf *out)
+{
+    const struct key_preset *preset = type->presets;
+    for (const char *last = ""; preset->section != NULL; preset++) {
+        if (strcmp(preset->section, last) != 0)
+            strbuf_printf(out, "%s[%s %s]\n", prefix, type->name, preset->section);
+        strbuf_printf(out, "%s%s = %s\n", prefix, preset->key, preset->value);
+        last = preset->section;
+    }
+}
+
+static void example_presets(const struct conf_type *type, struct strbuf *out)
+{
+    if (type->presets == NULL)
+        return;
+    strbuf_puts(out, "#\n# Without being written there are:\n");
+    put_presets(type, "#   ", out);
+    strbuf_puts(out, "#\n");
+}
+
 static void example_section(const struct conf_type *type, struct strbuf *out)
 {
     strbuf_printf(out, "\n\n# --- ");
     put_words(type, out);
     strbuf_puts(out, " ---\n#\n");
     put_wrapped(type->doc, "# ", false, put_plain, out);
+    example_presets(type, out);
     strbuf_puts(out, "#[");
     put_words(type, out);
     strbuf_puts(out, "]\n");
@@ -159,6 +181,17 @@ static void manual_key(const struct key_row *row, struct strbuf *out)
     strbuf_done(&prose);
 }
 
+/* Marked for the test that runs the examples of manual pages. */
+static void manual_presets(const struct conf_type *type, struct strbuf *out)
+{
+    if (type->presets == NULL)
+        return;
+    strbuf_puts(out, ".Pp\nWithout being written there are:\n.\\\" example: conf\n"
+                     ".Bd -literal -offset indent\n");
+    put_presets(type, "", out);
+    strbuf_puts(out, ".Ed\n");
+}
+
 static void manual_section(const struct conf_type *type, struct strbuf *out)
 {
     strbuf_puts(out, ".Ss [");
@@ -169,6 +202,7 @@ static void manual_section(const struct conf_type *type, struct strbuf *out)
     for (size_t i = 0; i < *type->nrows; i++)
         manual_key(&type->rows[i], out);
     strbuf_puts(out, ".El\n");
+    manual_presets(type, out);
 }
 
 void conf_manual(const struct conf_type *const *types, size_t ntypes, struct strbuf *out)

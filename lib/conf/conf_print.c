@@ -77,17 +77,79 @@ static void show_key(const struct conf_section *section, size_t index, struct st
     strbuf_done(&value);
 }
 
+static void show_title(const struct conf_type *type, const char *name, struct strbuf *out)
+{
+    strbuf_puts(out, out->n > 0 ? "\n" : "");
+    conf_put_title(type->name, slice_of(name), out);
+    strbuf_putc(out, '\n');
+}
+
+static const char *find_preset(const struct conf_type *type, const char *section, const char *key)
+{
+    const struct key_preset *preset = type->presets;
+    for (; preset != NULL && preset->section != NULL; preset++)
+        if (strcmp(preset->section, section) == 0 && strcmp(preset->key, key) == 0)
+            return preset->value;
+    return NULL;
+}
+
+/* Where sections inherit: a key that section does not write. */
+static void show_unwritten(const struct conf_type *type, const char *section, size_t index,
+                           struct strbuf *out)
+{
+    const struct key_row *row = &type->rows[index];
+    const char *preset = find_preset(type, section, row->name);
+    if (preset != NULL)
+        strbuf_printf(out, "# predefined\n%s = %s\n", row->name, preset);
+    else if (strcmp(section, CONF_PARENT) == 0)
+        strbuf_printf(out, "# default\n# %s =%s%s\n", row->name, row->dflt[0] ? " " : "",
+                      row->dflt);
+}
+
+static void show_rest(const char *section, bool defaults, struct strbuf *out)
+{
+    if (defaults && strcmp(section, CONF_PARENT) != 0)
+        strbuf_puts(out, "# all else as in " CONF_PARENT "\n");
+}
+
 static void show_section(const struct conf *conf, const struct conf_section *section, bool defaults,
                          struct strbuf *out)
 {
     bool inherits = section->type->inherits;
-    strbuf_puts(out, out->n > 0 ? "\n" : "");
-    conf_put_title(section->type->name, slice_of(section->name), out);
-    strbuf_putc(out, '\n');
+    show_title(section->type, section->name, out);
     show_users(conf, section, out);
-    for (size_t i = 0; i < *section->type->nrows; i++)
+    for (size_t i = 0; i < *section->type->nrows; i++) {
         if (section->origins[i].line > 0 || (defaults && !inherits))
             show_key(section, i, out);
+        else if (defaults)
+            show_unwritten(section->type, section->name, i, out);
+    }
+    if (inherits)
+        show_rest(section->name, defaults, out);
+}
+
+static void show_absent(const struct conf *conf, const struct conf_type *type, const char *name,
+                        struct strbuf *out)
+{
+    if (conf_find(conf, type->name, name) != NULL)
+        return;
+    show_title(type, name, out);
+    for (size_t i = 0; i < *type->nrows; i++)
+        show_unwritten(type, name, i, out);
+    show_rest(name, true, out);
+}
+
+/* Sections that are in effect though the file does not have them. */
+static void show_all_absent(const struct conf *conf, const struct conf_type *type,
+                            struct strbuf *out)
+{
+    const struct key_preset *preset = type->presets;
+    show_absent(conf, type, CONF_PARENT, out);
+    for (const char *last = ""; preset != NULL && preset->section != NULL; preset++) {
+        if (strcmp(preset->section, last) != 0)
+            show_absent(conf, type, preset->section, out);
+        last = preset->section;
+    }
 }
 
 void conf_show(const struct conf *conf, bool defaults, struct strbuf *out)
@@ -97,5 +159,7 @@ void conf_show(const struct conf *conf, bool defaults, struct strbuf *out)
         for (size_t k = 0; k < shelf->n; k++)
             if (shelf->v[k]->at.line > 0 || defaults)
                 show_section(conf, shelf->v[k], defaults, out);
+        if (defaults && shelf->type->inherits)
+            show_all_absent(conf, shelf->type, out);
     }
 }

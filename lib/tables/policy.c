@@ -23,11 +23,7 @@ const size_t policy_nrows = ARRAY_LEN(policy_rows);
 
 #define ACCESS_COUNT (ARRAY_LEN(policy_access_words) - 1)
 
-/* The policies that exist without being written, in the words an
- * administrator would use. They beat DEFAULT (SPEC 2). */
-static const struct predefined {
-    const char *policy, *key, *value;
-} predefined[] = {
+const struct key_preset policy_presets[] = {
     {"ACCEPTED", "access", "accept"},
     {"TRUSTED", "access", "accept"},
     {"TRUSTED", "max_recipients_per_hour", "unlimited"},
@@ -53,7 +49,10 @@ static const struct predefined {
     {"RELAYED", "max_auth_recipients", "unlimited"},
     {"RELAYED", "spam_scan", "no"},
     {"RELAYED", "virus_scan", "no"},
+    {NULL, NULL, NULL},
 };
+
+#define NPRESETS (ARRAY_LEN(policy_presets) - 1)
 
 struct policies {
     struct policy bare[ACCESS_COUNT];
@@ -207,11 +206,12 @@ static struct policy *obtain(struct policies *policies, const char *name)
 
 static void add_predefined(struct policies *policies, struct arena *arena)
 {
-    for (size_t i = 0; i < ARRAY_LEN(predefined); i++) {
-        struct policy *policy = obtain(policies, predefined[i].policy);
-        size_t row = key_find(policy_rows, policy_nrows, slice_of(predefined[i].key));
+    for (size_t i = 0; i < NPRESETS; i++) {
+        const struct key_preset *preset = &policy_presets[i];
+        struct policy *policy = obtain(policies, preset->section);
+        size_t row = key_find(policy_rows, policy_nrows, slice_of(preset->key));
         CHECK(row < policy_nrows);
-        struct key_source source = {.value = slice_of(predefined[i].value), .folder = ""};
+        struct key_source source = {.value = slice_of(preset->value), .folder = ""};
         CHECK(key_set(&policy_rows[row], &policy->keys, &source, arena, NULL));
         places_of(policies, policy)[row] = (struct place){.line = 0};
     }
@@ -229,7 +229,7 @@ static void add_bare(struct policies *policies)
 const struct policies *policies_build(const struct policy_written *written, size_t n,
                                       bool private_listener, struct arena *arena)
 {
-    size_t most = 1 + ARRAY_LEN(predefined) + n;
+    size_t most = 1 + NPRESETS + n;
     struct policies *policies =
         arena_alloc(arena, sizeof *policies + most * sizeof policies->list[0]);
     struct place *places = arena_alloc(arena, most * policy_nrows * sizeof *places);

@@ -41,6 +41,9 @@ struct policy {
 extern const struct key_row policy_rows[];
 extern const size_t policy_nrows;
 
+/* The policies that exist without being written: values that beat DEFAULT. */
+extern const struct key_preset policy_presets[];
+
 /* A policy before inheritance: values, and which of them were written. */
 struct policy_written {
     const char *name;

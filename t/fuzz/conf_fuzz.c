@@ -23,9 +23,9 @@ static const struct key_row rows[] = {
 #undef KEY_STRUCT
 static const size_t nrows = ARRAY_LEN(rows);
 static const struct conf_type plain = {"plain", NULL, rows, &nrows, sizeof(struct sample_keys),
-                                       "One.",  0};
+                                       "One.",  0,    NULL};
 static const struct conf_type named = {"named", "NAME", rows, &nrows, sizeof(struct sample_keys),
-                                       "Many.", 0};
+                                       "Many.", 0,      NULL};
 static const struct conf_type *const types[] = {&plain, &named};
 
 static struct conf *read_bytes(const void *data, size_t size)

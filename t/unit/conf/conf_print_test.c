@@ -276,22 +276,99 @@ static void shows_where_a_section_is_used(void **state)
 }
 
 /* [policy NAME] takes what it leaves out from elsewhere: no default is true. */
-static void shows_only_what_is_written_of_heirs(void **state)
+static const struct key_preset presets[] = {
+    {"EARLY", "tries", "4"},
+    {"EARLY", "mode", "fast"},
+    {"LATE", "wait", "5s"},
+    {NULL, NULL, NULL},
+};
+
+static struct conf_type heir_type(void)
 {
     struct conf_type heir = *sample_types[1];
+    heir.inherits = true;
+    heir.presets = presets;
+    return heir;
+}
+
+static void assert_heirs(const char *text, bool defaults, const char *const *wanted)
+{
+    struct conf_type heir = heir_type();
     const struct conf_type *types[] = {&heir};
-    static const char text[] = "[named a]\nwait = 2s\n";
+    struct problems problems, again;
+    struct strbuf out;
+    strbuf_init(&out);
+    struct conf *conf = sample_read_types(text, strlen(text), types, 1, &problems);
+    conf_show(conf, defaults, &out);
+    for (; *wanted; wanted++)
+        if (!strstr(strbuf_text(&out), *wanted))
+            fail_msg("not shown: %s\nbut:\n%s", *wanted, strbuf_text(&out));
+    struct conf *second = sample_read_types(strbuf_text(&out), out.n, types, 1, &again);
+    assert_non_null(second);
+    assert_int_equal(again.count, 0);
+    conf_free(conf);
+    conf_free(second);
+    problems_done(&problems);
+    problems_done(&again);
+    strbuf_done(&out);
+}
+
+static void shows_what_heirs_have_of_their_own(void **state)
+{
+    static const char text[] = "[named a]\nwait = 2s\n[named EARLY]\ntries = 5\n";
+    (void)state;
+    assert_heirs(text, true,
+                 (const char *const[]){
+                     "wait = 2s\n# all else as in DEFAULT\n\n[named EARLY]\n# not used\n",
+                     "conf:4\ntries = 5\n# predefined\nmode = fast\n# all else as in DEFAULT\n",
+                     "\n\n[named DEFAULT]\n# default\n# quick = yes\n# default\n# tries = 2\n",
+                     "# default\n# title =\n",
+                     "\n\n[named LATE]\n# predefined\nwait = 5s\n# all else as in DEFAULT\n",
+                     NULL});
+    assert_heirs("[named DEFAULT]\ntries = 7\n", true,
+                 (const char *const[]){"# default\n# quick = yes\n# /", "conf:2\ntries = 7\n",
+                                       "# default\n# rate = unlimited\n",
+                                       "[named EARLY]\n# predefined\ntries = 4\n", NULL});
+}
+
+static void shows_of_heirs_what_is_written(void **state)
+{
+    struct conf_type heir = heir_type();
+    const struct conf_type *types[] = {&heir};
+    static const char text[] = "[named EARLY]\nwait = 2s\n";
     struct problems problems;
     struct strbuf out;
     (void)state;
-    heir.inherits = true;
     strbuf_init(&out);
     struct conf *conf = sample_read_types(text, strlen(text), types, 1, &problems);
-    conf_show(conf, true, &out);
-    assert_non_null(strstr(strbuf_text(&out), "wait = 2s"));
+    conf_show(conf, false, &out);
+    assert_non_null(strstr(strbuf_text(&out), "wait = 2s\n"));
     assert_null(strstr(strbuf_text(&out), "default"));
+    assert_null(strstr(strbuf_text(&out), "DEFAULT"));
     conf_free(conf);
     problems_done(&problems);
+    strbuf_done(&out);
+}
+
+static void documents_presets(void **state)
+{
+    struct conf_type heir = heir_type();
+    const struct conf_type *types[] = {&heir};
+    struct strbuf out;
+    (void)state;
+    strbuf_init(&out);
+    conf_manual(types, 1, &out);
+    assert_non_null(strstr(strbuf_text(&out),
+                           ".El\n.Pp\nWithout being written there are:\n.\\\" example: conf\n"
+                           ".Bd -literal -offset indent\n[named EARLY]\ntries = 4\nmode = fast\n"
+                           "[named LATE]\nwait = 5s\n.Ed\n"));
+    strbuf_done(&out);
+    strbuf_init(&out);
+    conf_example(types, 1, &out);
+    assert_non_null(strstr(strbuf_text(&out),
+                           "#\n# Without being written there are:\n#   [named EARLY]\n"
+                           "#   tries = 4\n#   mode = fast\n#   [named LATE]\n#   wait = 5s\n"
+                           "#\n#[named"));
     strbuf_done(&out);
 }
 
@@ -393,7 +470,9 @@ int main(void)
         cmocka_unit_test(shows_the_longest_name),
         cmocka_unit_test(shows_origins_and_hides_secrets),
         cmocka_unit_test(shows_where_a_section_is_used),
-        cmocka_unit_test(shows_only_what_is_written_of_heirs),
+        cmocka_unit_test(shows_what_heirs_have_of_their_own),
+        cmocka_unit_test(shows_of_heirs_what_is_written),
+        cmocka_unit_test(documents_presets),
         cmocka_unit_test(writes_the_example),
         cmocka_unit_test(writes_the_manual),
         cmocka_unit_test(compares),

@@ -34,11 +34,11 @@ static const struct key_row must_rows[] = {
 static const size_t must_nrows = ARRAY_LEN(must_rows);
 
 static const struct conf_type plain = {
-    "plain", NULL, rows, &nrows, sizeof(struct sample_keys), "One section.", false};
+    "plain", NULL, rows, &nrows, sizeof(struct sample_keys), "One section.", false, NULL};
 static const struct conf_type named = {
-    "named", "NAME", rows, &nrows, sizeof(struct sample_keys), "Many sections.", false};
+    "named", "NAME", rows, &nrows, sizeof(struct sample_keys), "Many sections.", false, NULL};
 static const struct conf_type must = {
-    "must", NULL, must_rows, &must_nrows, sizeof(struct must_keys), "A section.", false};
+    "must", NULL, must_rows, &must_nrows, sizeof(struct must_keys), "A section.", false, NULL};
 const struct conf_type *const sample_types[] = {&plain, &named, &must};
 const size_t sample_ntypes = ARRAY_LEN(sample_types);
 
