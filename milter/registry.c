@@ -39,9 +39,9 @@ const struct conf_type *const registry[] = {
                 "[policy DEFAULT], and one that is absent there has the default below. ACCEPTED, "
                 "TRUSTED, THROTTLED, BLOCKED and RELAYED exist without being written; a section "
                 "of that name changes single values of them."),
-    TYPE("group", "NAME", group, false,
-         "A sender group: which clients a policy is for. A client belongs to the first group of "
-         "its listener that any entry matches."),
+    PRESET_TYPE("group", "NAME", group, false, group_presets,
+                "A sender group: which clients a policy is for. A client belongs to the first "
+                "group of its listener that any entry matches."),
     TYPE("listener", "NAME", listener, false,
          "What one smtpd service of the MTA is judged by. A connection belongs to the listener "
          "whose daemon_name, local_address and local_port fit best."),

@@ -8,12 +8,12 @@
 
 /* SPEC 2, [listener] groups. The vendor's older names are accepted. */
 static const struct predefined_group {
-    const char *name, *policy;
+    const char *name;
     enum listener_type type;
 } predefined_groups[] = {
-    {"ALLOWED_LIST", "TRUSTED", LISTENER_PUBLIC},  {"BLOCKED_LIST", "BLOCKED", LISTENER_PUBLIC},
-    {"SUSPECTLIST", "THROTTLED", LISTENER_PUBLIC}, {"UNKNOWNLIST", "ACCEPTED", LISTENER_PUBLIC},
-    {"RELAYLIST", "RELAYED", LISTENER_PRIVATE},
+    {"ALLOWED_LIST", LISTENER_PUBLIC}, {"BLOCKED_LIST", LISTENER_PUBLIC},
+    {"SUSPECTLIST", LISTENER_PUBLIC},  {"UNKNOWNLIST", LISTENER_PUBLIC},
+    {"RELAYLIST", LISTENER_PRIVATE},
 };
 
 static const char *modern_name(const char *name)
@@ -67,10 +67,9 @@ static void fill_group(const struct conf *conf, const struct conf_section *secti
                        const char *name, const struct policies *policies, struct hat_group *group,
                        struct problems *problems)
 {
-    const struct predefined_group *known = predefined(name);
     const struct group_keys *keys = section->values;
-    const char *target =
-        known != NULL && !conf_is_set(section, "policy") ? known->policy : keys->policy;
+    const char *preset = key_preset(group_presets, name, "policy");
+    const char *target = preset != NULL && !conf_is_set(section, "policy") ? preset : keys->policy;
 
     *group = (struct hat_group){
         .name = name,

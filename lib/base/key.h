@@ -77,11 +77,14 @@ struct key_row {
     const char *doc; /* sentences for example file and manual */
 };
 
-/* A value that a section of some name has without being written. An array ends with a
+/* A value that a key has in sections of some name when it is not written there. An array ends with a
  * section of NULL; those of one section stand together. */
 struct key_preset {
     const char *section, *key, *value; /* as an administrator would write them */
 };
+
+/* The preset of a key in a section, NULL when there is none. presets may be NULL. */
+const char *key_preset(const struct key_preset *presets, const char *section, const char *key);
 
 /* C type of a member by row type. */
 #define KEY_C_BOOL bool

@@ -1,4 +1,4 @@
-/* key_name.c - finding rows by name, right or nearly so, and by member. */
+/* key_name.c - finding rows by name, right or nearly so, and by member; presets. */
 #include "lib/base/key.h"
 
 #include <string.h>
@@ -24,6 +24,14 @@ struct place key_place(const struct key_row *rows, size_t nrows, const struct pl
     CHECK(i < nrows);
     return origins != NULL && origins[i].line != 0 ? origins[i]
                                                    : (struct place){.file = KEY_DEFAULT};
+}
+
+const char *key_preset(const struct key_preset *presets, const char *section, const char *key)
+{
+    for (; presets != NULL && presets->section != NULL; presets++)
+        if (strcmp(presets->section, section) == 0 && strcmp(presets->key, key) == 0)
+            return presets->value;
+    return NULL;
 }
 
 static size_t least(size_t a, size_t b)

@@ -104,7 +104,7 @@ static void allow_range(const struct key_row *row, const char *noun, struct strb
         strbuf_printf(out, "any %s", noun);
     }
     if (row->flags & KEY_UNLIMITED)
-        strbuf_puts(out, " or unlimited");
+        strbuf_puts(out, row->flags & KEY_ZERO_UNLIMITED ? " or unlimited (0)" : " or unlimited");
     else if (row->flags & KEY_ZERO_UNLIMITED)
         strbuf_puts(out, ", 0 is unlimited");
 }

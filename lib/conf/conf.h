@@ -27,8 +27,10 @@ struct conf_type {
     const size_t *nrows; /* a pointer, so that types can be constants of another file */
     size_t size;         /* of the struct the rows describe */
     const char *doc;     /* one paragraph for example and manual */
-    bool inherits; /* what a section leaves out comes from that called CONF_PARENT */
-    const struct key_preset *presets; /* of some names; NULL: none */
+    /* What a section leaves out comes from that called CONF_PARENT, and sections of all
+     * names in presets exist without being written. */
+    bool inherits;
+    const struct key_preset *presets; /* NULL: none */
 };
 
 #define CONF_PARENT "DEFAULT"

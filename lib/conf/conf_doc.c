@@ -103,6 +103,11 @@ static void example_key(const struct key_row *row, struct strbuf *out)
     strbuf_done(&prose);
 }
 
+static const char *presets_title(const struct conf_type *type)
+{
+    return type->inherits ? "Without being written there are:" : "These have another default:";
+}
+
 /* Presets as the sections that would say the same. */
 static void put_presets(const struct conf_type *type, const char *prefix, struct strbuf *out)
 {
@@ -119,7 +124,7 @@ static void example_presets(const struct conf_type *type, struct strbuf *out)
 {
     if (type->presets == NULL)
         return;
-    strbuf_puts(out, "#\n# Without being written there are:\n");
+    strbuf_printf(out, "#\n# %s\n", presets_title(type));
     put_presets(type, "#   ", out);
     strbuf_puts(out, "#\n");
 }
@@ -186,8 +191,10 @@ static void manual_presets(const struct conf_type *type, struct strbuf *out)
 {
     if (type->presets == NULL)
         return;
-    strbuf_puts(out, ".Pp\nWithout being written there are:\n.\\\" example: conf\n"
-                     ".Bd -literal -offset indent\n");
+    strbuf_printf(out,
+                  ".Pp\n%s\n.\\\" example: presets\n"
+                  ".Bd -literal -offset indent\n",
+                  presets_title(type));
     put_presets(type, "", out);
     strbuf_puts(out, ".Ed\n");
 }

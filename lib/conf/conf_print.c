@@ -84,21 +84,12 @@ static void show_title(const struct conf_type *type, const char *name, struct st
     strbuf_putc(out, '\n');
 }
 
-static const char *find_preset(const struct conf_type *type, const char *section, const char *key)
-{
-    const struct key_preset *preset = type->presets;
-    for (; preset != NULL && preset->section != NULL; preset++)
-        if (strcmp(preset->section, section) == 0 && strcmp(preset->key, key) == 0)
-            return preset->value;
-    return NULL;
-}
-
-/* Where sections inherit: a key that section does not write. */
+/* A key that a section of that name does not write, and that inherits where it can. */
 static void show_unwritten(const struct conf_type *type, const char *section, size_t index,
                            struct strbuf *out)
 {
     const struct key_row *row = &type->rows[index];
-    const char *preset = find_preset(type, section, row->name);
+    const char *preset = key_preset(type->presets, section, row->name);
     if (preset != NULL)
         strbuf_printf(out, "# predefined\n%s = %s\n", row->name, preset);
     else if (strcmp(section, CONF_PARENT) == 0)
@@ -106,26 +97,27 @@ static void show_unwritten(const struct conf_type *type, const char *section, si
                       row->dflt);
 }
 
-static void show_rest(const char *section, bool defaults, struct strbuf *out)
+static void show_rest(const char *section, struct strbuf *out)
 {
-    if (defaults && strcmp(section, CONF_PARENT) != 0)
+    if (strcmp(section, CONF_PARENT) != 0)
         strbuf_puts(out, "# all else as in " CONF_PARENT "\n");
 }
 
 static void show_section(const struct conf *conf, const struct conf_section *section, bool defaults,
                          struct strbuf *out)
 {
-    bool inherits = section->type->inherits;
-    show_title(section->type, section->name, out);
+    const struct conf_type *type = section->type;
+    show_title(type, section->name, out);
     show_users(conf, section, out);
-    for (size_t i = 0; i < *section->type->nrows; i++) {
-        if (section->origins[i].line > 0 || (defaults && !inherits))
+    for (size_t i = 0; i < *type->nrows; i++) {
+        bool own = type->inherits || key_preset(type->presets, section->name, type->rows[i].name);
+        if (section->origins[i].line > 0 || (defaults && !own))
             show_key(section, i, out);
         else if (defaults)
-            show_unwritten(section->type, section->name, i, out);
+            show_unwritten(type, section->name, i, out);
     }
-    if (inherits)
-        show_rest(section->name, defaults, out);
+    if (type->inherits && defaults)
+        show_rest(section->name, out);
 }
 
 static void show_absent(const struct conf *conf, const struct conf_type *type, const char *name,
@@ -136,7 +128,7 @@ static void show_absent(const struct conf *conf, const struct conf_type *type, c
     show_title(type, name, out);
     for (size_t i = 0; i < *type->nrows; i++)
         show_unwritten(type, name, i, out);
-    show_rest(name, true, out);
+    show_rest(name, out);
 }
 
 /* Sections that are in effect though the file does not have them. */

@@ -15,3 +15,10 @@ const struct key_row group_rows[] = {
 #undef KEY_STRUCT
 
 const size_t group_nrows = ARRAY_LEN(group_rows);
+
+const struct key_preset group_presets[] = {
+    {"ALLOWED_LIST", "policy", "TRUSTED"},  {"WHITELIST", "policy", "TRUSTED"},
+    {"BLOCKED_LIST", "policy", "BLOCKED"},  {"BLACKLIST", "policy", "BLOCKED"},
+    {"SUSPECTLIST", "policy", "THROTTLED"}, {"UNKNOWNLIST", "policy", "ACCEPTED"},
+    {"RELAYLIST", "policy", "RELAYED"},     {NULL, NULL, NULL},
+};

@@ -19,4 +19,7 @@ struct group_keys {
 extern const struct key_row group_rows[];
 extern const size_t group_nrows;
 
+/* What the predefined groups lead to. */
+extern const struct key_preset group_presets[];
+
 #endif

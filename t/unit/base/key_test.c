@@ -108,7 +108,7 @@ static void counts(void **state)
     check("harvest", "00", "unlimited");
     check("harvest", "9223372036854775806", "9223372036854775806");
     check("harvest", "9223372036854775807",
-          "\"9223372036854775807\" is no number; allowed: any number or unlimited");
+          "\"9223372036854775807\" is no number; allowed: any number or unlimited (0)");
     check("zero_off", "0", "0");
     assert_true(section.zero_off == KEY_NO_LIMIT);
     check("zero_off", "4", "\"4\" is outside the range; allowed: 5..9, 0 is unlimited");

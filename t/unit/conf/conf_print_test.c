@@ -350,6 +350,29 @@ static void shows_of_heirs_what_is_written(void **state)
     strbuf_done(&out);
 }
 
+/* The default of another section would not be true. */
+static void shows_presets_where_nothing_is_inherited(void **state)
+{
+    struct conf_type type = heir_type();
+    const struct conf_type *types[] = {&type};
+    static const char text[] = "[named EARLY]\nwait = 2s\n";
+    struct problems problems;
+    struct strbuf out;
+    (void)state;
+    type.inherits = false;
+    strbuf_init(&out);
+    struct conf *conf = sample_read_types(text, strlen(text), types, 1, &problems);
+    conf_show(conf, true, &out);
+    const char *shown = strbuf_text(&out);
+    assert_non_null(strstr(shown, "# default\nquick = yes\n# predefined\ntries = 4\n"));
+    assert_non_null(strstr(shown, "# predefined\nmode = fast\n"));
+    assert_null(strstr(shown, "LATE"));
+    assert_null(strstr(shown, "DEFAULT"));
+    conf_free(conf);
+    problems_done(&problems);
+    strbuf_done(&out);
+}
+
 static void documents_presets(void **state)
 {
     struct conf_type heir = heir_type();
@@ -359,7 +382,7 @@ static void documents_presets(void **state)
     strbuf_init(&out);
     conf_manual(types, 1, &out);
     assert_non_null(strstr(strbuf_text(&out),
-                           ".El\n.Pp\nWithout being written there are:\n.\\\" example: conf\n"
+                           ".El\n.Pp\nWithout being written there are:\n.\\\" example: presets\n"
                            ".Bd -literal -offset indent\n[named EARLY]\ntries = 4\nmode = fast\n"
                            "[named LATE]\nwait = 5s\n.Ed\n"));
     strbuf_done(&out);
@@ -472,6 +495,7 @@ int main(void)
         cmocka_unit_test(shows_where_a_section_is_used),
         cmocka_unit_test(shows_what_heirs_have_of_their_own),
         cmocka_unit_test(shows_of_heirs_what_is_written),
+        cmocka_unit_test(shows_presets_where_nothing_is_inherited),
         cmocka_unit_test(documents_presets),
         cmocka_unit_test(writes_the_example),
         cmocka_unit_test(writes_the_manual),
