@@ -10,7 +10,7 @@ from source_tree import Rules, Tree
 
 tree = Tree()
 rules = Rules()
-pages = tree.select(".1", ".5", ".8", under=("etc/",))
+pages = tree.select(".1", ".5", ".7", ".8", under=("etc/",))
 FOREIGN = {"postmap.1"}
 titles = {os.path.basename(page) for page in pages}
 
