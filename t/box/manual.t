@@ -253,6 +253,30 @@ def commands_in_the_text_exist():
                 tap.ok(depth and all(option in text for option in options), f"{name}: gatehousectl {' '.join(words)}", text)
 
 
+@tap.part
+def who_may_not_read_runtime_entries_is_told():
+    """gatehousectl(8), TRACE: and the decision is made without them."""
+    stranger = {"user": 54321, "group": 54321, "extra_groups": []} if AS_ROOT else {}
+    with House("[listener inbound]\nrat = rat.txt\n", RAT) as house:
+        tap.eq(house.ctl("hat", "block", "192.0.2.7")[0], 0, "a client is blocked")
+        blocks = os.path.join(house.run, "state", "blocks")
+        command = [CTL, "-c", house.path, "trace", "--offline", "--ip", "192.0.2.7", "--from", "a@b.example", "--to",
+                   "joe@example.com"]
+
+        def trace(**more):
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, timeout=60, **more)
+            return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+        status, out, err = trace()
+        tap.ok((status, err) == (1, "") and "group    None, entry 192.0.2.7\n" in out and " at " not in out,
+               "it is shown without a group or a place", (status, out, err))
+        os.chmod(blocks, 0)
+        status, out, err = trace(**stranger)
+        tap.ok(status == 0 and "entry ALL" in out, "who may not read it decides without it", (status, out, err))
+        tap.ok(f"entries made at run time are not known: cannot read {blocks}: Permission denied" in err, "... and says so", err)
+        os.chmod(blocks, 0o600)
+
+
 with DnsServer(ZONE) as dns:
     for page_name in manpages.pages():
         tap.note(page_name)
