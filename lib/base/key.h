@@ -77,8 +77,8 @@ struct key_row {
     const char *doc; /* sentences for example file and manual */
 };
 
-/* A value that a key has in sections of some name when it is not written there. An array ends with a
- * section of NULL; those of one section stand together. */
+/* A value that a key has in sections of some name when it is not written there. An array ends with
+ * a section of NULL; those of one section stand together. */
 struct key_preset {
     const char *section, *key, *value; /* as an administrator would write them */
 };
