@@ -86,9 +86,9 @@ bool policy_greets_as_mta(const struct policy_keys *keys)
 bool policies_is_predefined(const char *name)
 {
     size_t i = 0;
-    while (i < ARRAY_LEN(predefined) && strcmp(predefined[i].policy, name) != 0)
+    while (i < NPRESETS && strcmp(policy_presets[i].section, name) != 0)
         i++;
-    return i < ARRAY_LEN(predefined);
+    return i < NPRESETS;
 }
 
 static size_t index_of(const struct policies *policies, const char *name)

@@ -31,12 +31,15 @@ example.com MX 10 mailbox.example.com
 """
 RAT = {"rat.txt": "example.com ACCEPT\n"}
 HAT = {"hat.txt": "192.0.2.66 REJECT\nALL ACCEPT\n"}
+LOG = "".join(f"icid=1 mid=1 rid={rid} event=rcpt listener=inbound ip=192.0.2.7 verdict={verdict} by={by}\n"
+              for rid, verdict, by in ((1, "reject", "callahead"), (2, "accept", "rat"), (3, "reject", "rat"),
+                                       (4, "reject", "callahead")))
 PAGES = {  # what is there before a page is read: configuration, files
     "gatehouse.conf.5": ("", {**RAT, "ldap.password": "secret\n"}),
     "gatehouse-authtls.7": ("", RAT),
     "gatehousectl.8": ("[listener inbound]\nrat = rat.txt\nhat = hat.txt\ncallahead = mailboxes\n[callahead mailboxes]\n",
                        {**RAT, **HAT, "addresses": "192.0.2.66\n2001:db8::1\n"}),
-    "gatehoused.8": ("[listener inbound]\nrat = rat.txt\n", RAT),
+    "gatehoused.8": ("[listener inbound]\nrat = rat.txt\n", {**RAT, "log": LOG}),
 }
 TOOLS = {  # beside gatehousectl, what examples call
     "editor": 'echo "# seen" >> "$1"',
