@@ -36,6 +36,7 @@
 #include "lib/base/key.h"
 #include "lib/base/mailaddr.h"
 #include "lib/base/nexthop.h"
+#include "lib/net/backoff.h"
 
 enum callahead_type { CALLAHEAD_DELIVERY_HOST, CALLAHEAD_STATIC };
 enum callahead_tls { CALLAHEAD_TLS_OFF, CALLAHEAD_TLS_MAY, CALLAHEAD_TLS_REQUIRE };
@@ -168,5 +169,9 @@ struct callahead_stats {
     unsigned connections, servers_paused;
 };
 void callahead_get_stats(struct callahead *pool, struct callahead_stats *stats_out);
+
+/* The servers in a pause into pauses_out[0..room); how many there are in all. One address
+ * may be there several times, by what else tells servers apart. */
+size_t callahead_pauses(struct callahead *pool, struct backoff_pause *pauses_out, size_t room);
 
 #endif

@@ -177,10 +177,11 @@ void server_release(struct question *question)
     pthread_mutex_unlock(&server->pool->lock);
 }
 
-static struct callahead_answer ill(const struct server *server, const char *text)
+/* text: our words, and behind them of a server in a pause the cause. */
+static struct callahead_answer ill(const struct server *server, const char *text, const char *cause)
 {
     struct callahead_answer answer = {.class = CALLAHEAD_SERVER_ILL, .stage = CALLAHEAD_AT_CONNECT};
-    snprintf(answer.text, sizeof answer.text, "%s", text);
+    snprintf(answer.text, sizeof answer.text, "%s%s%s", text, cause[0] ? ": " : "", cause);
     if (server)
         snprintf(answer.server, sizeof answer.server, "%s", server->text);
     return answer;
@@ -249,7 +250,7 @@ void server_short(struct server *server, const struct callahead_answer *failure)
 static void open_failed(struct server *server)
 {
     struct callahead *pool = server->pool;
-    struct callahead_answer failure = ill(server, "no thread for a connection");
+    struct callahead_answer failure = ill(server, "no thread for a connection", "");
     pthread_mutex_lock(&pool->lock);
     struct server *starving = place_starving(server, mono_now());
     if (starving)
@@ -278,17 +279,19 @@ static void start_counted(struct server *server)
 void server_ask(struct callahead *pool, struct question *question,
                 const struct callahead_answer *failure)
 {
-    struct callahead_answer why = failure ? *failure : ill(NULL, "");
+    struct callahead_answer why = failure ? *failure : ill(NULL, "", "");
     for (; question->at < question->naddresses; question->at++) {
         struct server *server = server_of_question(pool, question);
         if (!server) {
-            why = ill(NULL, "out of memory");
+            why = ill(NULL, "out of memory", "");
             pool_tell_shortage(pool, "a server", why.text);
             break;
         }
         mono_us now = mono_now();
         pthread_mutex_lock(&pool->lock);
         enum queued result = queue_locked(server, question, now);
+        if (result == REFUSED_PAUSE && !failure)
+            why = ill(server, "server in pause", server->backoff.cause);
         if (result == REFUSED_PAUSE || result == REFUSED_FULL)
             unref_locked(server);
         if (result == QUEUED_OPEN)
@@ -302,8 +305,8 @@ void server_ask(struct callahead *pool, struct question *question,
         }
         if (result == QUEUED || result == QUEUED_OPEN)
             return;
-        if (!failure)
-            why = ill(server, result == REFUSED_PAUSE ? "server in pause" : "too many connections");
+        if (result == REFUSED_FULL && !failure)
+            why = ill(server, "too many connections", "");
     }
     question_fail(pool, question, &why);
 }
@@ -412,7 +415,7 @@ static bool take_part_locked(struct server *server, const struct server_room *ro
 void server_take(struct server *server, struct server_room *room, struct question_list *batch_out)
 {
     struct callahead *pool = server->pool;
-    struct callahead_answer late = ill(server, "no answer in time");
+    struct callahead_answer late = ill(server, "no answer in time", "");
     struct question_list expired;
     question_list_init(batch_out);
     question_list_init(&expired);
@@ -482,7 +485,7 @@ void server_works(struct server *server, size_t answers, size_t of_itself)
     } else {
         server->unwell += (unsigned)of_itself;
         if (server->unwell >= SERVER_UNWELL || server->shun.pause > 0)
-            shunned = backoff_failed(&server->shun, now);
+            shunned = backoff_failed(&server->shun, now, "");
     }
     pthread_mutex_unlock(&server->pool->lock);
     if (shunned > 0)
@@ -502,7 +505,7 @@ void server_failed(struct server *server, const struct callahead_answer *failure
         server->limit = server->ready;
         server->limit_until = now + LIMIT_LEARNED;
     } else {
-        pause = backoff_failed(&server->backoff, now);
+        pause = backoff_failed(&server->backoff, now, failure->text);
         server->trial = false;
         queue_drain(&server->queue, &left);
     }

@@ -168,3 +168,21 @@ void server_free_all(struct callahead *pool)
         pool->servers[i] = NULL;
     }
 }
+
+size_t callahead_pauses(struct callahead *pool, struct backoff_pause *pauses_out, size_t room)
+{
+    mono_us now = mono_now();
+    size_t n = 0;
+    pthread_mutex_lock(&pool->lock);
+    for (size_t i = 0; i < POOL_BUCKETS; i++) {
+        for (const struct server *server = pool->servers[i]; server; server = server->next) {
+            if (!backoff_is_on(&server->backoff, now))
+                continue;
+            if (n < room)
+                backoff_describe(&server->backoff, server->text, "", now, &pauses_out[n]);
+            n++;
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return n;
+}

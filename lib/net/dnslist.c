@@ -492,6 +492,31 @@ void dnslists_each(struct dnslists *lists,
     }
 }
 
+size_t dnslists_pauses(struct dnslists *lists, struct backoff_pause *pauses_out, size_t room)
+{
+    mono_us now = mono_now();
+    size_t n = 0;
+
+    for (const struct dnslist *list = first_list(lists); list != NULL; list = list->next) {
+        struct backoff_pause pause = {.left = 0};
+        pthread_mutex_lock(&lists->lock);
+        enum dnslist_health health = list->health;
+        bool counts = list->watched && is_suspended(health);
+        pause.left = list->checked + DNSLIST_RECHECK_EVERY - now;
+        pthread_mutex_unlock(&lists->lock);
+        if (!counts)
+            continue;
+        if (pause.left < 0) /* the check is under way */
+            pause.left = 0;
+        snprintf(pause.host, sizeof pause.host, "%s", list->zone);
+        snprintf(pause.cause, sizeof pause.cause, "%s", dnslist_health_text(health));
+        if (n < room)
+            pauses_out[n] = pause;
+        n++;
+    }
+    return n;
+}
+
 size_t dnslists_forget(struct dnslists *lists, const char *zone)
 {
     size_t n = 0;

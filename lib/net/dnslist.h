@@ -20,6 +20,7 @@
 #ifndef LIB_NET_DNSLIST_H
 #define LIB_NET_DNSLIST_H
 
+#include "lib/net/backoff.h"
 #include "lib/net/dnslist_read.h"
 
 #define DNSLIST_CHECK_EVERY MONO_SECONDS(600)
@@ -77,6 +78,10 @@ enum dnslist_health dnslists_health(struct dnslists *lists, const char *zone);
 void dnslists_each(struct dnslists *lists,
                    void (*visit)(const char *zone, enum dnslist_health health, void *arg),
                    void *arg);
+
+/* The watched lists that are suspended, until their next check, into pauses_out[0..room);
+ * how many there are in all. */
+size_t dnslists_pauses(struct dnslists *lists, struct backoff_pause *pauses_out, size_t room);
 
 /* Forget what a list has answered; NULL: all lists. How many lists that were. */
 size_t dnslists_forget(struct dnslists *lists, const char *zone);

@@ -131,8 +131,30 @@ static bool can_ask_locked(const struct directory *directory, mono_us now)
     return false;
 }
 
+static void say_paused_locked(const struct directory *directory, struct err *err)
+{
+    mono_us now = mono_now();
+
+    for (size_t i = 0; i < directory->nservers; i++) {
+        const struct directory_server *server = &directory->server[i];
+        if (backoff_is_on(&server->backoff, now)) {
+            err_set(err, ERR_PEER, "every server is in its pause after a failure; %.80s: %s",
+                    server->uri, server->backoff.cause);
+            return;
+        }
+    }
+    err_set(err, ERR_PEER, "every server was in its pause after a failure");
+}
+
+void ldappool_say_paused(struct directory *directory, struct err *err)
+{
+    pthread_mutex_lock(&directory->pool->lock);
+    say_paused_locked(directory, err);
+    pthread_mutex_unlock(&directory->pool->lock);
+}
+
 /* false: nobody will take it out of the queue, so it was not put there. */
-static bool enqueue(struct question *question, const char **why)
+static bool enqueue(struct question *question, struct err *why)
 {
     struct directory *directory = question->directory;
     struct ldappool *pool = directory->pool;
@@ -141,7 +163,10 @@ static bool enqueue(struct question *question, const char **why)
 
     pthread_mutex_lock(&pool->lock);
     bool good = !pool->stopping && can_ask_locked(directory, mono_now());
-    *why = pool->stopping ? "ending" : "every server is in its pause after a failure";
+    if (pool->stopping)
+        err_set(why, ERR_PEER, "ending");
+    else if (!good)
+        say_paused_locked(directory, why);
     if (good) {
         start = directory->threads == 0 ||
                 (directory->under_way > directory->threads * SEARCHES_GOOD &&
@@ -168,7 +193,7 @@ static bool enqueue(struct question *question, const char **why)
 
 void ldappool_again(struct question *question, const char *server, const char *text)
 {
-    const char *why;
+    struct err why;
     if (++question->tries >= TRIES_MAX || mono_now() >= question->deadline ||
         !enqueue(question, &why))
         ldappool_fail(question, server, text);
@@ -296,7 +321,7 @@ static void wait_for(struct question *question, mono_us deadline, struct ldap_an
 static void ask(struct question *question, mono_us deadline, void (*about_to_wait)(void *arg),
                 void *arg, struct ldap_answer *answer_out)
 {
-    const char *why;
+    struct err why;
 
     if (ldappool_recall(question, answer_out))
         return;
@@ -306,7 +331,7 @@ static void ask(struct question *question, mono_us deadline, void (*about_to_wai
     if (joined == question && ldappool_recall(question, answer_out))
         ldappool_finish(question, answer_out); /* another has been asked meanwhile */
     else if (joined == question && !enqueue(question, &why))
-        ldappool_fail(question, "", why);
+        ldappool_fail(question, "", why.text);
     wait_for(joined, deadline, answer_out);
     if (joined != question)
         question_drop(joined);

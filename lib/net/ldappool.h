@@ -98,5 +98,7 @@ size_t ldappool_flush(struct ldappool *pool, enum callahead_flush what, const ch
 void ldappool_each(struct ldappool *pool,
                    void (*visit)(const char *profile, const char *uri, int64_t paused, void *arg),
                    void *arg);
+/* The servers in a pause into pauses_out[0..room); how many there are in all. */
+size_t ldappool_pauses(struct ldappool *pool, struct backoff_pause *pauses_out, size_t room);
 
 #endif

@@ -60,7 +60,7 @@ static void server_failed(struct conn *conn)
         return;
     }
     pthread_mutex_lock(&directory->pool->lock);
-    mono_us pause = backoff_failed(&server->backoff, mono_now());
+    mono_us pause = backoff_failed(&server->backoff, mono_now(), conn->err.text);
     pthread_mutex_unlock(&directory->pool->lock);
     if (pause > 0)
         log_note(LOG_AT_WARNING, "ldap", "[ldap %s] %s: %s; not asked for %lld s", directory->name,
@@ -109,7 +109,7 @@ static bool open_link(struct conn *conn)
     struct directory *directory = conn->directory;
 
     if (conn->err.kind == ERR_NONE)
-        err_set(&conn->err, ERR_PEER, "every server is in its pause after a failure");
+        ldappool_say_paused(directory, &conn->err);
     for (size_t i = 0; i < directory->nservers && !is_stopping(conn); i++) {
         if (in_pause(conn, i))
             continue;

@@ -222,6 +222,28 @@ void ldappool_each(struct ldappool *pool,
     }
 }
 
+size_t ldappool_pauses(struct ldappool *pool, struct backoff_pause *pauses_out, size_t room)
+{
+    struct directory *directory = NULL;
+    mono_us now = mono_now();
+    size_t n = 0;
+
+    while ((directory = next_counted(pool, directory)) != NULL) {
+        pthread_mutex_lock(&pool->lock);
+        for (size_t i = 0; i < directory->nservers; i++) {
+            const struct directory_server *server = &directory->server[i];
+            if (!backoff_is_on(&server->backoff, now))
+                continue;
+            if (n < room)
+                backoff_describe(&server->backoff, server->uri, directory->name, now,
+                                 &pauses_out[n]);
+            n++;
+        }
+        pthread_mutex_unlock(&pool->lock);
+    }
+    return n;
+}
+
 /* --- what is remembered -------------------------------------------------------------- */
 
 struct remembered {

@@ -90,6 +90,8 @@ void ldappool_fail(struct question *question, const char *server, const char *te
 void ldappool_again(struct question *question, const char *server, const char *text);
 /* The first of the queue; NULL: it is empty. */
 struct question *ldappool_take(struct directory *directory);
+/* That every server is in its pause, and what brought the first of them there. */
+void ldappool_say_paused(struct directory *directory, struct err *err);
 /* What this host is short of is logged, once a minute; nothing else is done about it. */
 void ldappool_tell_shortage(struct ldappool *pool, const char *name, const struct err *err);
 

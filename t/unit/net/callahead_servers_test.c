@@ -4,6 +4,8 @@
 #include <string.h>
 #include "t/unit/net/nameserver.h"
 
+#define PAUSED "server in pause: not now"
+
 /* --- servers that fail ------------------------------------------------------------------------ */
 
 static void test_pause(void **state)
@@ -21,14 +23,14 @@ static void test_pause(void **state)
     for (int i = 0; i < 100; i++) {
         struct callahead_answer answer = client_asks(&client, "b@example.com");
         assert_int_equal(answer.class, CALLAHEAD_SERVER_ILL);
-        assert_string_equal(answer.text, "server in pause");
+        assert_string_equal(answer.text, PAUSED);
     }
     assert_int_equal(client.waits, waits);
     assert_int_equal(peer_count(&peer, "connections"), 1);
     pause_ms(1000); /* the first pause is over, the next one is two seconds */
     client_expect(&client, "a@example.com", CALLAHEAD_SERVER_ILL, 554);
     pause_ms(1200);
-    assert_string_equal(client_asks(&client, "a@example.com").text, "server in pause");
+    assert_string_equal(client_asks(&client, "a@example.com").text, PAUSED);
     peer_set(&peer, "{}");
     pause_ms(1000);
     client_expect(&client, "a@example.com", CALLAHEAD_VALID, 250);
