@@ -150,6 +150,8 @@ static void put_life(const struct listener *listener, const char *known_as,
 {
     const struct callahead_profile *profile = &listener->callahead->plan->profile;
     int64_t life = answer->server[0] != '\0' ? callahead_life(profile->keys, answer->class) : 0;
+    char span[SHEET_TEXT_MAX];
+    struct strbuf text;
 
     if (form->json)
         return;
@@ -158,7 +160,11 @@ static void put_life(const struct listener *listener, const char *known_as,
         form_text(form, "remembered", "no");
         return;
     }
-    strbuf_printf(form->out, "remembered: for %lld s, as %s\n", (long long)(life / 1000), known_as);
+    strbuf_init(&text);
+    strbuf_printf(&text, "for %s, as %s", sheet_span(life / 1000, span), known_as);
+    form_text(form, "remembered", strbuf_text(&text));
+    form->out->failed = form->out->failed || text.failed;
+    strbuf_done(&text);
 }
 
 static int put(const struct lookup_question *from, const struct listener *listener,
@@ -180,7 +186,7 @@ static int put(const struct lookup_question *from, const struct listener *listen
     form_text(form, "status", answer->status[0] != '\0' ? answer->status : NULL);
     form_text(form, "text", answer->text);
     form_bool(form, "cached", answer->cached);
-    form_number(form, "ms", answer->ms);
+    form_ms(form, "ms", answer->ms);
     put_life(listener, known_as, answer, form);
     return verdict.action == VERDICT_CONTINUE ? COMMAND_YES : COMMAND_NO;
 }
@@ -216,8 +222,7 @@ static int answer(const struct lookup_question *from, struct form *form, struct 
 int command_callahead(const struct command *command, const char *conf, int argc, char **argv)
 {
     struct asker asker = {.lock = PTHREAD_MUTEX_INITIALIZER};
-    const struct lookup lookup = {
-        .least = 1, .most = 1, .any_listener = true, .answer = answer, .ctx = &asker};
+    const struct lookup lookup = {.least = 1, .most = 1, .answer = answer, .ctx = &asker};
 
     int status = lookup_run(&lookup, command, conf, argc, argv);
     engine_free(asker.engine);

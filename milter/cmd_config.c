@@ -1,8 +1,7 @@
-/* gatehousectl config show [--defaults] | example */
+/* gatehousectl config show, example */
 #include "milter/command.h"
 
-#include <stdio.h>
-#include <string.h>
+#include <getopt.h>
 
 #include "milter/registry.h"
 
@@ -26,23 +25,28 @@ static int show(const struct command *command, const char *conf, bool defaults)
     return print(command, &text);
 }
 
-static int example(const struct command *command)
+int command_config_show(const struct command *command, const char *conf, int argc, char **argv)
+{
+    bool defaults = false;
+    int option;
+
+    while ((option = command_option(command, argc, argv)) != -1) {
+        if (option != 'd')
+            return command_usage(command, NULL);
+        defaults = true;
+    }
+    return optind == argc ? show(command, conf, defaults) : command_usage(command, NULL);
+}
+
+int command_config_example(const struct command *command, const char *conf, int argc, char **argv)
 {
     struct strbuf text;
+
+    (void)conf;
+    (void)argv;
+    if (argc != 1)
+        return command_usage(command, "takes no arguments");
     strbuf_init(&text);
     conf_example(registry, registry_count, &text);
     return print(command, &text);
-}
-
-int command_config(const struct command *command, const char *conf, int argc, char **argv)
-{
-    const char *what = argc > 1 ? argv[1] : "";
-
-    if (argc == 2 && strcmp(what, "example") == 0)
-        return example(command);
-    if (argc == 2 && strcmp(what, "show") == 0)
-        return show(command, conf, false);
-    if (argc == 3 && strcmp(what, "show") == 0 && strcmp(argv[2], "--defaults") == 0)
-        return show(command, conf, true);
-    return command_usage(command, NULL);
 }

@@ -19,7 +19,19 @@ struct at_run_time {
     struct blocks_table *blocks; /* NULL: none */
 };
 
-/* Is it one of them that matches? */
+/* In the text only. */
+static void put_run_time(const struct at_run_time *more, enum listener_type type, bool matched,
+                         struct form *form)
+{
+    size_t n = more->blocks != NULL ? hat_groups(more->blocks->by_type[type]) - 1 : 0;
+
+    if (matched)
+        form_note(form, "the entry was made at run time (gatehousectl hat blocks), one of %zu", n);
+    else if (n > 0)
+        form_note(form, "of %zu made at run time (gatehousectl hat blocks) no entry matches", n);
+}
+
+/* Did an entry made at run time match? */
 static bool match_client(const struct lookup_question *question, const struct listener *listener,
                          const struct hat_client *client, struct hat_match *match_out)
 {
@@ -81,6 +93,7 @@ static int answer_match(const struct lookup_question *question, struct form *for
         form_bool(form, "block", true);
         form_text(form, "comment", match.comment);
     }
+    put_run_time(question->ctx, (enum listener_type)listener->keys->type, by_block, form);
     return COMMAND_YES;
 }
 

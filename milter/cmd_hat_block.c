@@ -7,6 +7,7 @@
 #include "lib/base/key.h"
 #include "milter/ask.h"
 #include "milter/blocks.h"
+#include "milter/listing.h"
 
 #define SECONDS_MAX 24 /* bytes of a number and its NUL */
 
@@ -74,7 +75,12 @@ int command_hat_unblock(const struct command *command, const char *conf, int arg
 
 int command_hat_blocks(const struct command *command, const char *conf, int argc, char **argv)
 {
+    struct listing listing = {.words = (const char *[]){"blocks", "json"},
+                              .n = 2,
+                              .json = argc == 2,
+                              .nothing = "there are no entries made at run time"};
+
     if (argc > 2 || (argc == 2 && strcmp(argv[1], "--json") != 0))
         return command_usage(command, "takes nothing but --json");
-    return ask_daemon(conf, (const char *[]){"blocks", "json"}, (size_t)argc);
+    return listing_run(&listing, command, conf);
 }

@@ -77,6 +77,8 @@ static int answer_find(const struct lookup_question *question, struct form *form
         find_entries(&finding);
     }
     findings_end(&finding.rows);
+    if (finding.rows.n == 0)
+        form_note(form, "no entry, group, policy or comment of any listener has \"%s\"", word);
     return finding.rows.n > 0 ? COMMAND_YES : COMMAND_NO;
 }
 

@@ -81,7 +81,7 @@ static bool ask(const struct question *question, enum ldap_query query, const ch
     form_text(form, keys->filter, strbuf_text(&filled));
     form_text(form, keys->server, answer.said.server[0] != '\0' ? answer.said.server : NULL);
     form_text(form, keys->text, answer.said.text[0] != '\0' ? answer.said.text : NULL);
-    form_number(form, keys->ms, answer.said.ms);
+    form_ms(form, keys->ms, answer.said.ms);
     if (query == LDAP_ROUTING_QUERY) {
         put_values("routing_hosts", answer.hosts, ",\n", form);
         put_values("routing_addresses", answer.addresses, "\n", form);

@@ -37,13 +37,16 @@ static void put_kept_reply(const struct rat_entry *entry, struct form *form)
     replytext_split(entry->text, status, &text);
     form_number(form, "code", (uint64_t)entry->code);
     form_text(form, "status", status[0] != '\0' ? status : NULL);
-    form_text(form, "text", text);
+    form_reply(form, "text", text);
 }
 
-static int put_entry(const struct rat_entry *entry, struct form *form)
+/* implied: no line matches. */
+static int put_entry(const struct rat_entry *entry, bool implied, struct form *form)
 {
     struct verdict verdict;
 
+    if (implied)
+        form_note(form, "no line of the table matches");
     form_text(form, "entry", entry->address);
     form_text(form, "action", entry->accept ? "accept" : "reject");
     put_flags(entry->flags, form);
@@ -92,8 +95,9 @@ static int answer_lookup(const struct lookup_question *question, struct form *fo
         err_set(err, ERR_MEMORY, "out of memory");
         return COMMAND_USAGE;
     }
-    return put_entry(
-        listener->rat != NULL ? rat_lookup_either(listener->rat, &addr, &base) : &refuse_all, form);
+    const struct rat_entry *entry =
+        listener->rat != NULL ? rat_lookup_either(listener->rat, &addr, &base) : &refuse_all;
+    return put_entry(entry, entry->at.file == NULL, form);
 }
 
 int command_rat_lookup(const struct command *command, const char *conf, int argc, char **argv)

@@ -34,20 +34,22 @@ static void put_host_json(const struct nexthop *hop, bool first, struct strbuf *
 
 static void put_hosts(const struct nexthop *hosts, size_t n, struct form *form)
 {
-    struct strbuf json;
+    struct strbuf json, lines;
 
     strbuf_init(&json);
+    strbuf_init(&lines);
     for (size_t i = 0; i < n; i++) {
-        char line[400], host[320];
+        char host[320];
         put_host_json(&hosts[i], i == 0, &json);
-        snprintf(line, sizeof line, "%s, priority %u%s", nexthop_text(&hosts[i], host, sizeof host),
-                 (unsigned)hosts[i].priority, hosts[i].mx ? ", by MX" : "");
-        if (!form->json)
-            form_text(form, "host", line);
+        strbuf_printf(&lines, "%s, priority %u%s\n", nexthop_text(&hosts[i], host, sizeof host),
+                      (unsigned)hosts[i].priority, hosts[i].mx ? ", by MX" : "");
     }
     form_list(form, "hosts", strbuf_text(&json));
-    form->out->failed = form->out->failed || json.failed;
+    if (!form->json)
+        form_lines(form, "hosts", strbuf_text(&lines));
+    form->out->failed = form->out->failed || json.failed || lines.failed;
     strbuf_done(&json);
+    strbuf_done(&lines);
 }
 
 static int answer_lookup(const struct lookup_question *question, struct form *form, struct err *err)
@@ -64,6 +66,8 @@ static int answer_lookup(const struct lookup_question *question, struct form *fo
     form_text(form, "key", route != NULL ? route->key : NULL);
     form_text(form, "kind", kind_name(route != NULL ? route->kind : ROUTE_NONE));
     put_hosts(route != NULL ? route->hosts : NULL, route != NULL ? route->nhosts : 0, form);
+    if (route == NULL)
+        form_note(form, "no route leads to %s, and there is none for ALL", domain);
     return route != NULL ? COMMAND_YES : COMMAND_NO;
 }
 

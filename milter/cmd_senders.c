@@ -40,8 +40,13 @@ static int answer_exception(const struct lookup_question *question, struct form 
     }
     if (exceptions != NULL)
         entry = exceptions_lookup(exceptions, &addr);
-    if (entry == NULL)
+    if (entry == NULL) {
+        form_note(form,
+                  exceptions != NULL ? "no line of the table matches %s"
+                                     : "there is no table of [exceptions] to look %s up in",
+                  addr.text);
         return put_exception(NULL, NULL, form);
+    }
     if (entry->allow)
         verdict_set(&verdict, REASON_SENDER_ALLOWED);
     else
@@ -75,6 +80,8 @@ static int answer_list(const struct lookup_question *question, struct form *form
     form_text(form, "address", question->words[1]);
     form_text(form, "entry", entry);
     form_text(form, "action", entry != NULL ? "match" : "nomatch");
+    if (entry == NULL)
+        form_note(form, "no entry of [addresslist %s] matches %s", name, addr.text);
     return entry != NULL ? COMMAND_YES : COMMAND_NO;
 }
 

@@ -1,12 +1,15 @@
 /* gatehousectl top: what the daemon decides now, most frequent first, over and over. */
 #include "milter/command.h"
 
+#include <getopt.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/base/mono.h"
 #include "milter/ask.h"
+#include "milter/jsonread.h"
+#include "milter/sheet.h"
 
 #define EVERY_DEFAULT 5
 #define EVERY_MAX 3600
@@ -40,8 +43,10 @@ static void forget(struct sample *sample)
     *sample = (struct sample){.text = NULL};
 }
 
+static const char *const ask_stats[] = {"stats"}, *const ask_status[] = {"status", "json"};
+
 /* Returns an exit status; what went wrong is told. */
-static int take(const char *conf, const char *word, struct sample *sample_out)
+static int take(const char *conf, const char *const *words, size_t n, struct sample *sample_out)
 {
     FILE *out = open_memstream(&sample_out->text, &sample_out->size);
 
@@ -49,7 +54,7 @@ static int take(const char *conf, const char *word, struct sample *sample_out)
         fprintf(stderr, "gatehousectl top: out of memory\n");
         return COMMAND_NO;
     }
-    int status = ask_daemon_into(conf, &word, 1, out);
+    int status = ask_daemon_into(conf, words, n, out);
     sample_out->at = mono_now();
     if (fclose(out) == 0)
         return status;
@@ -124,73 +129,108 @@ static int by_rate(const void *a, const void *b)
 
 /* --- showing --------------------------------------------------------------------------------- */
 
-static void print_status(const struct sample *status)
+/* Some numbers of it, on the line of the time. */
+static void put_status(const struct sample *status, struct strbuf *out)
 {
-    static const char *const shown[] = {
-        "sessions:", "callahead_connections:", "callahead_servers_paused:"};
-    struct slice text = {status->text, status->size}, line;
+    static const char *const shown[] = {"sessions", "callahead_connections",
+                                        "callahead_servers_paused"};
+    struct json_t *object = jsonread_one((struct slice){status->text, status->size}, NULL);
 
-    while (next_line(&text, &line)) {
-        for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
-            if (line.n > strlen(shown[i]) && memcmp(line.p, shown[i], strlen(shown[i])) == 0)
-                printf("  %.*s", (int)line.n, line.p);
-        }
+    for (size_t i = 0; object != NULL && i < ARRAY_LEN(shown); i++)
+        strbuf_printf(out, "  %s: %lld", shown[i],
+                      (long long)jsonread_integer(jsonread_member(object, shown[i])));
+    strbuf_putc(out, '\n');
+    jsonread_drop(object);
+}
+
+/* "rcpt reject rat/rat_reject" as three cells. */
+static void put_decision(struct sheet *sheet, struct slice name)
+{
+    for (size_t i = 0; i < 3; i++) {
+        const char *end = i < 2 ? memchr(name.p, ' ', name.n) : NULL;
+        size_t n = end != NULL ? (size_t)(end - name.p) : name.n;
+        struct slice cell = {name.p, n};
+        sheet_put(sheet, cell, i == 1 ? sheet_tone("verdict", cell) : SHEET_PLAIN);
+        n += end != NULL;
+        name = (struct slice){name.p + n, name.n - n};
     }
 }
 
-static void show(const struct sample *before, const struct sample *now, const struct sample *status)
+static void put_rows(const struct row *rows, size_t n, struct strbuf *out)
+{
+    static const char *const headers[] = {"A SECOND", "SINCE START", "STAGE", "VERDICT", "BY"};
+    struct sheet sheet;
+    char text[32];
+
+    sheet_begin(&sheet, headers, ARRAY_LEN(headers));
+    sheet.right[0] = sheet.right[1] = true;
+    for (size_t i = 0; i < n && i < ROWS_SHOWN; i++) {
+        snprintf(text, sizeof text, "%.1f", rows[i].rate);
+        sheet_put(&sheet, slice_of(text), SHEET_PLAIN);
+        sheet_number(&sheet, rows[i].count);
+        put_decision(&sheet, rows[i].name);
+    }
+    sheet_end(&sheet, out);
+}
+
+static int show(const struct command *command, const struct sample *before,
+                const struct sample *now, const struct sample *status)
 {
     struct row rows[ROWS_MAX];
     size_t n = read_rows(before, now, rows);
-    char text[MONO_WALL_TEXT_MAX];
+    char text[SHEET_TEXT_MAX];
+    struct strbuf out;
 
-    printf("%s%s", isatty(STDOUT_FILENO) ? "\033[H\033[2J" : "",
-           mono_wall_at(mono_wall_seconds(), text));
-    print_status(status);
-    printf("\n%10s %12s  decision\n", "a second", "since start");
+    strbuf_init(&out);
+    strbuf_printf(&out, "%s%s", isatty(STDOUT_FILENO) == 1 ? "\033[H\033[2J" : "",
+                  sheet_moment(mono_wall_seconds(), text));
+    put_status(status, &out);
+    strbuf_putc(&out, '\n');
     qsort(rows, n, sizeof *rows, by_rate);
-    for (size_t i = 0; i < n && i < ROWS_SHOWN; i++)
-        printf("%10.1f %12llu  %.*s\n", rows[i].rate, (unsigned long long)rows[i].count,
-               (int)rows[i].name.n, rows[i].name.p);
-    printf("\n");
+    put_rows(rows, n, &out);
+    strbuf_putc(&out, '\n');
+    int answer = command_print(command, &out);
+    strbuf_done(&out);
+    return answer;
 }
 
 /* --- the command ----------------------------------------------------------------------------- */
 
 /* One look: waits, asks, shows; *before becomes what was asked. */
-static int look(const char *conf, const struct options *options, struct sample *before)
+static int look(const struct command *command, const char *conf, const struct options *options,
+                struct sample *before)
 {
     struct sample now = {.text = NULL}, status = {.text = NULL};
 
     (void)poll(NULL, 0, (int)options->every * 1000);
-    int answer = take(conf, "stats", &now);
+    int answer = take(conf, ask_stats, ARRAY_LEN(ask_stats), &now);
     if (answer == COMMAND_YES)
-        answer = take(conf, "status", &status);
-    if (answer == COMMAND_YES) {
-        show(before, &now, &status);
-        if (fflush(stdout) != 0)
-            answer = COMMAND_NO;
-    }
+        answer = take(conf, ask_status, ARRAY_LEN(ask_status), &status);
+    if (answer == COMMAND_YES)
+        answer = show(command, before, &now, &status);
     forget(&status);
     forget(before);
     *before = now;
     return answer;
 }
 
-static bool read_options(int argc, char **argv, struct options *options_out)
+static bool read_options(const struct command *command, int argc, char **argv,
+                         struct options *options_out)
 {
+    int option;
+    bool good = true;
+
     *options_out = (struct options){.every = EVERY_DEFAULT};
-    for (int i = 1; i + 1 < argc; i += 2) {
-        struct slice value = slice_of(argv[i + 1]);
-        bool ok = false;
-        if (strcmp(argv[i], "--every") == 0)
-            ok = str_to_uint(value, EVERY_MAX, &options_out->every) && options_out->every > 0;
-        else if (strcmp(argv[i], "--times") == 0)
-            ok = str_to_uint(value, TIMES_MAX, &options_out->times) && options_out->times > 0;
-        if (!ok)
-            return false;
+    while (good && (option = command_option(command, argc, argv)) != -1) {
+        struct slice value = slice_of(optarg);
+        if (option == 'e')
+            good = str_to_uint(value, EVERY_MAX, &options_out->every) && options_out->every > 0;
+        else if (option == 't')
+            good = str_to_uint(value, TIMES_MAX, &options_out->times) && options_out->times > 0;
+        else
+            good = false;
     }
-    return argc % 2 == 1;
+    return good && optind == argc;
 }
 
 int command_top(const struct command *command, const char *conf, int argc, char **argv)
@@ -198,11 +238,11 @@ int command_top(const struct command *command, const char *conf, int argc, char 
     struct options options;
     struct sample before = {.text = NULL};
 
-    if (!read_options(argc, argv, &options))
+    if (!read_options(command, argc, argv, &options))
         return command_usage(command, "wrong arguments");
-    int answer = take(conf, "stats", &before);
+    int answer = take(conf, ask_stats, ARRAY_LEN(ask_stats), &before);
     for (uint64_t i = 0; answer == COMMAND_YES && (options.times == 0 || i < options.times); i++)
-        answer = look(conf, &options, &before);
+        answer = look(command, conf, &options, &before);
     forget(&before);
     return answer;
 }

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/net/smtp_class.h"
 #include "milter/lookup.h"
 #include "milter/reply.h"
+#include "milter/sheet.h"
 #include "milter/trace.h"
 
 struct trace_options {
@@ -55,29 +55,6 @@ static bool parse_number(const char *name, const char *text, uint64_t max, uint6
            err_set(err, ERR_SYNTAX, "--%s: \"%s\" is no number", name, text);
 }
 
-static const struct option known_options[] = {
-    {"ip", required_argument, NULL, 'i'},
-    {"listener", required_argument, NULL, 'l'},
-    {"host", required_argument, NULL, 'h'},
-    {"helo", required_argument, NULL, 'e'},
-    {"from", required_argument, NULL, 'f'},
-    {"to", required_argument, NULL, 't'},
-    {"size", required_argument, NULL, 's'},
-    {"tls", no_argument, NULL, 'S'},
-    {"cert", no_argument, NULL, 'C'},
-    {"auth", required_argument, NULL, 'a'},
-    {"score", required_argument, NULL, 'r'},
-    {"owner", required_argument, NULL, 'o'},
-    {"country", required_argument, NULL, 'c'},
-    {"listed", required_argument, NULL, 'd'},
-    {"sender-dns", required_argument, NULL, 'D'},
-    {"ldap", required_argument, NULL, 'L'},
-    {"callahead", required_argument, NULL, 'A'},
-    {"offline", no_argument, NULL, 'O'},
-    {"json", no_argument, NULL, 'j'},
-    {NULL, 0, NULL, 0},
-};
-
 /* Facts that need more than keeping the string. */
 static bool take_fact(struct trace_options *options, int option, const char *value,
                       struct arena *arena, struct err *err)
@@ -117,9 +94,7 @@ static bool take_fact(struct trace_options *options, int option, const char *val
     case 'L':
         return trace_parse_ldap(value, query, err);
     case 'A':
-        query->callahead_given = true;
-        return smtp_class_by_name(slice_of(value), &query->callahead) ||
-               err_set(err, ERR_SYNTAX, "--callahead: \"%s\" is unknown", value);
+        return trace_parse_callahead(value, query, err);
     default:
         return err_set(err, ERR_SYNTAX, "unknown option");
     }
@@ -160,13 +135,13 @@ static bool take_option(struct trace_options *options, int option, const char *v
     }
 }
 
-static bool parse_options(struct trace_options *options, int argc, char **argv, struct arena *arena,
-                          struct err *err)
+static bool parse_options(const struct command *command, struct trace_options *options, int argc,
+                          char **argv, struct arena *arena, struct err *err)
 {
     int option;
 
     options->query = (struct trace_query){.helo = ""};
-    while ((option = getopt_long(argc, argv, "", known_options, NULL)) != -1) {
+    while ((option = command_option(command, argc, argv)) != -1) {
         options->has_facts = options->has_facts || (option != 'O' && option != 'j');
         if (option == '?' || !take_option(options, option, optarg, arena, err))
             return false;
@@ -183,8 +158,21 @@ static bool parse_options(struct trace_options *options, int argc, char **argv, 
 
 /* --- text ---------------------------------------------------------------------------- */
 
+#define STAGE_COLUMNS 9 /* of the first column */
+#define WHAT_COLUMNS 30
+
+/* What comes from outside, and so many columns of a terminal at least. */
+static void put_padded(const char *text, size_t columns, struct strbuf *out)
+{
+    size_t at = out->n;
+
+    sheet_escape(slice_of(text), out);
+    for (size_t n = out->failed ? columns : sheet_width(strbuf_text(out) + at); n < columns; n++)
+        strbuf_putc(out, ' ');
+}
+
 /* As the client reads it. */
-static void print_reply(const struct verdict *verdict)
+static void put_reply(const struct verdict *verdict, struct strbuf *out)
 {
     char text[REPLY_ALL_MAX], *line = text, *more;
 
@@ -193,110 +181,127 @@ static void print_reply(const struct verdict *verdict)
         more = strchr(line, '\n');
         if (more != NULL)
             *more++ = '\0';
-        printf("%s%d%c%s %s", line == text ? " " : "\n         ", verdict->code,
-               more != NULL ? '-' : ' ', verdict->status, line);
+        strbuf_printf(out, "%s%d%c%s ", line == text ? " " : "\n         ", verdict->code,
+                      more != NULL ? '-' : ' ', verdict->status);
+        sheet_escape(slice_of(line), out);
         line = more;
     } while (more != NULL);
 }
 
-static void print_verdict(const char *stage, const char *what, const struct verdict *verdict)
+static void put_action(enum verdict_action action, struct strbuf *out)
 {
-    char text[VERDICT_RULE_MAX];
-    const char *rule = verdict_rule_text(verdict, text);
-
-    printf("%-8s %-30s %s", stage, what, verdict_action_name(verdict->action));
-    if (verdict->action != VERDICT_CONTINUE) {
-        print_reply(verdict);
-    }
-    printf("\n         by %s (%s)", reason_rows[verdict->reason].by,
-           reason_rows[verdict->reason].token);
-    if (rule != NULL)
-        printf(" at %s", rule);
-    if (verdict->asked && verdict->server[0] != '\0')
-        printf(", asked %s: %s", verdict->server, verdict->remote);
-    printf("\n");
+    const char *name = verdict_action_name(action);
+    sheet_paint(name, sheet_tone("verdict", slice_of(name)), out);
 }
 
-static void print_listing(const struct dnslisting *listing)
+static void put_verdict(const char *stage, const char *what, const struct verdict *verdict,
+                        struct strbuf *out)
+{
+    char rule[VERDICT_RULE_MAX];
+
+    put_padded(stage, STAGE_COLUMNS, out);
+    put_padded(what, WHAT_COLUMNS, out);
+    strbuf_putc(out, ' ');
+    put_action(verdict->action, out);
+    if (verdict->action != VERDICT_CONTINUE)
+        put_reply(verdict, out);
+    strbuf_printf(out, "\n         by %s (%s)", reason_rows[verdict->reason].by,
+                  reason_rows[verdict->reason].token);
+    if (verdict_rule_text(verdict, rule) != NULL)
+        strbuf_printf(out, " at %s", rule);
+    if (verdict->asked && verdict->server[0] != '\0') {
+        strbuf_printf(out, ", asked %s: ", verdict->server);
+        sheet_escape(slice_of(verdict->remote), out);
+    }
+    strbuf_putc(out, '\n');
+}
+
+static void put_listing(const struct dnslisting *listing, struct strbuf *out)
 {
     char ip[IP_TEXT_MAX];
 
-    printf(" listed in %s", listing->zone);
+    strbuf_printf(out, " listed in %s", listing->zone);
     for (size_t i = 0; i < listing->n; i++) {
         struct ip answer = ip_from_v4(listing->answers[i]);
-        printf("%s%s", i == 0 ? " as " : ",", ip_text(&answer, ip));
+        strbuf_printf(out, "%s%s", i == 0 ? " as " : ",", ip_text(&answer, ip));
     }
 }
 
 /* What was given or found out about the client beside its name. */
-static void print_known(const struct conn_facts *conn)
+static void put_known(const struct conn_facts *conn, struct strbuf *out)
 {
     if (!conn->score_known && !conn->owner_known && !conn->country_known && conn->nlisted == 0)
         return;
-    printf("known   ");
+    strbuf_puts(out, "known   ");
     if (conn->score_known && conn->score_none)
-        printf(" score none%s", conn->score_failed ? " (no answer)" : "");
+        strbuf_printf(out, " score none%s", conn->score_failed ? " (no answer)" : "");
     else if (conn->score_known)
-        printf(" score %.1f", conn->score);
+        strbuf_printf(out, " score %.1f", conn->score);
     if (conn->owner_known && conn->owner == 0)
-        printf(" owner none%s", conn->owner_failed ? " (no answer)" : "");
+        strbuf_printf(out, " owner none%s", conn->owner_failed ? " (no answer)" : "");
     else if (conn->owner_known)
-        printf(" owner %u", (unsigned)conn->owner);
+        strbuf_printf(out, " owner %u", (unsigned)conn->owner);
     if (conn->country_known)
-        printf(" country %s%s", conn->country[0] != '\0' ? conn->country : "none",
-               conn->country_failed ? " (no answer)" : "");
+        strbuf_printf(out, " country %s%s", conn->country[0] != '\0' ? conn->country : "none",
+                      conn->country_failed ? " (no answer)" : "");
     for (size_t i = 0; i < conn->nlisted; i++)
-        print_listing(&conn->listed[i]);
-    printf("\n");
+        put_listing(&conn->listed[i], out);
+    strbuf_putc(out, '\n');
 }
 
 /* The name that matched, or the first, then the others. */
-static void print_host(const struct host_answer *host)
+static void put_host(const struct host_answer *host, struct strbuf *out)
 {
     if (host->class != HOST_VERIFIED)
         return;
-    printf("host     %s", host->name);
+    strbuf_printf(out, "host     %s", host->name);
     for (size_t i = 0; i < host->n; i++) {
         if (strcmp(host->names[i], host->name) != 0)
-            printf(", also %s", host->names[i]);
+            strbuf_printf(out, ", also %s", host->names[i]);
     }
-    printf("%s\n", host->partial ? ", and names that gave no answer" : "");
+    strbuf_puts(out, host->partial ? ", and names that gave no answer\n" : "\n");
 }
 
-static void print_text(const struct trace_query *query, const struct trace_result *result)
+static void put_group(const struct conn_facts *conn, bool at_run_time, struct strbuf *out)
+{
+    const char *policy = conn->policy->name;
+
+    strbuf_puts(out, "group    ");
+    sheet_escape(slice_of(conn->match.group != NULL ? conn->match.group : "None"), out);
+    strbuf_puts(out, ", entry ");
+    sheet_escape(slice_of(conn->match.entry), out);
+    strbuf_printf(out, "%s\npolicy   %s, access ", at_run_time ? ", made at run time" : "",
+                  policy[0] != '\0' ? policy : "DEFAULT");
+    strbuf_puts(out, policy_access_name((enum policy_access)conn->policy->keys.access));
+    strbuf_putc(out, '\n');
+}
+
+static void put_text(const struct trace_query *query, const struct trace_result *result,
+                     struct strbuf *out)
 {
     const struct conn_facts *conn = &result->conn;
     char ip[IP_TEXT_MAX];
 
-    printf("listener %s\n", conn->listener != NULL ? conn->listener->name : "none");
-    print_host(&conn->host);
-    print_known(conn);
+    strbuf_printf(out, "listener %s\n", conn->listener != NULL ? conn->listener->name : "none");
+    put_host(&conn->host, out);
+    put_known(conn, out);
     if (conn->by_block)
-        printf("block    %s, made at run time%s%s\n", conn->match.entry,
-               conn->match.comment != NULL ? ": " : "",
-               conn->match.comment != NULL ? conn->match.comment : "");
+        strbuf_printf(out, "block    %s, made at run time%s%s\n", conn->match.entry,
+                      conn->match.comment != NULL ? ": " : "",
+                      conn->match.comment != NULL ? conn->match.comment : "");
     if (conn->policy != NULL)
-        printf("group    %s, entry %s\npolicy   %s, access %s\n",
-               conn->match.group != NULL ? conn->match.group : "None", conn->match.entry,
-               conn->policy->name[0] != '\0' ? conn->policy->name : "DEFAULT",
-               policy_access_name((enum policy_access)conn->policy->keys.access));
-    print_verdict("connect", facts_client_text(conn, ip), &result->connect);
+        put_group(conn, result->at_run_time, out);
+    put_verdict("connect", facts_client_text(conn, ip), &result->connect, out);
     if (result->has_mail)
-        print_verdict("mail", query->from, &result->mail);
+        put_verdict("mail", query->from, &result->mail, out);
     for (size_t i = 0; i < result->nrecipients; i++)
-        print_verdict("rcpt", result->recipients[i].address, &result->recipients[i].verdict);
-    printf("verdict  %s\n", verdict_action_name(result->overall));
+        put_verdict("rcpt", result->recipients[i].address, &result->recipients[i].verdict, out);
+    strbuf_puts(out, "verdict  ");
+    put_action(result->overall, out);
+    strbuf_putc(out, '\n');
 }
 
 /* --- running ---------------------------------------------------------------------------- */
-
-static bool print_json(const struct trace_result *result)
-{
-    char *text = trace_to_json(result);
-    bool printed = text != NULL && printf("%s\n", text) > 0;
-    free(text);
-    return printed;
-}
 
 /* A zone that is misspelled would say nothing about anybody. */
 static void warn_of_zones(const struct trace_query *query, const struct trace_setting *setting,
@@ -314,10 +319,11 @@ static void warn_of_zones(const struct trace_query *query, const struct trace_se
     }
 }
 
-static int run_one(const struct trace_options *options, const struct trace_setting *setting,
-                   struct arena *arena)
+static int run_one(const struct command *command, const struct trace_options *options,
+                   const struct trace_setting *setting, struct arena *arena)
 {
     struct trace_result result;
+    struct strbuf out;
     struct err err = {0};
 
     if (!trace_run(&options->query, setting, arena, &result, &err)) {
@@ -325,11 +331,14 @@ static int run_one(const struct trace_options *options, const struct trace_setti
         return COMMAND_USAGE;
     }
     warn_of_zones(&options->query, setting, result.conn.listener);
-    if (!options->json)
-        print_text(&options->query, &result);
-    else if (!print_json(&result))
-        return COMMAND_NO;
-    return result.overall == VERDICT_CONTINUE ? COMMAND_YES : COMMAND_NO;
+    strbuf_init(&out);
+    if (options->json)
+        trace_to_json(&result, &out);
+    else
+        put_text(&options->query, &result, &out);
+    bool printed = command_print(command, &out) == COMMAND_YES;
+    strbuf_done(&out);
+    return printed && result.overall == VERDICT_CONTINUE ? COMMAND_YES : COMMAND_NO;
 }
 
 /* One line of JSON, whatever comes: a line that is no question has its error. */
@@ -345,12 +354,8 @@ static void answer_line(struct slice line, const struct trace_setting *setting, 
         lookup_explain(line, &err, out);
         return;
     }
-    char *text = trace_to_json(&result);
     strbuf_reset(out);
-    strbuf_puts(out, text != NULL ? text : "");
-    strbuf_putc(out, '\n');
-    out->failed = out->failed || text == NULL;
-    free(text);
+    trace_to_json(&result, out);
 }
 
 static int run_batch(const struct command *command, const struct trace_setting *setting,
@@ -396,7 +401,7 @@ static int run(const struct command *command, const struct trace_options *option
     } else {
         struct trace_setting setting = {snapshot, blocks, engine};
         status = options->batch ? run_batch(command, &setting, arena)
-                                : run_one(options, &setting, arena);
+                                : run_one(command, options, &setting, arena);
     }
     engine_free(engine);
     blocks_drop(blocks);
@@ -411,7 +416,7 @@ int command_trace(const struct command *command, const char *conf, int argc, cha
     struct err err = {.text = "out of memory"};
     int status;
 
-    if (arena != NULL && parse_options(&options, argc, argv, arena, &err))
+    if (arena != NULL && parse_options(command, &options, argc, argv, arena, &err))
         status = run(command, &options, conf, arena);
     else
         status = command_usage(command, err.text[0] != '\0' ? err.text : NULL);

@@ -1,5 +1,5 @@
 /*
- * command.h - the commands of gatehousectl, one cmd_*.c each (SPEC 14).
+ * command.h - the commands of gatehousectl: a row each in commands.c, the code in cmd_*.c.
  *
  * A command reads the configuration itself (command_snapshot()), prints its
  * answer on standard output and everything else on standard error, and returns
@@ -17,16 +17,31 @@ enum command_exit {
     COMMAND_UNREACHABLE = 3 /* the daemon does not answer */
 };
 
+struct command_option {
+    const char *name;     /* behind the "--" */
+    const char *argument; /* NULL: takes none; "=WORD": may be left out */
+    int letter;           /* what command_option() returns for it */
+    const char *help;
+    bool needed;
+};
+
+/* Words that are NULL are not there. */
 struct command {
-    const char *name;  /* one word or two */
-    const char *usage; /* what follows the name */
+    const char *name;                     /* one word or two */
+    const char *summary;                  /* what it does, a line of the list of commands */
+    const struct command_option *options; /* the last has no name */
+    const char *arguments;                /* what follows the options */
+    const char *batch;                    /* what may stand in place of both */
+    const char *notes;
+    const char *example; /* one that works, without "gatehousectl" */
     /* argv[0] is the last word of the name; conf: path of the configuration. */
     int (*run)(const struct command *command, const char *conf, int argc, char **argv);
 };
 
 int command_callahead(const struct command *command, const char *conf, int argc, char **argv);
 int command_check(const struct command *command, const char *conf, int argc, char **argv);
-int command_config(const struct command *command, const char *conf, int argc, char **argv);
+int command_config_show(const struct command *command, const char *conf, int argc, char **argv);
+int command_config_example(const struct command *command, const char *conf, int argc, char **argv);
 int command_dnslist(const struct command *command, const char *conf, int argc, char **argv);
 int command_trace(const struct command *command, const char *conf, int argc, char **argv);
 int command_maps(const struct command *command, const char *conf, int argc, char **argv);
@@ -35,8 +50,10 @@ int command_reload(const struct command *command, const char *conf, int argc, ch
 int command_status(const struct command *command, const char *conf, int argc, char **argv);
 int command_stats(const struct command *command, const char *conf, int argc, char **argv);
 int command_top(const struct command *command, const char *conf, int argc, char **argv);
-int command_cache(const struct command *command, const char *conf, int argc, char **argv);
-int command_counter(const struct command *command, const char *conf, int argc, char **argv);
+int command_cache_list(const struct command *command, const char *conf, int argc, char **argv);
+int command_cache_flush(const struct command *command, const char *conf, int argc, char **argv);
+int command_counter_show(const struct command *command, const char *conf, int argc, char **argv);
+int command_counter_reset(const struct command *command, const char *conf, int argc, char **argv);
 int command_hat_block(const struct command *command, const char *conf, int argc, char **argv);
 int command_hat_allow(const struct command *command, const char *conf, int argc, char **argv);
 int command_hat_unblock(const struct command *command, const char *conf, int argc, char **argv);
@@ -58,6 +75,14 @@ int command_rat_import(const struct command *command, const char *conf, int argc
 int command_routes_lookup(const struct command *command, const char *conf, int argc, char **argv);
 int command_routes_export(const struct command *command, const char *conf, int argc, char **argv);
 int command_routes_import(const struct command *command, const char *conf, int argc, char **argv);
+
+extern const struct command commands[];
+extern const size_t commands_count;
+
+/* The next option of the command's row, as getopt_long(3): its letter, optarg and optind
+ * set; -1: no more; '?': a wrong one, which is told. Another argv begins with optind 0,
+ * as it is when a command runs. */
+int command_option(const struct command *command, int argc, char **argv);
 
 /* Print how the command is used, after a line saying what is wrong (NULL:
  * nothing); returns COMMAND_USAGE. */

@@ -4,31 +4,32 @@
 
 void findings_begin(struct findings *findings, struct form *form, const char *key)
 {
+    static const char *const headers[] = {"LISTENER", "GROUP",  "ENTRY",
+                                          "POLICY",   "ACCESS", "COMMENT"};
+
     *findings = (struct findings){.form = form, .key = key};
     strbuf_init(&findings->list);
+    sheet_begin(&findings->sheet, headers, ARRAY_LEN(headers));
 }
 
-static void put_line(struct findings *findings, const char *listener, const struct hat_match *group,
-                     const char *entry, const char *comment)
+static void put_cell(struct sheet *sheet, const char *text)
+{
+    sheet_put(sheet, slice_of(text != NULL ? text : "-"), SHEET_PLAIN);
+}
+
+static void put_row(struct findings *findings, const char *listener, const struct hat_match *group,
+                    const char *entry, const char *comment)
 {
     const char *policy = group->policy->name;
-    struct strbuf line;
+    const char *access = policy_access_name((enum policy_access)group->policy->keys.access);
+    struct sheet *sheet = &findings->sheet;
 
-    strbuf_init(&line);
-    strbuf_printf(&line, "%s: ", listener);
-    if (group->group != NULL)
-        strbuf_printf(&line, "%s: ", group->group);
-    if (entry != NULL)
-        strbuf_printf(&line, "%s: ", entry);
-    if (policy[0] != '\0')
-        strbuf_printf(&line, "$%s", policy);
-    else
-        strbuf_puts(&line, policy_access_name((enum policy_access)group->policy->keys.access));
-    if (comment != NULL)
-        strbuf_printf(&line, " (%s)", comment);
-    form_text(findings->form, findings->key, strbuf_text(&line));
-    findings->form->out->failed = findings->form->out->failed || line.failed;
-    strbuf_done(&line);
+    put_cell(sheet, listener);
+    put_cell(sheet, group->group);
+    put_cell(sheet, entry);
+    put_cell(sheet, policy[0] != '\0' ? policy : NULL);
+    sheet_put(sheet, slice_of(access), sheet_tone("access", slice_of(access)));
+    put_cell(sheet, comment);
 }
 
 static void put_object(struct findings *findings, const char *listener,
@@ -59,13 +60,20 @@ void findings_put(struct findings *findings, const struct listener *listener, si
     if (findings->form->json)
         put_object(findings, listener->name, &row, entry, comment);
     else
-        put_line(findings, listener->name, &row, entry, comment);
+        put_row(findings, listener->name, &row, entry, comment);
     findings->n++;
 }
 
 void findings_end(struct findings *findings)
 {
+    struct strbuf unused;
+
+    strbuf_init(&unused);
     form_list(findings->form, findings->key, strbuf_text(&findings->list));
+    if (findings->n > 0 && !findings->form->json)
+        form_table(findings->form, &findings->sheet);
+    sheet_end(&findings->sheet, &unused);
+    strbuf_done(&unused);
     findings->form->out->failed = findings->form->out->failed || findings->list.failed;
     strbuf_done(&findings->list);
 }

@@ -1,8 +1,9 @@
 /*
- * findings.h - rows of Host Access Tables that a look-up found: a line each for
- * people, or an array of objects in JSON.
+ * findings.h - rows of Host Access Tables that a look-up found: a table for people, or an
+ * array of objects in JSON.
  *
- *     found: inbound: SUSPECTLIST: 192.0.2.0/24: $THROTTLED (comment)
+ *     LISTENER  GROUP        ENTRY         POLICY     ACCESS  COMMENT
+ *     inbound   SUSPECTLIST  192.0.2.0/24  THROTTLED  accept  -
  *
  * One thread.
  */
@@ -16,6 +17,7 @@ struct findings {
     struct form *form; /* borrowed */
     const char *key;   /* borrowed */
     struct strbuf list;
+    struct sheet sheet;
     size_t n;
 };
 

@@ -1,20 +1,23 @@
 /*
- * form.h - one answer of the daemon, as lines for people or as one JSON object.
+ * form.h - one answer, as lines for people or as one JSON object.
  *
- *     text    "sessions: 17"        JSON    {"sessions":17,...}
+ *     address:  joe@example.com      JSON    {"address":"joe@example.com","code":550,...}
+ *     code:     550
  *
- * Values are escaped. Failed allocations are remembered in the strbuf. One
- * thread.
+ * The daemon answers in JSON alone; lines are for a terminal (sheet.h). Values are
+ * escaped. Failed allocations are remembered in the strbuf. One thread.
  */
 #ifndef MILTER_FORM_H
 #define MILTER_FORM_H
 
-#include "lib/base/str.h"
+#include "milter/sheet.h"
 
 struct form {
     struct strbuf *out; /* borrowed */
     bool json;
     bool first;
+    struct sheet sheet; /* the lines */
+    struct strbuf tail; /* what comes below them */
 };
 
 void form_begin(struct form *form, bool json, struct strbuf *out);
@@ -23,13 +26,22 @@ void form_end(struct form *form);
 /* value NULL: null in JSON, left out of the text. */
 void form_text(struct form *form, const char *key, const char *value);
 void form_slice(struct form *form, const char *key, struct slice value);
+/* Of a reply, whose lines "\n" separates: one string in JSON, below each other in the text. */
+void form_reply(struct form *form, const char *key, const char *text);
 void form_number(struct form *form, const char *key, uint64_t value);
 void form_bool(struct form *form, const char *key, bool value);
-/* Wall-clock seconds: a number in JSON, UTC in the text; 0 as NULL above. */
+/* Wall-clock seconds: a number in JSON, local time in the text; 0 as NULL above. */
 void form_moment(struct form *form, const char *key, int64_t seconds);
-/* An array in JSON, one "key: line" a line in the text. lines: each with its
+/* How long: a number in JSON, with its unit in the text. */
+void form_span(struct form *form, const char *key, int64_t seconds);
+void form_ms(struct form *form, const char *key, uint64_t ms);
+/* An array in JSON, lines below each other in the text. lines: each with its
  * newline; NULL: none. */
 void form_lines(struct form *form, const char *key, const char *lines);
+/* A sentence for people, below all; not in JSON. */
+void form_note(struct form *form, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A table for people, below all; ends the sheet. Not for JSON. */
+void form_table(struct form *form, struct sheet *sheet);
 
 /* An array in JSON, whose items, with their commas, are JSON already; left out
  * of the text. */

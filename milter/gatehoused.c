@@ -9,6 +9,7 @@
 #include "lib/base/stdfds.h"
 #include "milter/daemon.h"
 #include "milter/engine.h"
+#include "milter/version.h"
 
 #define DEFAULT_FILE HOUSE_SYSCONFDIR "/gatehouse/gatehouse.conf"
 
@@ -20,7 +21,8 @@ static int help(void)
                         "  -D          stay in the foreground, for a service manager\n"
                         "  -f          stay in the foreground and log to stderr\n"
                         "  -h, --help  print this\n"
-                        "  -V          print the version\n") < 0 ||
+                        "  -V, --version\n"
+                        "              print the version, and what it was built with\n") < 0 ||
            fflush(stdout) != 0;
 }
 
@@ -44,7 +46,8 @@ static const char *absolute(const char *file, char room[PATH_MAX])
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
     const char *file = DEFAULT_FILE;
     char room[PATH_MAX];
     enum daemon_place place = DAEMON_BACKGROUND;
@@ -60,7 +63,7 @@ int main(int argc, char **argv)
         else if (option == 'f')
             place = DAEMON_TERMINAL;
         else if (option == 'V')
-            return printf("gatehoused %s\n", PACKAGE_VERSION) < 0;
+            return !version_print("gatehoused") || fflush(stdout) != 0;
         else
             return option == 'h' ? help() : wrong();
     }

@@ -29,7 +29,7 @@ void lookup_put_reply(const struct verdict *verdict, struct form *form)
     else
         form_text(form, "code", NULL);
     form_text(form, "status", verdict != NULL ? verdict->status : NULL);
-    form_text(form, "text", verdict != NULL ? verdict->text : NULL);
+    form_reply(form, "text", verdict != NULL ? verdict->text : NULL);
 }
 
 static int ask(struct run *run, struct err *err)
@@ -129,18 +129,14 @@ static int ask_lines(struct run *run, size_t fixed)
 /* How many words it has, "-" not counted; SIZE_MAX: it is wrong. */
 static size_t read_arguments(struct run *run, int argc, char **argv)
 {
-    static const struct option known[] = {{"json", no_argument, NULL, 'j'},
-                                          {"listener", required_argument, NULL, 'l'},
-                                          {NULL, 0, NULL, 0}};
     const struct lookup *lookup = run->lookup;
     int option;
     size_t n = 0;
 
-    optind = 0;
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+    while ((option = command_option(run->command, argc, argv)) != -1) {
         if (option == 'j')
             run->json = true;
-        else if (option == 'l' && lookup->any_listener)
+        else if (option == 'l')
             run->question.listener = optarg;
         else
             return SIZE_MAX;

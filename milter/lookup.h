@@ -2,7 +2,8 @@
  * lookup.h - commands of gatehousectl that answer a question from the tables:
  * one from the command line, for people or with --json, or one a line from
  * standard input ("-" in place of the last arguments), each answered with one
- * line of JSON, in order (SPEC 14).
+ * line of JSON, in order. Their options are --json and --listener, where the command's row
+ * has them.
  *
  * A question is a few words; the last takes the rest of the line. One thread;
  * blocks on standard input.
@@ -29,7 +30,6 @@ struct lookup_question {
 
 struct lookup {
     size_t least, most; /* words of a question */
-    bool any_listener;  /* there is an option --listener */
     /* Fills form and returns COMMAND_YES or COMMAND_NO. COMMAND_USAGE: err says
      * why there is no answer; form is not used then. */
     int (*answer)(const struct lookup_question *question, struct form *form, struct err *err);

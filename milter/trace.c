@@ -6,6 +6,7 @@
 #include "lib/gate/stage.h"
 #include "lib/net/host.h"
 #include "lib/net/ldap.h"
+#include "lib/net/smtp_class.h"
 #include "milter/limits.h"
 
 /* --- services: what was given beats the network ------------------------------- */
@@ -57,9 +58,11 @@ static void trace_sender(void *ctx, const char *domain, bool accept_a, mono_us d
 }
 
 /* The usual reply of a server that means this class. */
-static struct callahead_answer given_answer(enum callahead_class class)
+static struct callahead_answer given_answer(enum callahead_class class,
+                                            enum callahead_dead_end dead_end)
 {
-    struct callahead_answer answer = {.class = class, .stage = CALLAHEAD_AT_RCPT};
+    struct callahead_answer answer = {
+        .class = class, .stage = CALLAHEAD_AT_RCPT, .dead_end = dead_end};
     switch (class) {
     case CALLAHEAD_VALID:
         answer.code = 250;
@@ -86,7 +89,7 @@ static void trace_callahead(void *ctx, const struct callahead_plan *plan,
     const struct trace_world *world = ctx;
 
     if (world->query->callahead_given)
-        *answer_out = given_answer(world->query->callahead);
+        *answer_out = given_answer(world->query->callahead, world->query->dead_end);
     else
         world->real.callahead(world->real.ctx, plan, rcpt, literal_named, deadline, answer_out);
 }
@@ -149,6 +152,22 @@ static void set_arrival(struct conn_facts *conn, const struct listeners *listene
                                          .local_port = (uint16_t)only->keys->local_port};
 }
 
+/* As gate_connect() looks for one, before all groups. */
+static bool is_at_run_time(const struct trace *trace, const struct conn_facts *conn)
+{
+    const struct hat_client client = {
+        .no_address = conn->no_address,
+        .ip = conn->client,
+        .host = conn->host.class == HOST_UNKNOWN ? NULL : &conn->host,
+    };
+    struct hat_match match;
+
+    if (trace->blocks == NULL || conn->listener == NULL)
+        return false;
+    hat_decide(trace->blocks->by_type[conn->listener->keys->type], &client, &match);
+    return !match.fallback;
+}
+
 static void run_connect(const struct trace *trace, const struct listener *named)
 {
     const struct trace_query *query = trace->query;
@@ -180,6 +199,7 @@ static void run_connect(const struct trace *trace, const struct listener *named)
     if (trace->blocks != NULL)
         gate.blocks = (const struct hat *const *)trace->blocks->by_type;
     gate_connect(&gate, &listeners, conn, &trace->result->connect);
+    trace->result->at_run_time = is_at_run_time(trace, conn);
     /* Comes after connect, as in a real session; "" is what an MTA says of nobody. */
     conn->auth = query->auth != NULL && query->auth[0] != '\0' ? query->auth : NULL;
 }
@@ -407,6 +427,27 @@ bool trace_parse_sender(const char *text, struct trace_query *query, struct err 
     }
     return err_set(err, ERR_SYNTAX,
                    "sender_dns \"%.60s\"; allowed: ok, nonexistent, no_mx, unresolvable", text);
+}
+
+bool trace_parse_callahead(const char *text, struct trace_query *query, struct err *err)
+{
+    static const char *const dead_ends[] = {
+        [CALLAHEAD_NEEDS_SMTPUTF8] = "needs_smtputf8", [CALLAHEAD_TAKES_NO_MAIL] = "null_mx"};
+
+    query->callahead_given = true;
+    query->callahead = CALLAHEAD_POLICY;
+    query->dead_end = CALLAHEAD_NO_DEAD_END;
+    for (size_t i = 0; i < ARRAY_LEN(dead_ends); i++) {
+        if (dead_ends[i] != NULL && strcmp(text, dead_ends[i]) == 0) {
+            query->dead_end = (enum callahead_dead_end)i;
+            return true;
+        }
+    }
+    return smtp_class_by_name(slice_of(text), &query->callahead) ||
+           err_set(err, ERR_SYNTAX,
+                   "callahead \"%.60s\"; allowed: valid, user_unknown, mailbox_full, policy, "
+                   "greylisted, temporary, server_ill, null_mx, needs_smtputf8",
+                   text);
 }
 
 bool trace_parse_ldap(const char *text, struct trace_query *query, struct err *err)

@@ -34,6 +34,7 @@ struct trace_query {
     enum sender_class sender;
     bool callahead_given;
     enum callahead_class callahead;
+    enum callahead_dead_end dead_end; /* with class CALLAHEAD_POLICY */
     bool ldap_given;
     enum directory_class ldap;
 };
@@ -46,6 +47,7 @@ struct trace_recipient {
 struct trace_result {
     struct conn_facts conn;
     struct verdict connect, mail;
+    bool at_run_time;                   /* the client matched an entry made at run time */
     bool has_mail, has_rcpt;            /* the stage was reached */
     struct trace_recipient *recipients; /* query's nto; an earlier refusal stands for each */
     size_t nrecipients;
@@ -85,6 +87,8 @@ NODISCARD bool trace_parse_listed(const char *const *items, size_t n, struct are
 bool trace_is_zone(const struct trace_setting *setting, const struct listener *listener,
                    const char *zone);
 
+/* A class of smtp_class.h, "null_mx" or "needs_smtputf8" */
+NODISCARD bool trace_parse_callahead(const char *text, struct trace_query *query, struct err *err);
 /* "match", "nomatch" or "error" */
 NODISCARD bool trace_parse_ldap(const char *text, struct trace_query *query, struct err *err);
 
@@ -93,7 +97,7 @@ NODISCARD bool trace_parse_ldap(const char *text, struct trace_query *query, str
 /* One JSON object of facts. Strings go into arena. */
 NODISCARD bool trace_from_json(struct slice line, struct arena *arena,
                                struct trace_query *query_out, struct err *err);
-/* One line, without newline; NULL when out of memory. free() it. */
-char *trace_to_json(const struct trace_result *result);
+/* One line. */
+void trace_to_json(const struct trace_result *result, struct strbuf *out);
 
 #endif

@@ -1,89 +1,101 @@
 /* Facts of `trace -` from JSON, and results to JSON (SPEC 14). */
 #include "milter/trace.h"
 
-#include <jansson.h>
 #include <string.h>
 
-#include "lib/base/replytext.h"
-#include "lib/net/smtp_class.h"
+#include "milter/form.h"
+#include "milter/jsonread.h"
 #include "milter/reply.h"
 
 /* --- results ------------------------------------------------------------------- */
 
 /* code, status and text mean something in refusals only. */
-static void put_verdict(json_t *object, const struct verdict *verdict)
+static void put_verdict(struct form *form, const struct verdict *verdict)
 {
     bool refused = verdict->action != VERDICT_CONTINUE;
-    char text[REPLY_ALL_MAX];
+    char text[REPLY_ALL_MAX], rule[VERDICT_RULE_MAX];
 
     if (refused)
         reply_said(verdict, text);
-    json_object_set_new(object, "verdict", json_string(verdict_action_name(verdict->action)));
-    json_object_set_new(object, "code", refused ? json_integer(verdict->code) : json_null());
-    json_object_set_new(object, "status", refused ? json_string(verdict->status) : json_null());
-    json_object_set_new(object, "text", refused ? json_string(text) : json_null());
-    json_object_set_new(object, "by", json_string(reason_rows[verdict->reason].by));
+    form_text(form, "verdict", verdict_action_name(verdict->action));
+    if (refused)
+        form_number(form, "code", (uint64_t)verdict->code);
+    else
+        form_text(form, "code", NULL);
+    form_text(form, "status", refused ? verdict->status : NULL);
+    form_text(form, "text", refused ? text : NULL);
+    form_text(form, "by", reason_rows[verdict->reason].by);
+    form_text(form, "detail", reason_rows[verdict->reason].token);
+    form_text(form, "rule", verdict_rule_text(verdict, rule));
 }
 
-static json_t *stage(const char *name, const struct verdict *verdict)
+/* One more object of a list: its first key and value, and the verdict. */
+static void put_one(struct strbuf *list, const char *key, const char *value,
+                    const struct verdict *verdict)
 {
-    json_t *object = json_object();
-    json_object_set_new(object, "stage", json_string(name));
-    put_verdict(object, verdict);
-    return object;
+    struct form form;
+
+    if (list->n > 0)
+        strbuf_putc(list, ',');
+    form_begin(&form, true, list);
+    form_text(&form, key, value);
+    put_verdict(&form, verdict);
+    form_close(&form);
 }
 
-static json_t *stages(const struct trace_result *result)
+static void end_list(struct form *form, const char *key, struct strbuf *list)
 {
-    json_t *list = json_array();
+    form_list(form, key, strbuf_text(list));
+    form->out->failed = form->out->failed || list->failed;
+    strbuf_done(list);
+}
 
-    json_array_append_new(list, stage("connect", &result->connect));
+static void put_stages(const struct trace_result *result, struct form *form)
+{
+    struct strbuf list;
+
+    strbuf_init(&list);
+    put_one(&list, "stage", "connect", &result->connect);
     if (result->has_mail)
-        json_array_append_new(list, stage("mail", &result->mail));
+        put_one(&list, "stage", "mail", &result->mail);
     for (size_t i = 0; result->has_rcpt && i < result->nrecipients; i++)
-        json_array_append_new(list, stage("rcpt", &result->recipients[i].verdict));
-    return list;
+        put_one(&list, "stage", "rcpt", &result->recipients[i].verdict);
+    end_list(form, "stages", &list);
 }
 
-static json_t *recipients(const struct trace_result *result)
+static void put_recipients(const struct trace_result *result, struct form *form)
 {
-    json_t *list = json_array();
+    struct strbuf list;
 
-    for (size_t i = 0; i < result->nrecipients; i++) {
-        json_t *object = json_object();
-        json_object_set_new(object, "address", json_string(result->recipients[i].address));
-        put_verdict(object, &result->recipients[i].verdict);
-        json_array_append_new(list, object);
-    }
-    return list;
+    strbuf_init(&list);
+    for (size_t i = 0; i < result->nrecipients; i++)
+        put_one(&list, "address", result->recipients[i].address, &result->recipients[i].verdict);
+    end_list(form, "recipients", &list);
 }
 
-static json_t *string_or_null(const char *text)
+static const char *text_or_null(const char *text)
 {
-    return text != NULL && text[0] != '\0' ? json_string(text) : json_null();
+    return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-char *trace_to_json(const struct trace_result *result)
+void trace_to_json(const struct trace_result *result, struct strbuf *out)
 {
     const struct conn_facts *conn = &result->conn;
-    json_t *object = json_object();
+    struct form form;
 
-    json_object_set_new(object, "listener",
-                        string_or_null(conn->listener != NULL ? conn->listener->name : NULL));
-    json_object_set_new(object, "group", string_or_null(conn->match.group));
-    json_object_set_new(object, "entry", string_or_null(conn->match.entry));
-    json_object_set_new(object, "policy",
-                        string_or_null(conn->policy != NULL ? conn->policy->name : NULL));
+    form_begin(&form, true, out);
+    form_text(&form, "listener", conn->listener != NULL ? conn->listener->name : NULL);
+    form_text(&form, "group", text_or_null(conn->match.group));
+    form_text(&form, "entry", text_or_null(conn->match.entry));
+    form_text(&form, "policy", conn->policy != NULL ? text_or_null(conn->policy->name) : NULL);
     if (conn->by_block) {
-        json_object_set_new(object, "block", json_true());
-        json_object_set_new(object, "comment", string_or_null(conn->match.comment));
+        form_bool(&form, "block", true);
+        form_text(&form, "comment", text_or_null(conn->match.comment));
     }
-    json_object_set_new(object, "stages", stages(result));
-    json_object_set_new(object, "recipients", recipients(result));
-    json_object_set_new(object, "verdict", json_string(verdict_action_name(result->overall)));
-    char *text = json_dumps(object, JSON_COMPACT);
-    json_decref(object);
-    return text;
+    put_stages(result, &form);
+    put_recipients(result, &form);
+    form_text(&form, "verdict", verdict_action_name(result->overall));
+    form_end(&form);
 }
 
 /* --- facts ------------------------------------------------------------------------ */
@@ -94,29 +106,29 @@ struct reading {
     struct err *err;
 };
 
-static const char *text_of(const struct reading *r, const char *key, const json_t *value)
+static const char *text_of(const struct reading *r, const char *key, const struct json_t *value)
 {
     const char *text = NULL;
 
-    if (!json_is_string(value))
+    if (jsonread_kind(value) != JSONREAD_STRING)
         err_set(r->err, ERR_SYNTAX, "%s: must be a string", key);
-    else if ((text = arena_dup(r->arena, json_string_value(value))) == NULL)
+    else if ((text = arena_dup(r->arena, jsonread_string(value))) == NULL)
         err_set(r->err, ERR_MEMORY, "out of memory");
     return text;
 }
 
-static bool read_list(const struct reading *r, const char *key, const json_t *value,
+static bool read_list(const struct reading *r, const char *key, const struct json_t *value,
                       const char *const **list_out, size_t *n_out)
 {
-    size_t n = json_array_size(value);
+    size_t n = jsonread_count(value);
     const char **list = arena_alloc(r->arena, (n + 1) * sizeof *list);
 
-    if (!json_is_array(value))
+    if (jsonread_kind(value) != JSONREAD_LIST)
         return err_set(r->err, ERR_SYNTAX, "%s: must be a list of strings", key);
     if (list == NULL)
         return err_set(r->err, ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < n; i++) {
-        list[i] = text_of(r, key, json_array_get(value, i));
+        list[i] = text_of(r, key, jsonread_item(value, i));
         if (list[i] == NULL)
             return false;
     }
@@ -125,99 +137,101 @@ static bool read_list(const struct reading *r, const char *key, const json_t *va
     return true;
 }
 
-static bool read_ip(const struct reading *r, const char *key, const json_t *value)
+static bool read_ip(const struct reading *r, const char *key, const struct json_t *value)
 {
     const char *text = text_of(r, key, value);
     return text != NULL && trace_parse_ip(text, &r->query->no_address, &r->query->ip, r->err);
 }
 
-static bool read_listener(const struct reading *r, const char *key, const json_t *value)
+static bool read_listener(const struct reading *r, const char *key, const struct json_t *value)
 {
     return (r->query->listener = text_of(r, key, value)) != NULL;
 }
 
-static bool read_host(const struct reading *r, const char *key, const json_t *value)
+static bool read_host(const struct reading *r, const char *key, const struct json_t *value)
 {
     const char *text = text_of(r, key, value);
     r->query->host_given = true;
     return text != NULL && trace_parse_host(text, r->arena, &r->query->host, r->err);
 }
 
-static bool read_helo(const struct reading *r, const char *key, const json_t *value)
+static bool read_helo(const struct reading *r, const char *key, const struct json_t *value)
 {
     return (r->query->helo = text_of(r, key, value)) != NULL;
 }
 
-static bool read_from(const struct reading *r, const char *key, const json_t *value)
+static bool read_from(const struct reading *r, const char *key, const struct json_t *value)
 {
     return (r->query->from = text_of(r, key, value)) != NULL;
 }
 
-static bool read_to(const struct reading *r, const char *key, const json_t *value)
+static bool read_to(const struct reading *r, const char *key, const struct json_t *value)
 {
     return read_list(r, key, value, &r->query->to, &r->query->nto);
 }
 
-static bool read_size(const struct reading *r, const char *key, const json_t *value)
+static bool read_size(const struct reading *r, const char *key, const struct json_t *value)
 {
-    if (!json_is_integer(value) || json_integer_value(value) < 0)
+    if (jsonread_kind(value) != JSONREAD_INTEGER || jsonread_integer(value) < 0)
         return err_set(r->err, ERR_SYNTAX, "%s: must be a number of bytes", key);
     r->query->size_known = true;
-    r->query->size = (uint64_t)json_integer_value(value);
+    r->query->size = (uint64_t)jsonread_integer(value);
     return true;
 }
 
-static bool read_bool(const struct reading *r, const char *key, const json_t *value, bool *out)
+static bool read_bool(const struct reading *r, const char *key, const struct json_t *value,
+                      bool *out)
 {
-    *out = json_is_true(value);
-    return json_is_boolean(value) || err_set(r->err, ERR_SYNTAX, "%s: must be true or false", key);
+    *out = jsonread_bool(value);
+    return jsonread_kind(value) == JSONREAD_BOOL ||
+           err_set(r->err, ERR_SYNTAX, "%s: must be true or false", key);
 }
 
-static bool read_tls(const struct reading *r, const char *key, const json_t *value)
+static bool read_tls(const struct reading *r, const char *key, const struct json_t *value)
 {
     return read_bool(r, key, value, &r->query->tls);
 }
 
-static bool read_cert(const struct reading *r, const char *key, const json_t *value)
+static bool read_cert(const struct reading *r, const char *key, const struct json_t *value)
 {
     return read_bool(r, key, value, &r->query->cert);
 }
 
-static bool read_auth(const struct reading *r, const char *key, const json_t *value)
+static bool read_auth(const struct reading *r, const char *key, const struct json_t *value)
 {
     return (r->query->auth = text_of(r, key, value)) != NULL;
 }
 
-static bool read_score(const struct reading *r, const char *key, const json_t *value)
+static bool read_score(const struct reading *r, const char *key, const struct json_t *value)
 {
     char text[32];
 
-    if (json_is_string(value))
-        return trace_parse_score(json_string_value(value), r->query, r->err);
-    if (!json_is_number(value))
+    if (jsonread_kind(value) == JSONREAD_STRING)
+        return trace_parse_score(jsonread_string(value), r->query, r->err);
+    if (jsonread_kind(value) != JSONREAD_INTEGER && jsonread_kind(value) != JSONREAD_REAL)
         return err_set(r->err, ERR_SYNTAX, "%s: must be a number or \"none\"", key);
-    snprintf(text, sizeof text, "%.3f", json_number_value(value));
+    snprintf(text, sizeof text, "%.3f", jsonread_number(value));
     return trace_parse_score(text, r->query, r->err);
 }
 
-static bool read_owner(const struct reading *r, const char *key, const json_t *value)
+static bool read_owner(const struct reading *r, const char *key, const struct json_t *value)
 {
-    bool none = json_is_string(value) && strcmp(json_string_value(value), "none") == 0;
-    if (!none && (!json_is_integer(value) || json_integer_value(value) < 0 ||
-                  json_integer_value(value) > UINT32_MAX))
+    bool none = jsonread_kind(value) == JSONREAD_STRING && strcmp(jsonread_string(value), "none") == 0;
+    if (!none && (jsonread_kind(value) != JSONREAD_INTEGER || jsonread_integer(value) < 0 ||
+                  jsonread_integer(value) > UINT32_MAX))
         return err_set(r->err, ERR_SYNTAX, "%s: must be a number or \"none\"", key);
     r->query->owner_given = true;
-    r->query->owner = none ? 0 : (uint32_t)json_integer_value(value);
+    r->query->owner = none ? 0 : (uint32_t)jsonread_integer(value);
     return true;
 }
 
-static bool read_country(const struct reading *r, const char *key, const json_t *value)
+static bool read_country(const struct reading *r, const char *key, const struct json_t *value)
 {
     const char *text = text_of(r, key, value);
     return text != NULL && trace_parse_country(text, r->query, r->err);
 }
 
-static bool read_listed(const struct reading *r, const char *key, const json_t *value)
+static bool read_listed(const struct reading *r, const char *key, const struct json_t *value)
 {
     const char *const *zones = NULL;
     size_t n = 0;
@@ -225,21 +239,19 @@ static bool read_listed(const struct reading *r, const char *key, const json_t *
            trace_parse_listed(zones, n, r->arena, r->query, r->err);
 }
 
-static bool read_callahead(const struct reading *r, const char *key, const json_t *value)
+static bool read_callahead(const struct reading *r, const char *key, const struct json_t *value)
 {
     const char *text = text_of(r, key, value);
-    r->query->callahead_given = true;
-    return text != NULL && (smtp_class_by_name(slice_of(text), &r->query->callahead) ||
-                            err_set(r->err, ERR_SYNTAX, "callahead: \"%s\" is unknown", text));
+    return text != NULL && trace_parse_callahead(text, r->query, r->err);
 }
 
-static bool read_sender(const struct reading *r, const char *key, const json_t *value)
+static bool read_sender(const struct reading *r, const char *key, const struct json_t *value)
 {
     const char *text = text_of(r, key, value);
     return text != NULL && trace_parse_sender(text, r->query, r->err);
 }
 
-static bool read_ldap(const struct reading *r, const char *key, const json_t *value)
+static bool read_ldap(const struct reading *r, const char *key, const struct json_t *value)
 {
     const char *text = text_of(r, key, value);
     return text != NULL && trace_parse_ldap(text, r->query, r->err);
@@ -247,7 +259,7 @@ static bool read_ldap(const struct reading *r, const char *key, const json_t *va
 
 static const struct field {
     const char *key;
-    bool (*read)(const struct reading *r, const char *key, const json_t *value);
+    bool (*read)(const struct reading *r, const char *key, const struct json_t *value);
 } fields[] = {
     {"listener", read_listener}, {"ip", read_ip},
     {"host", read_host},         {"helo", read_helo},
@@ -260,28 +272,24 @@ static const struct field {
     {"cert", read_cert},
 };
 
-static bool read_field(const struct reading *r, const char *key, const json_t *value)
+static bool read_field(void *arg, const char *key, const struct json_t *value)
 {
+    const struct reading *r = arg;
+
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         if (strcmp(fields[i].key, key) == 0) /* null: as if it were not there */
-            return json_is_null(value) || fields[i].read(r, key, value);
+            return jsonread_kind(value) == JSONREAD_NULL || fields[i].read(r, key, value);
     }
     return err_set(r->err, ERR_SYNTAX, "there is no fact \"%.60s\"", key);
 }
 
-static bool read_object(const struct reading *r, json_t *object)
+static bool read_object(struct reading *r, const struct json_t *object)
 {
-    const char *key;
-    json_t *value;
-
-    if (!json_is_object(object))
+    if (jsonread_kind(object) != JSONREAD_OBJECT)
         return err_set(r->err, ERR_SYNTAX, "must be a JSON object");
-    json_object_foreach(object, key, value)
-    {
-        if (!read_field(r, key, value))
-            return false;
-    }
-    if (json_object_get(object, "ip") == NULL || r->query->from == NULL || r->query->nto == 0)
+    if (!jsonread_each(object, read_field, r))
+        return false;
+    if (jsonread_member(object, "ip") == NULL || r->query->from == NULL || r->query->nto == 0)
         return err_set(r->err, ERR_SYNTAX, "ip, from and to are needed");
     return true;
 }
@@ -289,14 +297,11 @@ static bool read_object(const struct reading *r, json_t *object)
 bool trace_from_json(struct slice line, struct arena *arena, struct trace_query *query_out,
                      struct err *err)
 {
-    json_error_t wrong;
-    json_t *object = json_loadb(line.p, line.n, JSON_REJECT_DUPLICATES, &wrong);
     struct reading reading = {.arena = arena, .query = query_out, .err = err};
 
     *query_out = (struct trace_query){.helo = ""};
-    if (object == NULL)
-        return err_set(err, ERR_SYNTAX, "no JSON: %s", wrong.text);
-    bool good = read_object(&reading, object);
-    json_decref(object);
+    struct json_t *object = jsonread_one(line, err);
+    bool good = object != NULL && read_object(&reading, object);
+    jsonread_drop(object);
     return good;
 }

@@ -35,20 +35,6 @@ static enum wire_status reload(void *ctx, const char *const *arguments, size_t n
 
 /* --- status ------------------------------------------------------------------------- */
 
-static void put_uptime(struct form *form, int64_t seconds)
-{
-    char text[48];
-
-    if (form->json) {
-        form_number(form, "uptime", (uint64_t)seconds);
-        return;
-    }
-    snprintf(text, sizeof text, "%lldd %02lldh %02lldm %02llds", (long long)(seconds / 86400),
-             (long long)(seconds / 3600 % 24), (long long)(seconds / 60 % 60),
-             (long long)(seconds % 60));
-    form_text(form, "uptime", text);
-}
-
 static void put_listeners(struct form *form, const struct snapshot *snapshot)
 {
     struct strbuf names;
@@ -136,16 +122,16 @@ static enum wire_status status(void *ctx, const char *const *arguments, size_t n
     const struct verbs_world *world = ctx;
     struct running_state state;
     struct form form;
-    bool json;
+    bool json; /* what is for people the tool makes of it */
 
     if (!verbs_only_word(arguments, n, "json", &json))
         return verbs_usage(reply);
     struct snapshot *snapshot = snapshot_current(&world->house->snapshots);
     running_copy(world->running, &state);
-    form_begin(&form, json, reply);
+    form_begin(&form, true, reply);
     form_text(&form, "version", PACKAGE_VERSION);
     form_number(&form, "pid", (uint64_t)getpid());
-    put_uptime(&form, mono_wall_seconds() - state.started);
+    form_span(&form, "uptime", mono_wall_seconds() - state.started);
     form_text(&form, "configuration", world->running->path);
     form_moment(&form, "loaded", state.loaded);
     form_number(&form, "generation", state.generation);
@@ -161,6 +147,7 @@ static enum wire_status status(void *ctx, const char *const *arguments, size_t n
     put_domains(&form, world->house);
     put_dnslists(&form, world->house);
     put_directories(&form, world->house);
+    verbs_put_paused(world->house, &form);
     form_lines(&form, "warnings", state.warnings);
     form_moment(&form, "reload_refused", state.refused);
     form_lines(&form, "reload_errors", state.refusal);
@@ -223,6 +210,7 @@ static void put_samples(const struct verbs_world *world, struct strbuf *out)
     put_sample(out, "callahead_servers_paused", "gauge", "Mailbox hosts left alone after failures.",
                stats.servers_paused);
     running_state_done(&state);
+    verbs_put_paused_samples(world->house, out);
 }
 
 static enum wire_status statistics(void *ctx, const char *const *arguments, size_t n,

@@ -9,6 +9,7 @@
 #define MILTER_VERBS_H
 
 #include "milter/control.h"
+#include "milter/form.h"
 #include "milter/running.h"
 
 /* The ctx of the verbs. */
@@ -26,6 +27,10 @@ extern const size_t verbs_count;
 NODISCARD bool verbs_only_word(const char *const *arguments, size_t n, const char *word,
                                bool *given_out);
 enum wire_status verbs_usage(struct strbuf *reply); /* the arguments are wrong */
+
+/* Hosts that are left alone for now: "paused" of status, and samples of Prometheus. */
+void verbs_put_paused(const struct house *house, struct form *form);
+void verbs_put_paused_samples(const struct house *house, struct strbuf *out);
 
 enum wire_status verbs_block(void *ctx, const char *const *arguments, size_t n,
                              struct strbuf *reply);

@@ -8,11 +8,6 @@
 
 /* --- list --------------------------------------------------------------------------- */
 
-struct list {
-    struct strbuf *reply;
-    bool json;
-};
-
 static const char *class_name(enum callahead_class class)
 {
     return class == CALLAHEAD_VALID ? "valid" : "user_unknown";
@@ -20,16 +15,9 @@ static const char *class_name(enum callahead_class class)
 
 static void put_entry(const struct callahead_entry *entry, void *arg)
 {
-    const struct list *list = arg;
     struct form form;
 
-    if (!list->json) {
-        strbuf_add(list->reply, entry->recipient.p, entry->recipient.n);
-        strbuf_printf(list->reply, " %s %s %s %llds\n", class_name(entry->class), entry->profile,
-                      entry->server, (long long)entry->left);
-        return;
-    }
-    form_begin(&form, true, list->reply);
+    form_begin(&form, true, arg);
     form_slice(&form, "address", entry->recipient);
     form_text(&form, "class", class_name(entry->class));
     form_text(&form, "profile", entry->profile);
@@ -42,11 +30,11 @@ enum wire_status verbs_cache_list(void *ctx, const char *const *arguments, size_
                                   struct strbuf *reply)
 {
     const struct verbs_world *world = ctx;
-    struct list list = {.reply = reply};
+    bool json;
 
-    if (!verbs_only_word(arguments, n, "json", &list.json))
+    if (!verbs_only_word(arguments, n, "json", &json))
         return verbs_usage(reply);
-    callahead_list(engine_callahead(world->house->engine), put_entry, &list);
+    callahead_list(engine_callahead(world->house->engine), put_entry, reply);
     return WIRE_YES;
 }
 

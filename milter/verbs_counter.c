@@ -13,7 +13,7 @@
 struct search {
     struct limits *limits;
     struct strbuf *reply;
-    bool json, reset;
+    bool reset;
     mono_us now, rate_period, sender_period;
     size_t found;
 };
@@ -25,14 +25,6 @@ static void put(struct search *search, const char *kind, const char *name, uint6
     mono_us left = ends > search->now ? (ends - search->now + 999999) / 1000000 : 0;
 
     search->found++;
-    if (!search->json) {
-        strbuf_printf(search->reply, "%s %s: %llu", kind, name, (unsigned long long)count);
-        if (asked != NULL)
-            strbuf_printf(search->reply, " of %llu, %llds left", (unsigned long long)*asked,
-                          (long long)left);
-        strbuf_putc(search->reply, '\n');
-        return;
-    }
     form_begin(&form, true, search->reply);
     form_text(&form, "kind", kind);
     form_text(&form, "key", name);
@@ -210,10 +202,12 @@ static bool run(struct search *search, const char *key)
     return done;
 }
 
-static enum wire_status outcome(const struct search *search, bool done)
+static enum wire_status outcome(const struct search *search, bool done, const char *key)
 {
     if (!done)
         strbuf_puts(search->reply, "out of memory\n");
+    else if (search->found == 0)
+        strbuf_printf(search->reply, "nothing is counted of %s\n", key);
     return done && search->found > 0 ? WIRE_YES : WIRE_NO;
 }
 
@@ -221,11 +215,12 @@ enum wire_status verbs_counter_show(void *ctx, const char *const *arguments, siz
                                     struct strbuf *reply)
 {
     struct search search;
+    bool json;
 
     begin(&search, ctx, reply);
-    if (!verbs_only_word(arguments + 1, n - 1, "json", &search.json))
+    if (!verbs_only_word(arguments + 1, n - 1, "json", &json))
         return verbs_usage(reply);
-    return outcome(&search, run(&search, arguments[0]));
+    return outcome(&search, run(&search, arguments[0]), arguments[0]);
 }
 
 enum wire_status verbs_counter_reset(void *ctx, const char *const *arguments, size_t n,
@@ -237,7 +232,7 @@ enum wire_status verbs_counter_reset(void *ctx, const char *const *arguments, si
     begin(&search, ctx, reply);
     search.reset = true;
     bool done = run(&search, arguments[0]);
-    if (done)
+    if (done && search.found > 0)
         strbuf_printf(reply, "%zu reset\n", search.found);
-    return outcome(&search, done);
+    return outcome(&search, done, arguments[0]);
 }

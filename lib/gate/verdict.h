@@ -50,7 +50,7 @@ struct verdict {
 };
 
 /* "FILE:LINE", or the word that stands for it; NULL: none. Returns text or NULL. */
-#define VERDICT_RULE_MAX 512
+#define VERDICT_RULE_MAX 4200 /* a path, a line, and the NUL */
 const char *verdict_rule_text(const struct verdict *verdict, char text[VERDICT_RULE_MAX]);
 
 const char *verdict_action_name(enum verdict_action action); /* accept, reject, tempfail */

@@ -256,7 +256,7 @@ CASES += [case(to=f"<{user}@{domain}>", listener=listener, callahead=said, host=
                              ("bare", "user_unknown"), ("big", None))]
 CASES += [case(to=f"<u@{domain}>", callahead=said, host="mail.good.test") for domain, said in (
     ("dead.example", "server_ill"), ("void.example", "valid"), ("mx.example", "server_ill"),
-    ("nomx.example", None), ("[127.0.0.9]", None))]
+    ("nomx.example", "null_mx"), ("[127.0.0.9]", None))]
 CASES += [case(to=f"<{user}@example.com>", listener="words", host="mail.good.test", callahead=None)
           for user in ("u", "unknown", "busy", "policy", "full", "bare", "lines", "grey")]
 CASES += [case(to=["<u@example.com>", "<unknown@example.com>", "<u2@dead.example>", "<u3@free.example>"],
@@ -267,7 +267,7 @@ CASES += [case(to=f"<{user}@free.example>", listener=listener, host="mail.good.t
           for user, said in (("joe", "match"), ("nobody", "nomatch"), ("busy", "error"), ("elsewhere", "error"))]
 CASES += [case(to=f"<{user}@example.com>", listener="moved", host="mail.good.test", callahead=said)
           for user, said in (("two", "valid"), ("gone", "user_unknown"), ("late", "temporary"), ("list", "valid"),
-                             ("void", "valid"), ("nomx", None), ("mx", "server_ill"), ("literal", "server_ill"),
+                             ("void", "valid"), ("nomx", "null_mx"), ("mx", "server_ill"), ("literal", "server_ill"),
                              ("first", "user_unknown"), ("round", "server_ill"), ("word", "server_ill"),
                              ("quote", "valid"), ("gone+tag", "user_unknown"), ("u", "valid"), ("unknown", "user_unknown"))]
 

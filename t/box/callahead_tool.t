@@ -33,7 +33,7 @@ def house(port, more=""):
 
 def values(out):
     """What follows the dialogue."""
-    return dict(line.split(": ", 1) for line in out[out.index("address:"):].splitlines())
+    return dict(re.split(": +", line, maxsplit=1) for line in out[out.index("address:"):].splitlines())
 
 
 def spoken(out, mark):
@@ -51,13 +51,13 @@ def dialogue():
         tap.ok(out.startswith(f"* 127.0.0.1:{server.port}: connecting\n"), "where", out)
         told = values(out)
         tap.eq((told["verdict"], told["class"], told["code"], told["profile"], told["remembered"]),
-               ("accept", "valid", "250", "p", "for 900 s, as user@example.com"), "what it means")
+               ("accept", "valid", "250", "p", "for 15 min, as user@example.com"), "what it means")
         code, out, _ = it.ctl("callahead", "bad@example.com")
         told = values(out)
         tap.eq((code, told["verdict"], told["class"], told["status"], told["text"]),
                (NO, "reject", "user_unknown", "5.1.1", "<bad@example.com> no such user"), "one that does not")
         code, out, _ = it.ctl("callahead", "bad+Tag@example.com")
-        tap.eq((code, values(out)["remembered"]), (NO, "for 900 s, as bad+tag@example.com"), "a no is that very address's")
+        tap.eq((code, values(out)["remembered"]), (NO, "for 15 min, as bad+tag@example.com"), "a no is that very address's")
         for who, verdict, kind in (("grey", "tempfail", "temporary"), ("policy", "tempfail", "policy"),
                                    ("gone", "tempfail", "server_ill")):
             code, out, _ = it.ctl("callahead", who + "@example.com")

@@ -224,24 +224,24 @@ def tools():
     with Scene() as it:
         ctl = it.house.ctl
         status, out, _ = ctl("ldap", "test", "d", "both@example.com")
-        tap.ok(status == 0 and f"routing_hosts: 127.0.0.1:{it.hosted.port}\nrouting_addresses: kim@elsewhere.example\n" in out,
+        tap.ok(status == 0 and f"routing_hosts:      127.0.0.1:{it.hosted.port}\nrouting_addresses:  kim@elsewhere.example\n" in out,
                "ldap test", out)
         _, out, _ = ctl("ldap", "test", "--json", "d", "-", stdin="list@example.com\nescape@example.com\nplain@example.com\n")
         tap.eq([json.loads(line)["routing_addresses"] for line in out.splitlines()],
                [["x@there.example", "y@there.example"], ["\x1b[31m@there.example"], []], "ldap test, a batch")
         _, out, _ = ctl("ldap", "test", "d", "escape@example.com")
-        tap.ok("\x1b" not in out and "routing_addresses: \\x1b[31m@there.example\n" in out, "escaped", out)
+        tap.ok("\x1b" not in out and "routing_addresses:  \\x1b[31m@there.example\n" in out, "escaped", out)
 
         status, out, _ = ctl("callahead", "--listener", "in", "one+tag@example.com")
         tap.ok(status == 0 and "\nC: RCPT TO:<joe@there.example>\n" in out, "callahead: the dialogue", out)
-        tap.ok("\naddress: one+tag@example.com\n" in out and ", as joe@there.example\n" in out, "and the answer", out)
+        tap.ok("\naddress:     one+tag@example.com\n" in out and ", as joe@there.example\n" in out, "and the answer", out)
         status, out, _ = ctl("callahead", "--listener", "in", "--json", "list@example.com")
         said = json.loads(out)
         tap.eq([status, list(said), said["server"], said["verdict"], said["text"]],
                [0, ["address", "server", "verdict", "class", "code", "status", "text", "cached", "ms"], None, "accept",
                 "the directory lists several addresses"], "callahead --json")
         status, out, _ = ctl("callahead", "--listener", "in", "word@example.com")
-        tap.ok(status == 1 and "is no address" in out and "remembered: no\n" in out, "callahead: nobody can tell", out)
+        tap.ok(status == 1 and "is no address" in out and "remembered:  no\n" in out, "callahead: nobody can tell", out)
 
         it.house.configure(it.house.conf.replace("[ldap without]\n", "[ldap without]\naccept_query = (mail={a})\nrouting_address_attr = x\n")
                            .replace("base_dn = dc=test\nrouting_query = (mail={a})\n[callahead d]", "base_dn = dc=test\n[callahead d]")

@@ -251,8 +251,8 @@ def exceptions():
         tap.eq(looks("a@@b", NO), {"address": "a@@b", "entry": None, "action": "reject", "flags": [], "code": 501,
                                    "status": "5.1.7", "text": "Bad sender address syntax"}, "no address")
         tap.eq(it.ctl("exceptions", "lookup", "u@bad.test")[1],
-               "address: u@bad.test\nentry: @bad.test\naction: reject\ncode: 553\nstatus: 5.7.1\n"
-               "text: Envelope sender rejected\n", "for people")
+               "address:  u@bad.test\nentry:    @bad.test\naction:   reject\ncode:     553\nstatus:   5.7.1\n"
+               "text:     Envelope sender rejected\n", "for people")
         answers = batch(it, "exceptions", "lookup", "-", lines=["u@bad.test", "a@@b", "u@other.test"])
         tap.eq([answer["action"] for answer in answers], ["reject", "reject", None], "a batch")
         it.configure(CONF.replace("file = exceptions\n", ""))
@@ -273,7 +273,7 @@ def addresslists():
         for address in ("u@example.com", "<>", "x@partner.testing"):
             tap.eq(looks(address, NO), {"list": "vip", "address": address, "entry": None, "action": "nomatch"}, address)
         tap.eq(it.ctl("addresslist", "lookup", "vip", "carol@x.test")[1],
-               "list: vip\naddress: carol@x.test\nentry: carol@\naction: match\n", "for people")
+               "list:     vip\naddress:  carol@x.test\nentry:    carol@\naction:   match\n", "for people")
 
 
 tap.done()

@@ -58,9 +58,11 @@ static bool is_verdict(const json_t *object)
 
 static void check_answer(const struct trace_query *query, const struct trace_result *result)
 {
-    char *text = trace_to_json(result);
-    CHECK(text != NULL && strchr(text, '\n') == NULL);
-    json_t *answer = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    struct strbuf text;
+    strbuf_init(&text);
+    trace_to_json(result, &text);
+    CHECK(!text.failed && memchr(text.p, '\n', text.n) == text.p + text.n - 1);
+    json_t *answer = json_loads(text.p, JSON_REJECT_DUPLICATES, NULL);
     CHECK(answer != NULL && is_verdict(answer));
     const json_t *recipients = json_object_get(answer, "recipients");
     CHECK(json_array_size(recipients) == query->nto);
@@ -70,7 +72,7 @@ static void check_answer(const struct trace_query *query, const struct trace_res
         CHECK(strcmp(json_string_value(json_object_get(one, "address")), query->to[i]) == 0);
     }
     json_decref(answer);
-    free(text);
+    strbuf_done(&text);
 }
 
 static void check_line(struct slice line, struct arena *arena)
