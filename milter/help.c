@@ -118,6 +118,21 @@ static void print_options(const struct command_option *options)
     }
 }
 
+/* Words of a text, in lines that are not too long. */
+static void print_notes(const char *text)
+{
+    size_t column = 0;
+
+    while (*text != '\0') {
+        size_t n = strcspn(text, " ");
+        bool fits = column > 0 && column + 1 + n <= WIDTH;
+        printf("%s%.*s", fits ? " " : "\n  ", (int)n, text);
+        column = (fits ? column + 1 : 2) + n;
+        text += n + (text[n] == ' ');
+    }
+    printf("\n");
+}
+
 static void print_command(const struct command *command)
 {
     print_usage(stdout, "usage:", command);
@@ -125,7 +140,7 @@ static void print_command(const struct command *command)
     if (command->options != NULL)
         print_options(command->options);
     if (command->notes != NULL)
-        printf("\n  %s\n", command->notes);
+        print_notes(command->notes);
     printf("\nexample:\n  gatehousectl %s\n", command->example);
 }
 
