@@ -182,7 +182,8 @@ static void put_list(struct form *form, const char *key, const struct json_t *li
     if (jsonread_kind(jsonread_item(list, 0)) != JSONREAD_OBJECT) {
         put_strings(form, key, list);
     } else if (make_table(list, &sheet)) {
-        form_note(form, "\n%s:", key);
+        form_note(form, "%s", "");
+        form_note(form, "%s:", key);
         form_table(form, &sheet);
     }
 }
