@@ -55,8 +55,7 @@ static void test_trial(void **state)
     pause_ms(1050);
     asker_start(&asker, &client, "a@example.com", 500);
     pause_ms(100);
-    assert_string_equal(client_asks(&client, "b@example.com").text,
-                        "server in pause: no");
+    assert_string_equal(client_asks(&client, "b@example.com").text, "server in pause: no");
     asker_join(&asker);
     assert_string_equal(asker.answer.text, "no answer in time");
     client_done(&client);
