@@ -1,8 +1,8 @@
 /* gatehousectl hat match, export, import: the sender groups of a listener. */
 #include "milter/command.h"
 
+#include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "lib/tables/hat_text.h"
 #include "milter/blocks.h"
@@ -137,13 +137,17 @@ int command_hat_export(const struct command *command, const char *conf, int argc
 
 int command_hat_import(const struct command *command, const char *conf, int argc, char **argv)
 {
-    bool force = argc > 1 && strcmp(argv[1], "--force") == 0;
-    if (argc - force != 3)
+    struct import import = {.section = "listener", .key = "hat"};
+    int option;
+
+    while ((option = command_option(command, argc, argv)) != -1) {
+        if (option != 'f')
+            return command_usage(command, NULL);
+        import.force = true;
+    }
+    if (argc - optind != 2)
         return command_usage(command, "wrong arguments");
-    struct import import = {.section = "listener",
-                            .name = argv[1 + force],
-                            .key = "hat",
-                            .file = argv[2 + force],
-                            .force = force};
+    import.name = argv[optind];
+    import.file = argv[optind + 1];
     return import_table(&import, command, conf);
 }

@@ -54,18 +54,12 @@ static int print_lines(const struct snapshot *snapshot, enum maps_mta mta,
 
 int command_mta_config(const struct command *command, const char *conf, int argc, char **argv)
 {
-    static const struct option known[] = {
-        {"mta", required_argument, NULL, 'm'},
-        {"output", required_argument, NULL, 'o'},
-        {"queue-directory", required_argument, NULL, 'q'},
-        {NULL, 0, NULL, 0},
-    };
     struct mtaconfig_options options = {.queue_directory = MTACONFIG_QUEUE_DIRECTORY};
     const char *name = "";
     enum maps_mta mta;
     int option;
 
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+    while ((option = command_option(command, argc, argv)) != -1) {
         if (option == 'm')
             name = optarg;
         else if (option == 'o')

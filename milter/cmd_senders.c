@@ -44,7 +44,7 @@ static int answer_exception(const struct lookup_question *question, struct form 
         form_note(form,
                   exceptions != NULL ? "no line of the table matches %s"
                                      : "there is no table of [exceptions] to look %s up in",
-                  addr.text);
+                  question->words[0]);
         return put_exception(NULL, NULL, form);
     }
     if (entry->allow)
@@ -81,7 +81,7 @@ static int answer_list(const struct lookup_question *question, struct form *form
     form_text(form, "entry", entry);
     form_text(form, "action", entry != NULL ? "match" : "nomatch");
     if (entry == NULL)
-        form_note(form, "no entry of [addresslist %s] matches %s", name, addr.text);
+        form_note(form, "no entry of [addresslist %s] matches %s", name, question->words[1]);
     return entry != NULL ? COMMAND_YES : COMMAND_NO;
 }
 

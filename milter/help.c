@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/escape.h"
+
 #define WIDTH 78       /* columns of a line */
 #define INDENT 8       /* of what follows a usage line */
 #define OPTION_MAX 128 /* bytes of an option as it is shown, and its NUL */
@@ -226,11 +228,11 @@ static const struct command *nearest(const char *typed)
 {
     char text[NAME_BYTES_MAX + 1];
     const struct command *found = NULL;
-    size_t least = strlen(typed) / 2 + 1;
+    size_t length = strlen(typed), least = length / 2 + 1;
 
-    if (strlen(typed) > NAME_BYTES_MAX)
+    if (length > NAME_BYTES_MAX)
         return NULL;
-    snprintf(text, sizeof text, "%s", typed);
+    memcpy(text, typed, length + 1);
     ascii_lower_in_place(text);
     for (size_t i = 0; i < commands_count; i++) {
         const char *blank = strchr(commands[i].name, ' ');
@@ -259,7 +261,7 @@ static void list_half(const char *name)
 
 int help_no_command(int argc, char **argv)
 {
-    char typed[2 * NAME_BYTES_MAX + 2];
+    char typed[2 * NAME_BYTES_MAX + 2], shown[sizeof typed * ESCAPE_WORST];
     bool half = false;
 
     for (size_t i = 0; i < commands_count; i++)
@@ -267,7 +269,8 @@ int help_no_command(int argc, char **argv)
     snprintf(typed, sizeof typed, "%.*s%s%.*s", NAME_BYTES_MAX, argv[0],
              half && argc > 1 ? " " : "", NAME_BYTES_MAX, half && argc > 1 ? argv[1] : "");
     const struct command *near = half && argc == 1 ? NULL : nearest(typed);
-    fprintf(stderr, "gatehousectl: there is no command \"%s\"", typed);
+    escape_line(slice_of(typed), shown, sizeof shown);
+    fprintf(stderr, "gatehousectl: there is no command \"%s\"", shown);
     if (near != NULL)
         fprintf(stderr, "; the nearest is: %s", near->name);
     else

@@ -103,12 +103,16 @@ enum wire_status verbs_cache_flush(void *ctx, const char *const *arguments, size
     size_t directories =
         ldappool_flush(engine_directories(world->house->engine), target.what, target.text);
     size_t lists = flush_lists(world->house, &target);
-    strbuf_printf(reply, "%zu forgotten\n", count);
+    bool any = target.what == CALLAHEAD_FLUSH_ALL || target.what == CALLAHEAD_FLUSH_NEGATIVE;
+    bool found = count + directories + lists > 0;
+    if (found || any)
+        strbuf_printf(reply, "%zu forgotten\n", count);
+    else
+        strbuf_printf(reply, "nothing is remembered of %s\n", arguments[0]);
     if (directories > 0)
         strbuf_printf(reply, "%zu answers of directories forgotten\n", directories);
     if (lists > 0)
         strbuf_printf(reply, "%zu DNS lists forgotten\n", lists);
     arena_free(arena);
-    bool any = target.what == CALLAHEAD_FLUSH_ALL || target.what == CALLAHEAD_FLUSH_NEGATIVE;
-    return count + directories + lists > 0 || any ? WIRE_YES : WIRE_NO;
+    return found || any ? WIRE_YES : WIRE_NO;
 }

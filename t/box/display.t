@@ -107,11 +107,30 @@ def nothing_raw():
 
 
 @tap.part
+def nothing_found():
+    with House("[listener in]\nrat = rat\n[addresslist vip]\naddresses = boss@example.com\n[exceptions]\nfile = ex\n",
+               {**RAT, "ex": "@a.test ALLOW\n"}, start=False) as it:
+        for words, wanted in ((["exceptions", "lookup", "u@b.test"], "no line of the table matches u@b.test"),
+                              (["exceptions", "lookup", "<>"], "no line of the table matches <>"),
+                              (["addresslist", "lookup", "vip", "u@b.test"], "no entry of [addresslist vip] matches u@b.test"),
+                              (["routes", "lookup", "b.test"], "no route leads to b.test, and there is none for ALL"),
+                              (["rat", "lookup", "in", "u@b.test"], "no line of the table matches"),
+                              (["hat", "find", "xyz"], 'no entry, group, policy or comment of any listener has "xyz"')):
+            status, out, err = it.ctl(*words)
+            tap.eq((status, out.splitlines()[-1], err), (1, wanted, ""), f"{' '.join(words)}: in words")
+            json.loads(it.ctl(*words[:2], "--json", *words[2:])[1])
+        it.configure(it.conf.partition("[exceptions]")[0])
+        tap.ok("there is no table of [exceptions]" in it.ctl("exceptions", "lookup", "u@b.test")[1], "... no table at all")
+
+
+@tap.part
 def listings():
     with Server() as server, House(CONF % server.port, RAT) as it:
         tap.eq(it.ctl("cache", "list")[:2], (0, "call-ahead remembers nothing\n"), "an empty cache, in words")
         tap.eq(it.ctl("hat", "blocks")[:2], (0, "there are no entries made at run time\n"), "no blocks, in words")
         tap.eq(it.ctl("stats")[:2], (0, "nothing was decided since the start\n"), "no decisions, in words")
+        tap.eq(it.ctl("cache", "flush", "joe@example.com"), (1, "", "nothing is remembered of joe@example.com\n"),
+               "nothing to forget, in words")
         tap.eq((it.ctl("cache", "list", "--json")[1], it.ctl("hat", "blocks", "--json")[1]), ("", "[]\n"), "... not in JSON")
         with it.session() as mta:
             mta.mail("<a@b.test>")
