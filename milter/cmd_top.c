@@ -4,7 +4,6 @@
 #include <getopt.h>
 #include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/base/mono.h"
 #include "milter/ask.h"
@@ -182,7 +181,7 @@ static int show(const struct command *command, const struct sample *before,
     struct strbuf out;
 
     strbuf_init(&out);
-    strbuf_printf(&out, "%s%s", isatty(STDOUT_FILENO) == 1 ? "\033[H\033[2J" : "",
+    strbuf_printf(&out, "%s%s", sheet_on_terminal() ? "\033[H\033[2J" : "",
                   sheet_moment(mono_wall_seconds(), text));
     put_status(status, &out);
     strbuf_putc(&out, '\n');

@@ -15,12 +15,19 @@
 
 /* --- colours ------------------------------------------------------------------------- */
 
+bool sheet_on_terminal(void)
+{
+    const char *kind = getenv("TERM");
+
+    return kind != NULL && kind[0] != '\0' && strcmp(kind, "dumb") != 0 &&
+           isatty(STDOUT_FILENO) == 1;
+}
+
 bool sheet_is_coloured(void)
 {
-    const char *forbidden = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    const char *forbidden = getenv("NO_COLOR");
 
-    return (forbidden == NULL || forbidden[0] == '\0') && terminal != NULL && terminal[0] != '\0' &&
-           strcmp(terminal, "dumb") != 0 && isatty(STDOUT_FILENO) == 1;
+    return (forbidden == NULL || forbidden[0] == '\0') && sheet_on_terminal();
 }
 
 void sheet_paint(const char *text, enum sheet_tone tone, struct strbuf *out)

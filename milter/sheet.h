@@ -40,7 +40,9 @@ void sheet_number(struct sheet *sheet, uint64_t number); /* a cell of digits */
 /* Prints all and is empty then. */
 void sheet_end(struct sheet *sheet, struct strbuf *out);
 
-/* Are there colours? On a terminal that has some, unless NO_COLOR forbids them. */
+/* Is standard output a terminal that obeys escape sequences? */
+bool sheet_on_terminal(void);
+/* Are there colours? On such a terminal, unless NO_COLOR forbids them. */
 bool sheet_is_coloured(void);
 /* A text escaped as a cell's is. */
 void sheet_escape(struct slice text, struct strbuf *out);

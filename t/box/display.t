@@ -145,6 +145,9 @@ def listings():
         told = [json.loads(line) for line in it.ctl("cache", "list", "--json")[1].splitlines()]
         tap.ok(len(told) == 3 and all(list(one) == ["address", "class", "profile", "server", "left"] and one["left"] > 800
                                       for one in told), "... in JSON as ever", told)
+        top = ["top", "--every", "1", "--times", "1"]
+        tap.ok("\x1b[H\x1b[2J20" in on_terminal(it, *top) and "\x1b" not in on_terminal(it, *top, TERM="dumb"),
+               "top clears a terminal that can be cleared")
         it.ctl("hat", "block", "192.0.2.66", "--for", "35m")
         it.ctl("hat", "block", "198.51.100.0/24")
         rows = it.ctl("hat", "blocks")[1].splitlines()

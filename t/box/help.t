@@ -96,6 +96,17 @@ def every_option():
 
 
 @tap.part
+def no_option_without_help():
+    """Of commands that parse by a table of their own."""
+    pages = "".join(page_of(name) for name in names())
+    for file in sorted(os.listdir(os.path.join(TOP, "milter"))):
+        if re.fullmatch(r"cmd_\w+\.c", file):
+            with open(os.path.join(TOP, "milter", file), encoding="utf-8") as source:
+                options = re.findall(r'\{"([\w-]+)", (?:no|required|optional)_argument', source.read())
+            tap.eq([option for option in options if not re.search(rf"(?m)^  --{option}\b", pages)], [], f"{file}: options have help")
+
+
+@tap.part
 def every_example():
     with DnsServer(ZONE) as dns, Server() as smtp, LdapPeer() as ldap:
         ports = {"dns": dns.port, "smtp": smtp.port, "ldap": ldap.uri}
