@@ -262,7 +262,7 @@ static void put_host(const struct host_answer *host, struct strbuf *out)
     strbuf_puts(out, host->partial ? ", and names that gave no answer\n" : "\n");
 }
 
-static void put_group(const struct conn_facts *conn, bool at_run_time, struct strbuf *out)
+static void put_group(const struct conn_facts *conn, struct strbuf *out)
 {
     const char *policy = conn->policy->name;
 
@@ -270,8 +270,7 @@ static void put_group(const struct conn_facts *conn, bool at_run_time, struct st
     sheet_escape(slice_of(conn->match.group != NULL ? conn->match.group : "None"), out);
     strbuf_puts(out, ", entry ");
     sheet_escape(slice_of(conn->match.entry), out);
-    strbuf_printf(out, "%s\npolicy   %s, access ", at_run_time ? ", made at run time" : "",
-                  policy[0] != '\0' ? policy : "DEFAULT");
+    strbuf_printf(out, "\npolicy   %s, access ", policy[0] != '\0' ? policy : "DEFAULT");
     strbuf_puts(out, policy_access_name((enum policy_access)conn->policy->keys.access));
     strbuf_putc(out, '\n');
 }
@@ -290,7 +289,7 @@ static void put_text(const struct trace_query *query, const struct trace_result 
                       conn->match.comment != NULL ? ": " : "",
                       conn->match.comment != NULL ? conn->match.comment : "");
     if (conn->policy != NULL)
-        put_group(conn, result->at_run_time, out);
+        put_group(conn, out);
     put_verdict("connect", facts_client_text(conn, ip), &result->connect, out);
     if (result->has_mail)
         put_verdict("mail", query->from, &result->mail, out);

@@ -152,22 +152,6 @@ static void set_arrival(struct conn_facts *conn, const struct listeners *listene
                                          .local_port = (uint16_t)only->keys->local_port};
 }
 
-/* As gate_connect() looks for one, before all groups. */
-static bool is_at_run_time(const struct trace *trace, const struct conn_facts *conn)
-{
-    const struct hat_client client = {
-        .no_address = conn->no_address,
-        .ip = conn->client,
-        .host = conn->host.class == HOST_UNKNOWN ? NULL : &conn->host,
-    };
-    struct hat_match match;
-
-    if (trace->blocks == NULL || conn->listener == NULL)
-        return false;
-    hat_decide(trace->blocks->by_type[conn->listener->keys->type], &client, &match);
-    return !match.fallback;
-}
-
 static void run_connect(const struct trace *trace, const struct listener *named)
 {
     const struct trace_query *query = trace->query;
@@ -199,7 +183,6 @@ static void run_connect(const struct trace *trace, const struct listener *named)
     if (trace->blocks != NULL)
         gate.blocks = (const struct hat *const *)trace->blocks->by_type;
     gate_connect(&gate, &listeners, conn, &trace->result->connect);
-    trace->result->at_run_time = is_at_run_time(trace, conn);
     /* Comes after connect, as in a real session; "" is what an MTA says of nobody. */
     conn->auth = query->auth != NULL && query->auth[0] != '\0' ? query->auth : NULL;
 }

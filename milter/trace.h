@@ -47,7 +47,6 @@ struct trace_recipient {
 struct trace_result {
     struct conn_facts conn;
     struct verdict connect, mail;
-    bool at_run_time;                   /* the client matched an entry made at run time */
     bool has_mail, has_rcpt;            /* the stage was reached */
     struct trace_recipient *recipients; /* query's nto; an earlier refusal stands for each */
     size_t nrecipients;

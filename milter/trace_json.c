@@ -216,7 +216,8 @@ static bool read_score(const struct reading *r, const char *key, const struct js
 
 static bool read_owner(const struct reading *r, const char *key, const struct json_t *value)
 {
-    bool none = jsonread_kind(value) == JSONREAD_STRING && strcmp(jsonread_string(value), "none") == 0;
+    bool none =
+        jsonread_kind(value) == JSONREAD_STRING && strcmp(jsonread_string(value), "none") == 0;
     if (!none && (jsonread_kind(value) != JSONREAD_INTEGER || jsonread_integer(value) < 0 ||
                   jsonread_integer(value) > UINT32_MAX))
         return err_set(r->err, ERR_SYNTAX, "%s: must be a number or \"none\"", key);

@@ -83,7 +83,7 @@ def in_force_at_once():
                ("TCPREFUSE", 86400, True), "... with policy and end")
         tap.eq(found[5]["expires"], None, "... or none")
         tap.eq(json.loads(it.ctl("status", "--json")[1])["blocks"], 6, "status counts them")
-        tap.ok(re.search(r"(?m)^10\.9\.8\.7 +SLOW +20\d\d-\S+ \S+ +never +yes$", it.ctl("hat", "blocks")[1]), "... in words",
+        tap.ok(re.search(r"(?m)^10\.9\.8\.7 +SLOW +20\d\d-\S+ \S+ +never +yes +-$", it.ctl("hat", "blocks")[1]), "... in words",
                it.ctl("hat", "blocks")[1])
         tap.eq(it.ctl("hat", "unblock", "192.0.2.7"), (0, "192.0.2.7: unblocked\n", ""), "hat unblock")
         tap.eq(comes(it, "192.0.2.7"), "continue", "... it comes in again")
@@ -303,11 +303,11 @@ def why_they_are_there():
         tap.eq([(b["entry"], b["policy"], b["comment"]) for b in listed(it)],
                [("10.9.8.7", "ACCEPTED", None), ("192.0.2.66", "ACCEPTED", "the auditors"), ("192.0.2.0/24", "BLOCKED", why)],
                "hat blocks --json, after kill -9")
-        tap.ok(f": {why}\n" in it.ctl("hat", "blocks")[1], "hat blocks")
+        tap.ok(re.search(rf"(?m)^192\.0\.2\.0/24 .* {re.escape(why)}$", it.ctl("hat", "blocks")[1]), "hat blocks")
         _status, out, _err = it.ctl("hat", "match", "--json", "in", "192.0.2.7")
         found = json.loads(out)
         tap.eq((found["block"], found["comment"]), (True, why), "hat match --json")
-        tap.ok("block: yes\n" in it.ctl("hat", "match", "in", "192.0.2.66")[1], "hat match")
+        tap.ok(re.search(r"(?m)^block: +yes$", it.ctl("hat", "match", "in", "192.0.2.66")[1]), "hat match")
         tap.ok("block" not in json.loads(it.ctl("hat", "match", "--json", "in", "203.0.113.1")[1]), "... of no entry")
         ask = ("trace", "--offline", "--listener", "in", "--from", "a@b.test", "--to", "u@example.com", "--ip")
         out = it.ctl(*ask, "192.0.2.7")[1]

@@ -163,7 +163,7 @@ def listings():
         out = it.ctl("hat", "match", "in", "192.0.2.67")[1]
         tap.ok("of 2 made at run time (gatehousectl hat blocks) no entry matches\n" in out, "... and one that is none", out)
         out = it.ctl("trace", "--offline", "--ip", "192.0.2.66", "--from", "a@b.test", "--to", "c@d.test")[1]
-        tap.ok("group    None, entry 192.0.2.66, made at run time\n" in out, "trace: the same", out)
+        tap.ok("block    192.0.2.66, made at run time\ngroup    None, entry 192.0.2.66\n" in out, "trace: the same", out)
         out = it.ctl("trace", "--offline", "--ip", "192.0.2.67", "--from", "a@b.test", "--to", "c@d.test")[1]
         tap.ok("made at run time" not in out, "... of no other", out)
 
