@@ -152,6 +152,42 @@ static void put_directory(const struct maps_input *input, const struct mtaconfig
                       folder, folder, folder);
 }
 
+/* In monitor mode Gatehouse refuses nobody: were Postfix told not to look, it would take mail
+ * for everybody, and send bounces to forged senders. */
+static void put_recipients(const struct maps_input *input, const struct mtaconfig_options *options,
+                           struct strbuf *out)
+{
+    if (input->monitor)
+        strbuf_printf(
+            out,
+            "\n# [gatehouse] mode = monitor: Gatehouse refuses nobody, so that who exists is still "
+            "for Postfix to\n"
+            "# say. mydestination, relay_recipient_maps, local_recipient_maps and all of virtual_* "
+            "stay as they\n"
+            "# are. A domain that relay_domains alone names takes mail for everybody while "
+            "relay_recipient_maps\n"
+            "# is empty. With mode = enforce take these lines again.\n"
+            "relay_domains = %s:%s/" POSTFIX_RELAY_DOMAINS "\n",
+            options->type, options->folder);
+    else
+        strbuf_printf(
+            out,
+            "\n# Recipients: relay_domains is the fence that holds without Gatehouse; who exists "
+            "in "
+            "these\n"
+            "# domains is for Gatehouse alone to say. Postfix would refuse unknown users of "
+            "mydestination,\n"
+            "# virtual_alias_domains and virtual_mailbox_domains before Gatehouse is asked: none "
+            "of "
+            "them may\n"
+            "# name a domain the RAT accepts. Names of this host that no RAT accepts may stay in "
+            "mydestination.\n"
+            "relay_domains = %s:%s/" POSTFIX_RELAY_DOMAINS "\n"
+            "relay_recipient_maps =\n"
+            "mydestination =\n",
+            options->type, options->folder);
+}
+
 static void put_maps(const struct maps_input *input, const struct mtaconfig_options *options,
                      struct strbuf *out)
 {
@@ -177,19 +213,9 @@ static void put_maps(const struct maps_input *input, const struct mtaconfig_opti
             "smtp_sasl_security_options = noanonymous, noplaintext\n"
             "smtp_sasl_tls_security_options = noanonymous\n",
             options->type, options->folder);
-    strbuf_printf(
+    put_recipients(input, options, out);
+    strbuf_puts(
         out,
-        "\n# Recipients: relay_domains is the fence that holds without Gatehouse; who exists in "
-        "these\n"
-        "# domains is for Gatehouse alone to say. Postfix would refuse unknown users of "
-        "mydestination,\n"
-        "# virtual_alias_domains and virtual_mailbox_domains before Gatehouse is asked: none of "
-        "them may\n"
-        "# name a domain the RAT accepts. Names of this host that no RAT accepts may stay in "
-        "mydestination.\n"
-        "relay_domains = %s:%s/" POSTFIX_RELAY_DOMAINS "\n"
-        "relay_recipient_maps =\n"
-        "mydestination =\n"
         "# The default without relay_domains: example.com in relay_domains then means example.com "
         "alone,\n"
         "# as it does in transport.\n"
@@ -198,8 +224,7 @@ static void put_maps(const struct maps_input *input, const struct mtaconfig_opti
         "# For services without lines of their own in master.cf; mynetworks is for this host "
         "only.\n"
         "smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated,\n"
-        "    reject_unauth_destination\n",
-        options->type, options->folder);
+        "    reject_unauth_destination\n");
 }
 
 /* Postfix counts the envelope and its own header fields, Gatehouse the bytes
@@ -302,7 +327,8 @@ static void put_banner(const struct offers *offers, struct strbuf *out)
                   host[0] != '\0' ? " " : "", text[0] != '\0' ? " " : "", text);
 }
 
-/* What one of the policies may require is offered. */
+/* What one of the policies may require is offered. A password in clear is heard by others
+ * before Gatehouse can refuse it, so that AUTH stays inside TLS whatever `tls` says. */
 static void put_security(const struct offers *offers, struct strbuf *out)
 {
     if (offers->tls)
@@ -311,6 +337,9 @@ static void put_security(const struct offers *offers, struct strbuf *out)
         strbuf_puts(out, "    -o smtpd_tls_ask_ccert=yes\n");
     if (!offers->auth_in_clear)
         strbuf_puts(out, "    -o smtpd_tls_auth_only=yes\n");
+    if (!offers->auth_in_clear && !offers->tls)
+        strbuf_puts(out,
+                    "    # auth_requires_tls, and no policy with tls: no AUTH is offered here\n");
 }
 
 static void put_tls_advice(const struct maps_input *input, struct strbuf *out)

@@ -16,8 +16,10 @@ static void add_policy(const struct policy_keys *keys, struct offers *offers)
         return;
     offers->other_banners |= greeted && !same_banner(keys, offers->all);
     offers->tls |= keys->tls != POLICY_OFF;
+    offers->tls_required |= keys->tls == POLICY_REQUIRED;
     offers->certificate |= keys->tls == POLICY_REQUIRED && keys->tls_verify_client;
-    offers->auth_in_clear |= keys->tls == POLICY_OFF || !keys->auth_requires_tls;
+    offers->auth_required |= keys->auth == POLICY_REQUIRED;
+    offers->auth_in_clear |= keys->auth != POLICY_OFF && !keys->auth_requires_tls;
 }
 
 void offers_of(const struct maps_listener *listener, struct offers *offers_out)
@@ -33,6 +35,7 @@ void offers_of(const struct maps_listener *listener, struct offers *offers_out)
         hat_group_get(listener->hat, i, &group);
         add_policy(&group.policy->keys, offers_out);
     }
+    offers_out->tls |= offers_out->auth_required && !offers_out->auth_in_clear;
 }
 
 void offers_of_all(const struct maps_input *input, struct offers *offers_out)
@@ -44,7 +47,9 @@ void offers_of_all(const struct maps_input *input, struct offers *offers_out)
         offers_out->has_banner |= one.has_banner;
         offers_out->other_banners |= one.other_banners;
         offers_out->tls |= one.tls;
+        offers_out->tls_required |= one.tls_required;
         offers_out->certificate |= one.certificate;
+        offers_out->auth_required |= one.auth_required;
         offers_out->auth_in_clear |= one.auth_in_clear;
     }
 }

@@ -12,9 +12,12 @@ struct offers {
     const struct policy_keys *all; /* of ALL: the greeting of most clients */
     bool has_banner;               /* and that is one of its own */
     bool other_banners;            /* some policy has another one, which nobody will hear */
-    bool tls;                      /* some policy prefers or requires it */
+    bool tls;                      /* some policy prefers or requires it, or requires AUTH, which
+                                      is kept inside it */
+    bool tls_required;             /* some policy requires it */
     bool certificate;              /* some policy requires one of the client */
-    bool auth_in_clear;            /* some policy lets AUTH pass outside TLS */
+    bool auth_required;            /* some policy requires it */
+    bool auth_in_clear;            /* some policy with AUTH has auth_requires_tls off */
 };
 
 /* listener->hat is walked once. */

@@ -80,14 +80,16 @@ static void put_features(const struct maps_input *input, const struct mtaconfig_
         out,
         "\ndnl Delivery by the SMTP routes. Names are taken as they are written: the routes are "
         "for\n"
-        "dnl these, and not for what DNS makes of them. No domain of a RAT may be in class {w}\n"
-        "dnl (local-host-names): its mail would stay here.\n"
+        "dnl these, and not for what DNS makes of them.%s\n"
         "FEATURE(`nocanonify')dnl\n"
         "FEATURE(`mailertable', `%s %s/" SENDMAIL_MAILERTABLE "')dnl\n"
         "dnl Who may relay, by service, and TLS of routes. FEATURE(`delay_checks') must not be "
         "there.\n"
         "FEATURE(`access_db', `%s -T<TMPF> %s/" SENDMAIL_ACCESS "', `skip', `lookupdotdomain')dnl\n"
         "define(`confUSE_COMPRESSED_IPV6_ADDRESSES', `False')dnl\n",
+        input->monitor ? ""
+                       : " No domain of a RAT may be in class {w}\n"
+                         "dnl (local-host-names): its mail would stay here.",
         options->type, options->folder, options->type, options->folder);
     if (maps_have_auth(input))
         strbuf_printf(
@@ -98,9 +100,16 @@ static void put_features(const struct maps_input *input, const struct mtaconfig_
     if (maps_have_verify(input->routes))
         strbuf_puts(out, "define(`confCACERT_PATH', `" AUTHORITIES_DIR "')dnl\n"
                          "define(`confCACERT', `" AUTHORITIES_FILE "')dnl\n");
-    strbuf_puts(out, "dnl Envelope senders are for Gatehouse to judge.\n"
-                     "FEATURE(`accept_unresolvable_domains')dnl\n"
-                     "FEATURE(`accept_unqualified_senders')dnl\n");
+    if (input->monitor)
+        strbuf_puts(out, "dnl [gatehouse] mode = monitor: Gatehouse refuses nobody, so that "
+                         "Sendmail's own checks of\n"
+                         "dnl senders and recipients stay as they are: class {w}, virtusertable, "
+                         "FEATURE(`ldap_routing').\n"
+                         "dnl With mode = enforce take these lines again.\n");
+    else
+        strbuf_puts(out, "dnl Envelope senders are for Gatehouse to judge.\n"
+                         "FEATURE(`accept_unresolvable_domains')dnl\n"
+                         "FEATURE(`accept_unqualified_senders')dnl\n");
 }
 
 /* PLAIN and LOGIN are not among Sendmail's own; p keeps these inside TLS. */
@@ -111,6 +120,10 @@ static void put_auth(const struct offers *offers, struct strbuf *out)
                      "TRUST_AUTH_MECH(`" MECHANISMS "')dnl\n");
     if (!offers->auth_in_clear)
         strbuf_puts(out, "define(`confAUTH_OPTIONS', `A p')dnl\n");
+    else
+        strbuf_puts(out, "dnl Some policy has auth_requires_tls off: Sendmail has one AUTH_OPTIONS "
+                         "for all services,\n"
+                         "dnl so that PLAIN and LOGIN are offered in clear at each of them.\n");
 }
 
 static int64_t larger(int64_t a, int64_t b)

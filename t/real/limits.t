@@ -20,6 +20,7 @@ CONF = f"""
 [dns]
 host_lookup = off
 [policy DEFAULT]
+auth_requires_tls = no
 max_connections_per_ip = 100
 sender_rate_period = 1d
 [policy CROWD]

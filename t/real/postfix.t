@@ -43,6 +43,7 @@ max_recipients_per_message = 2
 max_message_size = 2K
 [policy BLOCKED]
 reject_text = 5.7.1 Not you, $RemoteIP
+auth_requires_tls = no
 [policy TLS]
 tls = required
 

@@ -44,7 +44,9 @@ reject_at = rcpt
 rat = rat.txt
 [listener inside]
 type = private
-default_policy = ACCEPTED
+default_policy = CLEAR
+[policy CLEAR]
+auth_requires_tls = no
 [policy STRICT]
 tls = preferred
 [listener strict]

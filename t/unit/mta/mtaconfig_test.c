@@ -84,6 +84,7 @@ static void test_whole(void **state)
         "smtpd_error_sleep_time = 1s\n"
         "192.0.2.25:25 inet n - n - - smtpd\n"
         "    -o { milter_macro_daemon_name = inside }\n"
+        "    -o smtpd_tls_auth_only=yes\n"
         "    -o smtpd_delay_reject=no\n"
         "    -o { smtpd_client_restrictions = check_client_access "
         "cidr:/etc/postfix/gen/refused_clients.inbound }\n"
@@ -91,6 +92,7 @@ static void test_whole(void **state)
         "cidr:/etc/postfix/gen/relay_clients.inbound,\n"
         "         permit_sasl_authenticated, reject_unauth_destination }\n"
         "2525 inet n - n - - smtpd\n"
+        "    -o smtpd_tls_auth_only=yes\n"
         "    -o smtpd_delay_reject=no\n"
         "    -o { smtpd_client_restrictions = check_client_access "
         "cidr:/etc/postfix/gen/refused_clients.out }\n"
@@ -340,15 +342,20 @@ static void test_security(void **state)
         bool verify, safe_auth; /* of the group; ALL has no TLS */
         bool everywhere;        /* ALL has the same */
         bool offered, asked, auth_only;
+        enum policy_need auth;
     } cases[] = {
-        {POLICY_OFF, false, true, true, false, false, false},
-        {POLICY_OFF, true, true, true, false, false, false},
-        {POLICY_PREFERRED, true, true, false, true, false, false},
-        {POLICY_PREFERRED, false, true, true, true, false, true},
-        {POLICY_PREFERRED, false, false, true, true, false, false},
-        {POLICY_REQUIRED, false, true, false, true, false, false},
-        {POLICY_REQUIRED, true, true, false, true, true, false},
-        {POLICY_REQUIRED, true, true, true, true, true, true},
+        {POLICY_OFF, false, true, true, false, false, true, POLICY_PREFERRED},
+        {POLICY_OFF, true, true, true, false, false, true, POLICY_PREFERRED},
+        {POLICY_OFF, false, true, false, true, false, true, POLICY_REQUIRED},
+        {POLICY_OFF, false, false, false, false, false, false, POLICY_REQUIRED},
+        {POLICY_OFF, false, false, false, false, false, true, POLICY_OFF},
+        {POLICY_PREFERRED, true, true, false, true, false, true, POLICY_PREFERRED},
+        {POLICY_PREFERRED, false, true, true, true, false, true, POLICY_PREFERRED},
+        {POLICY_PREFERRED, false, false, true, true, false, false, POLICY_PREFERRED},
+        {POLICY_PREFERRED, false, false, false, true, false, false, POLICY_PREFERRED},
+        {POLICY_REQUIRED, false, true, false, true, false, true, POLICY_PREFERRED},
+        {POLICY_REQUIRED, true, true, false, true, true, true, POLICY_PREFERRED},
+        {POLICY_REQUIRED, true, true, true, true, true, true, POLICY_PREFERRED},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct policy all = *policies_find(scene.policies, "ACCEPTED"), group = all;
@@ -359,6 +366,7 @@ static void test_security(void **state)
         group.keys.tls = (int)cases[i].tls;
         group.keys.tls_verify_client = cases[i].verify;
         group.keys.auth_requires_tls = cases[i].safe_auth;
+        group.keys.auth = (int)cases[i].auth;
         if (cases[i].everywhere)
             all.keys = group.keys;
         const char *text = raw_lines(groups, 2, &all);
@@ -368,7 +376,23 @@ static void test_security(void **state)
         assert_int_equal(strstr(text, "-o smtpd_tls_ask_ccert=yes\n") != NULL, cases[i].asked);
         assert_int_equal(strstr(text, "smtpd_tls_CAfile") != NULL, cases[i].asked);
         assert_int_equal(strstr(text, "-o smtpd_tls_auth_only=yes\n") != NULL, cases[i].auth_only);
+        assert_int_equal(strstr(text, "no AUTH is offered here") != NULL,
+                         cases[i].auth_only && !cases[i].offered);
     }
+}
+
+/* Where Gatehouse refuses nobody, Postfix goes on to. */
+static void test_monitor(void **state)
+{
+    (void)state;
+    static const char *const relaxed[] = {"relay_recipient_maps", "mydestination ="};
+    scene_listener(&scene, "in", "", "ACCEPTED", "a.example ACCEPT\n");
+    for (size_t i = 0; i < ARRAY_LEN(relaxed); i++)
+        assert_non_null(strstr(config(), relaxed[i]));
+    scene.input.monitor = true;
+    for (size_t i = 0; i < ARRAY_LEN(relaxed); i++)
+        assert_no_line(relaxed[i]);
+    assert_line("relay_domains = lmdb:/etc/postfix/gen/relay_domains");
 }
 
 static int set_up(void **state)
@@ -397,6 +421,7 @@ int main(void)
         TEST(test_whole),    TEST(test_sockets),  TEST(test_wrong_sockets), TEST(test_wrong_paths),
         TEST(test_verify),   TEST(test_time_out), TEST(test_limits),        TEST(test_no_limits),
         TEST(test_services), TEST(test_banner),   TEST(test_other_banners), TEST(test_security),
+        TEST(test_monitor),
     };
     return cmocka_run_group_tests_name("mtaconfig", tests, NULL, NULL);
 }

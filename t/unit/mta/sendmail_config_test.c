@@ -178,12 +178,30 @@ static void test_sendmail_auth(void **state)
     scene.input.listeners = &listener;
     scene.input.nlisteners = 1;
     assert_in("define(`confAUTH_MECHANISMS', `SCRAM-SHA-256 ");
-    assert_null(strstr(sendmail(), in_tls));
-    all.keys.tls = POLICY_PREFERRED;
     assert_in(in_tls);
+    assert_null(strstr(sendmail(), "confSERVER_CERT"));
+    all.keys.auth = POLICY_REQUIRED;
+    assert_in("confSERVER_CERT");
     all.keys.auth_requires_tls = false;
     assert_null(strstr(sendmail(), in_tls));
+    assert_in("offered in clear at each of them");
+    assert_null(strstr(sendmail(), "confSERVER_CERT"));
+    all.keys.auth = POLICY_OFF;
+    assert_in(in_tls);
     hat_free(hat);
+}
+
+/* Where Gatehouse refuses nobody, Sendmail goes on to. */
+static void test_sendmail_monitor(void **state)
+{
+    (void)state;
+    static const char *const relaxed[] = {
+        "accept_unresolvable_domains", "accept_unqualified_senders", "No domain of a RAT may be"};
+    for (size_t i = 0; i < ARRAY_LEN(relaxed); i++)
+        assert_in(relaxed[i]);
+    scene.input.monitor = true;
+    for (size_t i = 0; i < ARRAY_LEN(relaxed); i++)
+        assert_null(strstr(sendmail(), relaxed[i]));
 }
 
 static void test_sendmail_limits(void **state)
@@ -226,9 +244,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sendmail_filter),   TEST(test_sendmail_time),   TEST(test_sendmail_mailers),
-        TEST(test_sendmail_services), TEST(test_sendmail_advice), TEST(test_sendmail_banner),
-        TEST(test_sendmail_auth),     TEST(test_sendmail_limits),
+        TEST(test_sendmail_filter),   TEST(test_sendmail_time),    TEST(test_sendmail_mailers),
+        TEST(test_sendmail_services), TEST(test_sendmail_advice),  TEST(test_sendmail_banner),
+        TEST(test_sendmail_auth),     TEST(test_sendmail_monitor), TEST(test_sendmail_limits),
     };
     return cmocka_run_group_tests_name("sendmail_config", tests, NULL, NULL);
 }
