@@ -311,3 +311,22 @@ int ask_daemon(const char *conf, const char *const *words, size_t n)
 {
     return ask_daemon_into(conf, words, n, stdout);
 }
+
+int ask_daemon_text(const char *conf, const char *const *words, size_t n, struct strbuf *text_out,
+                    struct err *err)
+{
+    char path[PATH_MAX];
+    struct line_to to = {.path = path, .patience = &ask_patience, .fd = -1};
+    enum wire_status status;
+
+    if (!find_socket(conf, path)) {
+        err_set(err, ERR_SYNTAX, "%.200s cannot be read", conf);
+        return WIRE_UNREACHABLE;
+    }
+    struct err why = {0};
+    if (!converse(&to, words, n, &status, text_out, &why)) {
+        err_set(err, why.kind, "%.120s: %.120s", path, why.text);
+        err->sys = why.sys;
+    }
+    return (int)status;
+}

@@ -10,7 +10,9 @@
 #ifndef MILTER_ASK_H
 #define MILTER_ASK_H
 
+#include "lib/base/err.h"
 #include "lib/base/mono.h"
+#include "lib/base/str.h"
 
 #define ASK_PATIENCE_S 5
 #define ASK_TEXT_PATIENCE_S 60    /* for the whole of an answer, once it has begun */
@@ -22,6 +24,11 @@
 int ask_daemon(const char *conf, const char *const *words, size_t n);
 /* The same, with an answer that is none of a failure going to out. */
 int ask_daemon_into(const char *conf, const char *const *words, size_t n, FILE *out);
+
+/* The same for a program: the reply's text goes to text_out, whatever the status; err says why
+ * where there is none. */
+int ask_daemon_text(const char *conf, const char *const *words, size_t n, struct strbuf *text_out,
+                    struct err *err);
 
 /* What the above comes down to. path: of the socket. patience: ask_patience, or that
  * of a test. */

@@ -107,6 +107,7 @@ struct snapshot *snapshot_build_with(const char *path, const struct snapshot_sub
     }
     atomic_init(&snapshot->references, 1);
     snapshot->conf = conf;
+    snapshot->digest = snapshot_digest(conf);
     build_parts(snapshot, errors, problems);
     if (problems->errors == 0)
         return snapshot;

@@ -26,6 +26,8 @@
 
 struct snapshot {
     atomic_uint references;
+    uint64_t digest;   /* of configuration and tables, as they were when these began to be read;
+                          equal: the same but for comments and secrets */
     struct conf *conf; /* owned; its arena holds what follows but the tables */
     struct settings settings;
     const struct dns_keys *dns;

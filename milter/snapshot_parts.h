@@ -7,6 +7,10 @@
 
 #include "milter/snapshot.h"
 
+/* Of what is set and of the files that are named: the same in every process that reads the
+ * same ones. Before the tables are read, so that a change in between shows as a difference. Blocks
+ * on files. */
+uint64_t snapshot_digest(const struct conf *conf);
 void snapshot_build_policies(struct snapshot *snapshot, struct problems *problems);
 /* Address lists and exceptions. After policies. */
 void snapshot_build_senders(struct snapshot *snapshot, struct problems *problems);

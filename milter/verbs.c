@@ -1,5 +1,6 @@
 #include "milter/verbs.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -122,6 +123,7 @@ static enum wire_status status(void *ctx, const char *const *arguments, size_t n
     const struct verbs_world *world = ctx;
     struct running_state state;
     struct form form;
+    char digest[17];
     bool json; /* what is for people the tool makes of it */
 
     if (!verbs_only_word(arguments, n, "json", &json))
@@ -135,6 +137,8 @@ static enum wire_status status(void *ctx, const char *const *arguments, size_t n
     form_text(&form, "configuration", world->running->path);
     form_moment(&form, "loaded", state.loaded);
     form_number(&form, "generation", state.generation);
+    snprintf(digest, sizeof digest, "%016" PRIx64, snapshot->digest);
+    form_text(&form, "digest", digest);
     form_text(&form, "mode",
               snapshot->settings.keys->mode == SETTINGS_MONITOR ? "monitor" : "enforce");
     put_listeners(&form, snapshot);
