@@ -157,7 +157,8 @@ static int publish(const struct maps *maps, const struct maps_options *options)
     return result.reload ? reload(options) : COMMAND_YES;
 }
 
-static int write_maps(const struct snapshot *snapshot, const struct maps_options *options)
+static int write_maps(const struct snapshot *snapshot, const struct blocks_table *blocks,
+                      const struct maps_options *options)
 {
     struct arena *arena = arena_new(0);
     struct maps_input input;
@@ -165,7 +166,8 @@ static int write_maps(const struct snapshot *snapshot, const struct maps_options
     int status = COMMAND_NO;
 
     maps_init(&maps);
-    if (arena == NULL || !mapsinput_make(snapshot, arena, &input))
+    if (arena == NULL || !mapsinput_make(snapshot, arena, &input) ||
+        !mapsinput_use_blocks(blocks, arena, &input))
         fprintf(stderr, "gatehousectl maps: out of memory\n");
     else if (lint(snapshot, arena, &input, options)) {
         if (options->mta == MAPS_SENDMAIL ? sendmail_maps_build(&input, &maps)
@@ -194,7 +196,9 @@ int command_maps(const struct command *command, const char *conf, int argc, char
     struct snapshot *snapshot = command_snapshot(conf, true);
     if (snapshot == NULL)
         return COMMAND_NO;
-    int status = write_maps(snapshot, &options);
+    struct blocks_table *blocks = command_blocks(command, snapshot);
+    int status = write_maps(snapshot, blocks, &options);
+    blocks_drop(blocks);
     snapshot_drop(snapshot);
     return status;
 }

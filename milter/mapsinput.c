@@ -176,3 +176,20 @@ bool mapsinput_make(const struct snapshot *snapshot, struct arena *arena,
     }
     return true;
 }
+
+bool mapsinput_use_blocks(const struct blocks_table *blocks, struct arena *arena,
+                          struct maps_input *input)
+{
+    struct maps_listener *list = arena_alloc(arena, (input->nlisteners + 1) * sizeof *list);
+
+    if (list == NULL)
+        return false;
+    for (size_t i = 0; i < input->nlisteners; i++) {
+        list[i] = input->listeners[i];
+        list[i].blocks =
+            blocks == NULL ? NULL
+                           : blocks->by_type[list[i].private ? LISTENER_PRIVATE : LISTENER_PUBLIC];
+    }
+    input->listeners = list;
+    return true;
+}

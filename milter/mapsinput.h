@@ -9,11 +9,17 @@
 #define MILTER_MAPSINPUT_H
 
 #include "lib/mta/maps.h"
+#include "milter/blocks.h"
 #include "milter/snapshot.h"
 
 /* Borrows from snapshot; the listeners go into arena. false: out of memory. */
 NODISCARD bool mapsinput_make(const struct snapshot *snapshot, struct arena *arena,
                               struct maps_input *input_out);
+
+/* Relay clients made so at run time are among those of the maps, or, NULL, are not. blocks must
+ * outlive input. false: out of memory. */
+NODISCARD bool mapsinput_use_blocks(const struct blocks_table *blocks, struct arena *arena,
+                                    struct maps_input *input);
 
 /* Fills the passwords of the profiles that routes name. A file that cannot be
  * read, that others can read, or that holds no password of one line is an error. */

@@ -28,10 +28,11 @@ struct maps_listener {
     bool private;            /* type = private */
     const char *daemon_name; /* "" none, as written */
     const char *local_address;
-    int64_t local_port;      /* 0: none */
-    int64_t max_connections; /* 1... */
-    const struct hat *hat;   /* never NULL */
-    const struct rat *rat;   /* NULL: none */
+    int64_t local_port;       /* 0: none */
+    int64_t max_connections;  /* 1... */
+    const struct hat *hat;    /* never NULL */
+    const struct rat *rat;    /* NULL: none */
+    const struct hat *blocks; /* entries made at run time, which go before hat; NULL: none */
 };
 
 /* [auth NAME]: what a route with auth=NAME says to its hosts. */

@@ -144,6 +144,9 @@ static bool build_clients(const struct maps_listener *listener, struct maps *map
         return false;
     file->reload = true;
     strbuf_puts(&file->content, MAPS_HEADING);
+    if (table != NULL && table->target == POLICY_RELAY && listener->blocks != NULL &&
+        !cidr_write(listener->blocks, table, &file->content))
+        return false;
     if (table == NULL)
         strbuf_puts(&file->content, "# [gatehouse] mode = monitor: nobody is refused\n");
     return table == NULL ? !file->content.failed : cidr_write(listener->hat, table, &file->content);

@@ -124,12 +124,12 @@ static void add_range(const struct cidr_range *range, const char *tag, const cha
     strbuf_done(&key);
 }
 
-static void add_clients(const struct maps_listener *listener, const struct cidr_table *clients,
-                        const char *tag, struct keytable *table)
+static void add_clients(const struct maps_listener *listener, const struct hat *hat,
+                        const struct cidr_table *clients, const char *tag, struct keytable *table)
 {
     struct cidr_range *list = NULL;
     size_t n = 0;
-    if (!cidr_ranges(listener->hat, clients, &list, &n))
+    if (!cidr_ranges(hat, clients, &list, &n))
         table->failed = true;
     for (size_t i = 0; i < n; i++)
         add_range(&list[i], tag, sendmail_service(listener), clients->hit, table);
@@ -225,9 +225,11 @@ static void add_access(const struct maps_input *input, struct keytable *table)
 {
     for (size_t i = 0; i < input->nlisteners; i++) {
         const struct maps_listener *listener = &input->listeners[i];
-        add_clients(listener, &relay_clients, SENDMAIL_RELAY_TAG, table);
+        add_clients(listener, listener->hat, &relay_clients, SENDMAIL_RELAY_TAG, table);
+        if (listener->blocks != NULL)
+            add_clients(listener, listener->blocks, &relay_clients, SENDMAIL_RELAY_TAG, table);
         if (!input->monitor)
-            add_clients(listener, &refused_clients, SENDMAIL_REFUSE_TAG, table);
+            add_clients(listener, listener->hat, &refused_clients, SENDMAIL_REFUSE_TAG, table);
     }
     if (maps_have_tls(input->routes))
         add_tls(input, table);

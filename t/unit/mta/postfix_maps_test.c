@@ -203,6 +203,35 @@ static void test_monitor(void **state)
     scene_done(&scene);
 }
 
+/* Relay clients made so at run time go before the HAT; others of that sort stay out. */
+static void test_blocks(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct maps maps;
+    scene_new(&scene);
+    struct maps_listener *in =
+        scene_listener(&scene, "in", "LAN RELAY 10.; BAD TCPREFUSE 192.0.2.9", "ACCEPTED", NULL);
+    struct hat *made = scene_hat(
+        &scene, "- REJECT 192.0.2.1; - RELAY 192.0.2.0/31; - TCPREFUSE 192.0.2.7", "ACCEPTED");
+    in->blocks = made;
+    maps_init(&maps);
+    assert_true(postfix_maps_build(&scene.input, &maps));
+    const struct maps_file *file = find(&maps, "relay_clients.in");
+    const char *text = strbuf_text(&file->content);
+    const char *not_he = strstr(text, "192.0.2.1\tDUNNO\n"),
+               *he = strstr(text, "192.0.2.0/31\tOK\n");
+    assert_non_null(not_he);
+    assert_true(he > not_he);
+    assert_true(strstr(text, "10.0.0.0/8\tOK\n") > he);
+    text = strbuf_text(&find(&maps, "refused_clients.in")->content);
+    assert_non_null(strstr(text, "192.0.2.9\t421"));
+    assert_null(strstr(text, "192.0.2.7"));
+    maps_done(&maps);
+    hat_free(made);
+    scene_done(&scene);
+}
+
 static void test_a_million_routes(void **state)
 {
     (void)state;
@@ -237,7 +266,7 @@ int main(void)
         cmocka_unit_test(test_routes),           cmocka_unit_test(test_defaults_and_order),
         cmocka_unit_test(test_tls_policy),       cmocka_unit_test(test_relay_domains),
         cmocka_unit_test(test_two_listeners),    cmocka_unit_test(test_monitor),
-        cmocka_unit_test(test_a_million_routes),
+        cmocka_unit_test(test_a_million_routes), cmocka_unit_test(test_blocks),
     };
     return cmocka_run_group_tests_name("postfix_maps", tests, NULL, NULL);
 }

@@ -133,6 +133,19 @@ static void test_everybody(void **state)
     assert_non_null(strstr(text, "gatehouserelay:out:ipv6\tOK\n"));
 }
 
+/* Relay clients made so at run time; others of that sort stay out. */
+static void test_blocks(void **state)
+{
+    (void)state;
+    struct maps_listener *in = scene_listener(&scene, "in", "LAN RELAY 10.", "ACCEPTED", NULL);
+    struct hat *made = scene_hat(
+        &scene, "- REJECT 192.0.2.1; - RELAY 192.0.2.0/31; - TCPREFUSE 192.0.2.7", "ACCEPTED");
+    in->blocks = made;
+    assert_true(sendmail_maps_build(&scene.input, &maps));
+    assert_file("access", "gatehouserelay:in:10\tOK\ngatehouserelay:in:192.0.2.0\tOK\n");
+    hat_free(made);
+}
+
 static void test_monitor(void **state)
 {
     (void)state;
@@ -198,6 +211,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_clients, setup, teardown),
         cmocka_unit_test_setup_teardown(test_everybody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_monitor, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_blocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tls, setup, teardown),
         cmocka_unit_test_setup_teardown(test_credentials, setup, teardown),
     };
