@@ -56,7 +56,14 @@ static unsigned permissions(const char *folder)
     return stat(folder, &status) == 0 ? (unsigned)status.st_mode & 07777 : 0;
 }
 
-static const struct doctor_host this_host = {same_place, permissions};
+static bool readable(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, R_OK) == 0;
+}
+
+static const struct doctor_host this_host = {
+    .same_place = same_place, .permissions = permissions, .readable = readable};
 
 static bool look_at_postfix(const struct maps_input *input, const struct doctor_options *options,
                             struct problems *problems, struct err *err)

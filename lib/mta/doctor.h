@@ -22,6 +22,8 @@ struct doctor_host {
     bool (*same_place)(const char *a, const char *b);
     /* Permissions of a folder, as in <sys/stat.h>; 0: not known. */
     unsigned (*permissions)(const char *folder);
+    /* Is there such a file, that root, or who runs this, can read? */
+    bool (*readable)(const char *path);
 };
 
 /* folder: where `maps --output` writes. Listener names must have passed
@@ -29,6 +31,26 @@ struct doctor_host {
 void doctor_postfix(const struct maps_input *input, const char *folder,
                     const struct postconf *found, const struct doctor_host *host,
                     struct problems *problems);
+
+/* The word of smtpd_milters by which a service reaches our socket, into word_out; false: it
+ * does not. */
+NODISCARD bool doctor_postfix_word(const struct maps_input *input, const struct postconf *found,
+                                   const struct doctor_host *host,
+                                   const struct postconf_service *service, struct slice *word_out);
+/* Whose service is it? NULL: no listener's. */
+const struct maps_listener *doctor_postfix_listener(const struct maps_input *input,
+                                                    const struct postconf *found,
+                                                    const struct postconf_service *service);
+
+/* The next DaemonPortOptions line of sendmail.cf, from *at on; moves *at behind it. */
+struct doctor_port {
+    const struct maps_listener *listener;        /* NULL: no listener's */
+    struct slice name, address, port, modifiers; /* p NULL: not given */
+};
+NODISCARD bool doctor_sendmail_port(const struct maps_input *input, const char **at,
+                                    struct doctor_port *port_out);
+/* The value of the last "O NAME=value" of sendmail.cf; p NULL: there is none. */
+struct slice doctor_sendmail_option(const char *cf, const char *name);
 
 /* Classes with domains whose mail Sendmail would keep, as their lines in sendmail.cf begin. */
 #define DOCTOR_CLASSES 3

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "lib/mta/doctor.h"
+#include "lib/mta/doctor_inner.h"
 #include "lib/mta/ldap_maps.h"
 #include "lib/mta/mtaconfig.h"
 #include "lib/mta/postfix_maps.h"
@@ -148,6 +148,7 @@ static enum reach reach_of(const struct exam *exam, const struct postconf_servic
 /* The filter's own options in braces, up to the next one's; p NULL: none of its own. */
 struct filter {
     enum reach reach;
+    struct slice word; /* of smtpd_milters */
     struct slice action, command, content;
 };
 
@@ -180,8 +181,19 @@ static struct filter find_filter(const struct exam *exam, const struct postconf_
             break;
         enum reach reach = reach_of(exam, service, word);
         filter.reach = reach != REACH_NOT ? reach : filter.reach;
+        filter.word = word;
     }
     return filter;
+}
+
+bool doctor_postfix_word(const struct maps_input *input, const struct postconf *found,
+                         const struct doctor_host *host, const struct postconf_service *service,
+                         struct slice *word_out)
+{
+    struct exam exam = {.input = input, .found = found, .host = host};
+    struct filter filter = find_filter(&exam, service);
+    *word_out = filter.word;
+    return filter.reach == REACHED;
 }
 
 static void tell_no_filter(const struct exam *exam, const struct postconf_service *service,
@@ -293,11 +305,12 @@ static void check_networks(const struct exam *exam, struct place at, struct slic
 }
 
 /* "25", "192.0.2.1:smtp", "[2001:db8::1]:25"; behind postscreen (pass) nothing is known. */
-static const struct maps_listener *listener_of(const struct exam *exam,
-                                               const struct postconf_service *service)
+const struct maps_listener *doctor_postfix_listener(const struct maps_input *input,
+                                                    const struct postconf *found,
+                                                    const struct postconf_service *service)
 {
     struct service arrival = {.daemon_name =
-                                  postconf_value(exam->found, service, "milter_macro_daemon_name")};
+                                  postconf_value(found, service, "milter_macro_daemon_name")};
     struct slice address = service->name, port = service->name;
     const char *colon = memrchr(address.p, ':', address.n);
     if (colon != NULL) {
@@ -309,12 +322,12 @@ static const struct maps_listener *listener_of(const struct exam *exam,
     }
     if (slice_is(service->type, "inet"))
         arrival.port = service_port(port);
-    return service_listener(exam->input, &arrival);
+    return service_listener(input, &arrival);
 }
 
 static void check_clients(const struct exam *exam, const struct postconf_service *service)
 {
-    const struct maps_listener *mine = listener_of(exam, service);
+    const struct maps_listener *mine = doctor_postfix_listener(exam->input, exam->found, service);
     struct slice relay = postconf_value(exam->found, service, "smtpd_relay_restrictions");
     struct slice name = service->name;
     for (size_t i = 0; i < exam->input->nlisteners; i++) {
@@ -365,7 +378,8 @@ static void check_limit(const struct exam *exam, const struct postconf_service *
 
 static void check_processes(const struct exam *exam, const struct postconf_service *service)
 {
-    const struct maps_listener *listener = listener_of(exam, service);
+    const struct maps_listener *listener =
+        doctor_postfix_listener(exam->input, exam->found, service);
     struct slice value = service->processes;
     uint64_t number;
     if (slice_is(value, "-"))
@@ -403,7 +417,11 @@ static void check_service(const struct exam *exam, const struct postconf_service
                    postconf_own(exam->found, service, "mynetworks"));
     check_clients(exam, service);
     check_limits(exam, service);
-    for (size_t i = 0; i < ARRAY_LEN(early); i++)
+    const struct maps_listener *listener =
+        doctor_postfix_listener(exam->input, exam->found, service);
+    if (listener != NULL)
+        doctor_postfix_security(listener, exam->found, service, exam->host, exam->problems);
+    for (size_t i = 0; !exam->input->monitor && i < ARRAY_LEN(early); i++)
         if (has_word(postconf_value(exam->found, service, "smtpd_recipient_restrictions"),
                      early[i]))
             problem_warning(exam->problems, master_cf,
@@ -554,6 +572,10 @@ static void check_domain(void *arg, const char *domain, struct place at)
 static void check_recipients(struct exam *exam)
 {
     struct slice maps = postconf_main(exam->found, "relay_recipient_maps");
+    if (exam->input->monitor) {
+        doctor_postfix_monitor(exam->found, exam->problems);
+        return;
+    }
     if (maps.n > 0)
         problem_warning(exam->problems, main_cf,
                         "relay_recipient_maps = %.*s: recipients are refused before Gatehouse is "

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "lib/mta/doctor.h"
+#include "lib/mta/doctor_inner.h"
 #include "lib/mta/mtaconfig.h"
 #include "lib/mta/rat_domains.h"
 #include "lib/mta/sendmail_ldap.h"
@@ -9,6 +9,7 @@
 #include "lib/mta/socketname.h"
 
 #define TEXT_MAX 700
+#define SERVICES_MAX 100        /* Sendmail itself takes 10 */
 #define DEFAULT_SECONDS 10      /* R: of T= */
 #define DEFAULT_END_SECONDS 300 /* E: of T= */
 
@@ -407,6 +408,33 @@ static void check_mailers(const struct exam *exam)
     free(told);
 }
 
+bool doctor_sendmail_port(const struct maps_input *input, const char **at,
+                          struct doctor_port *port_out)
+{
+    struct slice line;
+    if (!next_line(at, "O DaemonPortOptions=", &line))
+        return false;
+    *port_out = (struct doctor_port){.name = option(line, 'n'),
+                                     .address = option(line, 'a'),
+                                     .port = option(line, 'p'),
+                                     .modifiers = option(line, 'm')};
+    struct service service = {.daemon_name = port_out->name,
+                              .address = port_out->address,
+                              .port = port_out->port.p == NULL ? 25 : service_port(port_out->port)};
+    port_out->listener = service_listener(input, &service);
+    return true;
+}
+
+struct slice doctor_sendmail_option(const char *cf, const char *name)
+{
+    char start[TEXT_MAX];
+    struct slice found = {NULL, 0}, value;
+    snprintf(start, sizeof start, "O %s=", name);
+    while (next_line(&cf, start, &value))
+        found = slice_trim(value);
+    return found;
+}
+
 static void check_services(const struct exam *exam)
 {
     for (size_t i = 0; i < exam->input->nlisteners; i++) {
@@ -419,18 +447,13 @@ static void check_services(const struct exam *exam)
                             exam->input->listeners[i].name);
     }
     const char *at = exam->cf;
-    struct slice line;
-    while (next_line(&at, "O DaemonPortOptions=", &line)) {
-        struct slice port = option(line, 'p'), name = option(line, 'n');
-        struct service service = {.daemon_name = name,
-                                  .address = option(line, 'a'),
-                                  .port = port.p == NULL ? 25 : service_port(port)};
-        if (service_listener(exam->input, &service) == NULL)
+    struct doctor_port port;
+    while (doctor_sendmail_port(exam->input, &at, &port))
+        if (port.listener == NULL)
             problem_error(exam->problems, sendmail_cf,
                           "%.*s: no listener is for this service, by Name=, address and port: "
                           "Gatehouse answers 451 to every client",
-                          (int)name.n, name.p);
-    }
+                          (int)port.name.n, port.name.p);
 }
 
 /* Words of "Cwone two". */
@@ -471,7 +494,10 @@ void doctor_sendmail(const struct maps_input *input, const char *folder, const c
     check_ways(&exam);
     check_services(&exam);
     check_limits(&exam);
-    for (size_t i = 0; i < input->nlisteners; i++)
+    doctor_sendmail_security(input, cf, host, problems);
+    if (input->monitor)
+        doctor_sendmail_monitor(cf, problems);
+    for (size_t i = 0; !input->monitor && i < input->nlisteners; i++)
         if (input->listeners[i].rat != NULL &&
             !rat_domains_each(input->listeners[i].rat, check_domain, &exam))
             problem_error(problems, sendmail_cf, "out of memory");

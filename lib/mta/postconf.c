@@ -83,6 +83,7 @@ bool postconf_next(const struct postconf *text, const char **at,
         *service_out = (struct postconf_service){.name = words[0],
                                                  .type = words[1],
                                                  .program = words[COLUMNS - 1],
+                                                 .privileged = slice_is(words[3], "n"),
                                                  .chrooted = is_chrooted(text, words[4]),
                                                  .processes = words[6]};
         return true;

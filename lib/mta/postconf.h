@@ -19,6 +19,7 @@ struct postconf {
 /* A line of master.cf. */
 struct postconf_service {
     struct slice name, type, program; /* "127.0.0.1:25", "inet", "smtpd" */
+    bool privileged;                  /* runs as root, and not as mail_owner */
     bool chrooted;                    /* in queue_directory */
     struct slice processes;           /* at once, or "-": default_process_limit */
 };

@@ -46,7 +46,7 @@ static void check_services(const struct postconf *found)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct doctor_host host = {never, NULL};
+    static const struct doctor_host host = {.same_place = never};
     char *main_cf = part(&data, &size), *services = part(&data, &size);
     char *changes = part(&data, &size);
     struct postconf found = {main_cf, services, changes};

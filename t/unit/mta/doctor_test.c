@@ -230,7 +230,7 @@ static bool one_place(const char *a, const char *b)
 static void test_mounted(void **state)
 {
     (void)state;
-    static const struct doctor_host host = {one_place, NULL};
+    static const struct doctor_host host = {.same_place = one_place};
     struct postconf found = {"queue_directory = /queue\nsmtpd_milters = unix:/run/m\n",
                              "smtp inet n - y - - smtpd\n", ""};
     for (int known = 0; known < 2; known++) {
@@ -254,7 +254,7 @@ static unsigned permissions(const char *folder)
 static void test_safe_folders(void **state)
 {
     (void)state;
-    static const struct doctor_host host = {one_place, permissions};
+    static const struct doctor_host host = {.same_place = one_place, .permissions = permissions};
     static const struct {
         unsigned mode;
         const char *socket, *cf, *said;
