@@ -12,16 +12,21 @@
 #include <unistd.h>
 
 #include "lib/mta/doctor.h"
+#include "lib/mta/publish.h"
 #include "lib/mta/run.h"
 #include "milter/mapsinput.h"
+#include "milter/proof.h"
 
 #define POSTCONF "/usr/sbin/postconf"
 #define SENDMAIL_CF "/etc/mail/sendmail.cf"
 #define TEXT_MAX (16U << 20) /* bytes of configuration */
 
+#define SENDMAIL "/usr/sbin/sendmail"
+
 struct doctor_options {
     enum maps_mta mta;
-    const char *folder, *from; /* postconf, or sendmail.cf */
+    const char *folder, *postconf, *sendmail_cf, *compiler, *sendmail;
+    bool try;
 };
 
 static bool ask_postconf(const char *postconf, const char *option, struct strbuf *out,
@@ -65,24 +70,21 @@ static bool readable(const char *path)
 static const struct doctor_host this_host = {
     .same_place = same_place, .permissions = permissions, .readable = readable};
 
-static bool look_at_postfix(const struct maps_input *input, const struct doctor_options *options,
-                            struct problems *problems, struct err *err)
+/* What is read of the MTA's configuration, text by text. */
+struct texts {
+    struct strbuf list[3];
+};
+
+static bool read_postfix(const struct doctor_options *options, struct texts *texts,
+                         struct proof *proof, struct err *err)
 {
-    struct strbuf texts[3];
     static const char *const questions[] = {"-x", "-M", "-Px"};
     bool ok = true;
 
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        strbuf_init(&texts[i]);
-        ok = ok && ask_postconf(options->from, questions[i], &texts[i], err);
-    }
-    if (ok) {
-        struct postconf found = {strbuf_text(&texts[0]), strbuf_text(&texts[1]),
-                                 strbuf_text(&texts[2])};
-        doctor_postfix(input, options->folder, &found, &this_host, problems);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        strbuf_done(&texts[i]);
+    for (size_t i = 0; ok && i < ARRAY_LEN(questions); i++)
+        ok = ask_postconf(options->postconf, questions[i], &texts->list[i], err);
+    proof->postconf = (struct postconf){strbuf_text(&texts->list[0]), strbuf_text(&texts->list[1]),
+                                        strbuf_text(&texts->list[2])};
     return ok;
 }
 
@@ -146,46 +148,118 @@ static void add_classes(struct strbuf *cf)
     strbuf_done(&added);
 }
 
-static bool look_at_sendmail(const struct maps_input *input, const struct doctor_options *options,
-                             struct problems *problems, struct err *err)
+static bool read_sendmail(const struct doctor_options *options, struct texts *texts,
+                          struct proof *proof, struct err *err)
 {
-    struct strbuf cf;
+    struct strbuf *cf = &texts->list[0];
 
-    strbuf_init(&cf);
-    bool ok = read_all(options->from, &cf, err);
-    if (ok)
-        add_classes(&cf);
-    if (ok && cf.failed)
-        ok = err_set(err, ERR_MEMORY, "out of memory");
-    if (ok)
-        doctor_sendmail(input, options->folder, strbuf_text(&cf), &this_host, problems);
-    strbuf_done(&cf);
-    return ok;
+    if (!read_all(options->sendmail_cf, cf, err))
+        return false;
+    add_classes(cf);
+    proof->cf = strbuf_text(cf);
+    return !cf->failed || err_set(err, ERR_MEMORY, "out of memory");
 }
 
-static int examine(const struct snapshot *snapshot, const struct doctor_options *options)
+/* What the configuration says alone. */
+static void read_configuration(struct proof *proof)
 {
-    struct arena *arena = arena_new(0);
-    struct maps_input input;
     struct problems problems;
+
+    problems_init(&problems);
+    if (proof->mta == MAPS_SENDMAIL)
+        doctor_sendmail(&proof->input, proof->folder, proof->cf, proof->host, &problems);
+    else
+        doctor_postfix(&proof->input, proof->folder, &proof->postconf, proof->host, &problems);
+    problems_print(&problems, stdout);
+    proof->errors += problems_errors(&problems);
+    problems_done(&problems);
+}
+
+static int conclude(const struct proof *proof)
+{
+    const char *mta = proof->mta == MAPS_SENDMAIL ? "Sendmail" : "Postfix";
+
+    if (proof->errors == 0 && proof->unknown == 0)
+        printf("%s: good\n", mta);
+    else if (proof->errors == 0)
+        printf("%s: no error found, and %zu thing%s that cannot be told\n", mta, proof->unknown,
+               proof->unknown == 1 ? "" : "s");
+    return proof->errors == 0 ? COMMAND_YES : COMMAND_NO;
+}
+
+static int examine(struct proof *proof, const struct doctor_options *options)
+{
+    struct texts texts;
     struct err err = {.text = "out of memory"};
     int status = COMMAND_NO;
 
-    problems_init(&problems);
-    if (arena == NULL || !mapsinput_make(snapshot, arena, &input) ||
-        !(options->mta == MAPS_SENDMAIL ? look_at_sendmail(&input, options, &problems, &err)
-                                        : look_at_postfix(&input, options, &problems, &err))) {
-        fprintf(stderr, "gatehousectl doctor: %s\n", err.text);
+    for (size_t i = 0; i < ARRAY_LEN(texts.list); i++)
+        strbuf_init(&texts.list[i]);
+    if (mapsinput_make(proof->snapshot, proof->arena, &proof->input) &&
+        mapsinput_use_blocks(proof->blocks, proof->arena, &proof->input) &&
+        (proof->mta == MAPS_SENDMAIL ? read_sendmail(options, &texts, proof, &err)
+                                     : read_postfix(options, &texts, proof, &err))) {
+        read_configuration(proof);
+        proof_daemon(proof);
+        proof_sockets(proof);
+        proof_maps(proof);
+        if (options->try)
+            proof_try(proof);
+        status = conclude(proof);
     } else {
-        problems_print(&problems, stdout);
-        if (problems_errors(&problems) == 0) {
-            printf("%s: good\n", options->mta == MAPS_SENDMAIL ? "Sendmail" : "Postfix");
-            status = COMMAND_YES;
-        }
+        fprintf(stderr, "gatehousectl doctor: %s\n", err.text);
     }
-    problems_done(&problems);
-    arena_free(arena);
+    for (size_t i = 0; i < ARRAY_LEN(texts.list); i++)
+        strbuf_done(&texts.list[i]);
     return status;
+}
+
+static int run(const struct command *command, const char *conf,
+               const struct doctor_options *options)
+{
+    struct snapshot *snapshot = command_snapshot(conf, true);
+    struct arena *arena = snapshot != NULL ? arena_new(0) : NULL;
+    int status = COMMAND_NO;
+
+    if (arena != NULL) {
+        struct blocks_table *blocks = command_blocks(command, snapshot);
+        struct proof proof = {.conf = conf,
+                              .snapshot = snapshot,
+                              .blocks = blocks,
+                              .arena = arena,
+                              .mta = options->mta,
+                              .folder = options->folder,
+                              .compiler = options->compiler,
+                              .sendmail = options->sendmail,
+                              .cf_path = options->sendmail_cf,
+                              .postconf = {"", "", ""},
+                              .cf = "",
+                              .host = &this_host};
+        status = examine(&proof, options);
+        blocks_drop(blocks);
+    } else if (snapshot != NULL) {
+        fprintf(stderr, "gatehousectl doctor: out of memory\n");
+    }
+    arena_free(arena);
+    snapshot_drop(snapshot);
+    return status;
+}
+
+static bool take_option(struct doctor_options *options, int option, const char *value)
+{
+    const char **const texts[] = {['o'] = &options->folder,
+                                  ['p'] = &options->postconf,
+                                  ['s'] = &options->sendmail_cf,
+                                  ['c'] = &options->compiler,
+                                  ['S'] = &options->sendmail};
+
+    if (option == 't')
+        options->try = true;
+    else if (option < 0 || (size_t)option >= ARRAY_LEN(texts) || texts[option] == NULL)
+        return false;
+    else
+        *texts[option] = value;
+    return true;
 }
 
 int command_doctor(const struct command *command, const char *conf, int argc, char **argv)
@@ -195,33 +269,27 @@ int command_doctor(const struct command *command, const char *conf, int argc, ch
         {"output", required_argument, NULL, 'o'},
         {"postconf", required_argument, NULL, 'p'},
         {"sendmail-cf", required_argument, NULL, 's'},
+        {"compiler", required_argument, NULL, 'c'},
+        {"sendmail", required_argument, NULL, 'S'},
+        {"try", no_argument, NULL, 't'},
         {NULL, 0, NULL, 0},
     };
-    struct doctor_options options = {0};
-    const char *name = "", *postconf = POSTCONF, *cf = SENDMAIL_CF;
+    struct doctor_options options = {
+        .postconf = POSTCONF, .sendmail_cf = SENDMAIL_CF, .sendmail = SENDMAIL};
+    const char *name = "";
     int option;
 
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
         if (option == 'm')
             name = optarg;
-        else if (option == 'o')
-            options.folder = optarg;
-        else if (option == 'p')
-            postconf = optarg;
-        else if (option == 's')
-            cf = optarg;
-        else
+        else if (!take_option(&options, option, optarg))
             return command_usage(command, NULL);
     }
     if (optind != argc || !maps_mta_parse(name, &options.mta))
         return command_usage(command, "--mta: allowed: postfix, sendmail");
-    options.from = options.mta == MAPS_SENDMAIL ? cf : postconf;
+    if (options.compiler == NULL)
+        options.compiler = options.mta == MAPS_SENDMAIL ? PUBLISH_MAKEMAP : PUBLISH_POSTMAP;
     if (options.folder == NULL)
         options.folder = mapsinput_folder(options.mta);
-    struct snapshot *snapshot = command_snapshot(conf, true);
-    if (snapshot == NULL)
-        return COMMAND_NO;
-    int status = examine(snapshot, &options);
-    snapshot_drop(snapshot);
-    return status;
+    return run(command, conf, &options);
 }

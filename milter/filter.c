@@ -60,8 +60,7 @@ static char macro_daemon_name[] = "{daemon_name}", macro_daemon_addr[] = "{daemo
 
 /* What each stage needs; the list replaces the MTA's own, so that
  * administrators need no milter_*_macros settings. */
-static char connect_macros[] = "j v {daemon_name} {daemon_addr} {daemon_port} {if_addr} "
-                               "{client_addr} {client_name} {client_resolve}";
+static char connect_macros[] = FILTER_CONNECT_MACROS;
 static char mail_macros[] = "i {auth_type} {auth_authen} {tls_version} {verify} {cert_subject} "
                             "{cert_issuer}";
 static char rcpt_macros[] = "i";

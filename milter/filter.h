@@ -12,6 +12,11 @@
 #include "lib/base/err.h"
 #include "milter/session.h"
 
+/* The macros that it asks an MTA for at connect: by them another program knows whom it met. */
+#define FILTER_CONNECT_MACROS                                                                      \
+    "j v {daemon_name} {daemon_addr} {daemon_port} {if_addr} "                                     \
+    "{client_addr} {client_name} {client_resolve}"
+
 /* Once a process, main thread. house is borrowed for ever. socket: libmilter
  * connection string. mode: of a unix socket. */
 NODISCARD bool filter_open(struct house *house, const char *socket, unsigned mode, struct err *err);
