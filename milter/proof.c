@@ -68,16 +68,18 @@ void proof_unknown(struct proof *proof, const char *fmt, ...)
 /* --- services ---------------------------------------------------------------------------- */
 
 /* Any address of this host: by loopback. */
-static struct ip meet_at(struct slice text)
+static struct ip meet_at(const struct proof *proof, struct slice text)
 {
+    static const struct ip six = {.b = {[15] = 1}};
     struct ip ip;
-    return ip_parse(text, &ip) && !slice_is(text, "0.0.0.0") && !slice_is(text, "::")
-               ? ip
-               : ip_from_v4(0x7F000001);
+    if (ip_parse(text, &ip) && !slice_is(text, "0.0.0.0") && !slice_is(text, "::"))
+        return ip;
+    bool only_six = slice_is(postconf_main(&proof->postconf, "inet_protocols"), "ipv6");
+    return only_six ? six : ip_from_v4(0x7F000001);
 }
 
 /* "25", "127.0.0.1:smtp", "[::1]:25" of master.cf. */
-static void place_postfix(struct proof_service *service)
+static void place_postfix(const struct proof *proof, struct proof_service *service)
 {
     struct slice address = {"", 0}, port = service->postfix.name;
     const char *colon = memrchr(port.p, ':', port.n);
@@ -87,7 +89,7 @@ static void place_postfix(struct proof_service *service)
         if (address.n > 1 && address.p[0] == '[' && address.p[address.n - 1] == ']')
             address = (struct slice){address.p + 1, address.n - 2};
     }
-    service->address = meet_at(address);
+    service->address = meet_at(proof, address);
     service->port = (uint16_t)service_port(port);
 }
 
@@ -128,7 +130,7 @@ static bool add_postfix(struct proof *proof, struct proof_service *list, size_t 
         if (service->name == NULL)
             return false;
         if (slice_is(found.type, "inet")) {
-            place_postfix(service);
+            place_postfix(proof, service);
             place_by_interfaces(proof, service);
         }
     }
@@ -144,7 +146,7 @@ static bool add_sendmail(struct proof *proof, struct proof_service *list, size_t
             .name =
                 arena_dup_slice(proof->arena, port.name.p != NULL ? port.name : slice_of("MTA")),
             .listener = port.listener,
-            .address = meet_at(port.address.p != NULL ? port.address : slice_of("")),
+            .address = meet_at(proof, port.address.p != NULL ? port.address : slice_of("")),
             .port = port.port.p == NULL ? 25 : (uint16_t)service_port(port.port),
         };
         if (service->name == NULL)

@@ -32,6 +32,12 @@ static const char *mta_word(const struct proof *proof)
     return proof->mta == MAPS_SENDMAIL ? "sendmail" : "postfix";
 }
 
+/* Who is not root may be kept from reading what is quite right. */
+static void tell_trouble(struct proof *proof, const char *what, const char *why)
+{
+    (geteuid() == 0 ? proof_error : proof_unknown)(proof, "%s: %s", what, why);
+}
+
 /* Files that differ, as a list of words with blanks around each. */
 struct differing {
     struct strbuf names;
@@ -99,10 +105,8 @@ static bool check_files(struct proof *proof, const struct maps *maps)
     bool known = compare(proof, maps, &differing, &err);
     bool good = known && strbuf_text(&differing.names)[0] == '\0';
 
-    if (!known && (err.sys == EACCES || err.sys == EPERM))
-        proof_unknown(proof, "maps: %s", err.text);
-    else if (!known)
-        proof_error(proof, "maps: %s", err.text);
+    if (!known)
+        tell_trouble(proof, "maps", err.text);
     else if (good)
         proof_good(proof, "maps: those in %s are the ones of the configuration", proof->folder);
     for (size_t i = 0; known && i < maps->count; i++) {
@@ -216,8 +220,9 @@ static void ask_postmap(struct proof *proof, const struct question *question)
     strbuf_init(&answers);
     strbuf_printf(&questions, "%s\n%s\n", question->known, question->unknown);
     if (!ask(argv, strbuf_text(&questions), &answers, &err)) {
-        proof_error(proof, "%s: postmap does not find %s in %s: %s", question->file,
-                    question->known, question->map, err.text);
+        (geteuid() == 0 ? proof_error
+                        : proof_unknown)(proof, "%s: postmap does not find %s in %s: %s",
+                                         question->file, question->known, question->map, err.text);
     } else {
         const char *text = strbuf_text(&answers);
         struct slice known = answer_to(text, question->known);
@@ -454,8 +459,11 @@ static bool can_be_written(struct proof *proof)
     struct problems problems;
     problems_init(&problems);
     mapsinput_read_passwords(proof->snapshot, proof->arena, &proof->input, &problems);
-    lint_maps(&proof->input, proof->mta, false, &problems);
     for (size_t i = 0; i < problems.count; i++)
+        tell_trouble(proof, "maps", problems.list[i].line);
+    size_t told = problems.count;
+    lint_maps(&proof->input, proof->mta, false, &problems);
+    for (size_t i = told; i < problems.count; i++)
         if (problems.list[i].severity == PROBLEM_ERROR)
             proof_error(proof, "maps: %s", problems.list[i].line);
     bool good = problems_errors(&problems) == 0;

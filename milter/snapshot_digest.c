@@ -23,19 +23,20 @@ static void add_text(uint64_t *digest, const char *text)
     add(digest, text, strlen(text) + 1);
 }
 
-/* A file that cannot be read, or is none, counts as such. */
+/* Folders and sockets may come to be only when the daemon starts: there or not, they are no
+ * file. */
 static void add_file(uint64_t *digest, const char *path)
 {
     char buf[65536];
     struct stat st;
     ssize_t n = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-        while ((n = read(fd, buf, sizeof buf)) > 0 || (n < 0 && errno == EINTR))
-            if (n > 0)
-                add(digest, buf, (size_t)n);
-    add_text(digest, fd < 0 || n < 0 ? "unread" : "read");
+    while (file && ((n = read(fd, buf, sizeof buf)) > 0 || (n < 0 && errno == EINTR)))
+        if (n > 0)
+            add(digest, buf, (size_t)n);
+    add_text(digest, file && n == 0 ? "file" : "no file");
     if (fd >= 0)
         close(fd);
 }

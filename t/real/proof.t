@@ -241,6 +241,10 @@ def stale(front):
         with open(front.house.path, "a", encoding="utf-8") as file:
             file.write("[policy OTHER]\nmax_message_size = 5M\n")
         front.bad("a key has changed", r"^error: daemon: .* another configuration")
+    state = os.path.join(front.house.run, "state")
+    os.rename(state, state + ".away")
+    front.good("a folder that comes and goes is no difference")
+    os.rename(state + ".away", state)
     other = front.house.write("other.conf", open(front.house.path, encoding="utf-8").read())
     status, out, err = front.house.ctl("doctor", *front.arguments(), conf=other)
     tap.ok(status == 1 and re.search(r"^error: daemon: process \d+ runs .*gatehouse.conf, and not .*other.conf", out, re.M),
