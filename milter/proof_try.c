@@ -25,7 +25,8 @@
 #define HELO "gatehouse-doctor.invalid"
 #define DOMAINS_MAX 50 /* that are looked at for one where a recipient can be refused */
 #define ADDRESS_MAX 400
-#define SHOWN_MAX 300 /* bytes of a reply */
+#define SHOWN_MAX 300  /* bytes of a reply */
+#define GREYLISTED 450 /* what policy servers and access tables put clients off with */
 
 /* --- what Gatehouse says ----------------------------------------------------------------- */
 
@@ -379,6 +380,11 @@ static void judge_by_counts(struct attempt *attempt, const struct outlook *outlo
         proof_unknown(proof,
                       "%s: whether Gatehouse was asked for %s: the answer is not its own "
                       "(%s), and the daemon does not say what it counts",
+                      name, address, shown(attempt, text));
+    else if (attempt->reply.code == GREYLISTED)
+        proof_unknown(proof,
+                      "%s: whether Gatehouse is asked: the mail server, or another filter, puts "
+                      "%s off before that (%s)",
                       name, address, shown(attempt, text));
     else if (!outlook->foreign && !silent)
         proof_error(proof, "%s: %s is refused, but not by Gatehouse, which was not asked: %s", name,

@@ -428,6 +428,14 @@ def not_asked(front):
     front.mx.instance("reload")
     wait_until(lambda: code(front, *unknown) == "550", "unknown recipients are refused")
     front.good("... has read them", "--try")
+    with front.settings("smtpd_recipient_restrictions = check_recipient_access static:{450 4.7.1 Greylisted}"):
+        front.mx.instance("reload")
+        wait_until(lambda: code(front, *unknown) == "450", "unknown recipients are greylisted")
+    status, said = front.doctor("--try")
+    tap.ok(status == 0 and re.search(r"^cannot tell: .*puts <gatehouse-doctor-.*> off before that \(450 4.7.1 ", said, re.M),
+           "another filter comes first", said)
+    front.mx.instance("reload")
+    wait_until(lambda: code(front, *unknown) == "550", "nobody is greylisted")
 
 
 def run_as(front):
