@@ -438,7 +438,7 @@ static bool same_view(const struct postconf_service *a, const struct postconf_se
     (void)!doctor_postfix_word(&proof->input, &proof->postconf, proof->host, a, &one);
     (void)!doctor_postfix_word(&proof->input, &proof->postconf, proof->host, b, &two);
     return a->chrooted == b->chrooted && a->privileged == b->privileged && one.n == two.n &&
-           memcmp(one.p, two.p, one.n) == 0;
+           (one.n == 0 || memcmp(one.p, two.p, one.n) == 0);
 }
 
 static void visit_from(struct proof *proof, const struct proof_service *list, size_t i,
