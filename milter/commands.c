@@ -59,8 +59,11 @@ static const struct command_option maps[] = {
 static const struct command_option doctor[] = {
     {"mta", "postfix|sendmail", 'm', "which mail server", true},
     {"output", "DIR", 'o', "where its maps are", false},
+    {"compiler", "PATH", 'c', "the map compiler; default: /usr/sbin/postmap or makemap", false},
     {"postconf", "PATH", 'p', "default: /usr/sbin/postconf", false},
     {"sendmail-cf", "PATH", 's', "default: /etc/mail/sendmail.cf", false},
+    {"sendmail", "PATH", 'S', "default: /usr/sbin/sendmail", false},
+    {"try", NULL, 't', "hold a session with each service, up to a refused recipient", false},
     {0}};
 
 static const struct command_option mta_config[] = {

@@ -42,7 +42,7 @@ enum wire_status verbs_block(void *ctx, const char *const *arguments, size_t n,
     }
     strbuf_printf(reply, "%s: %s until %s\n", order.entry, order.policy,
                   until(blocks->list[0].expires, text));
-    if (policies_target(blocks->snapshot->policies, policy)->keys.access == POLICY_RELAY)
+    if (policies_target(blocks->snapshot->policies, order.policy)->keys.access == POLICY_RELAY)
         strbuf_puts(reply,
                     "the mail server's own fence does not know it: run gatehousectl maps, which "
                     "takes addresses, and again when its time is over\n");
