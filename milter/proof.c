@@ -10,6 +10,7 @@
 #include "lib/base/escape.h"
 #include "lib/mta/service.h"
 #include "milter/ask.h"
+#include "milter/jsonread.h"
 #include "milter/wire.h"
 
 /* --- findings ---------------------------------------------------------------------------- */
@@ -174,36 +175,21 @@ bool proof_services(struct proof *proof, struct proof_service **list_out, size_t
 
 /* --- the daemon -------------------------------------------------------------------------- */
 
-/* What stands behind "key: " in the answer to status; p NULL: no such line. */
-static struct slice told(const char *text, const char *key)
+static bool same_file(const char *path, const char *other)
 {
-    size_t n = strlen(key);
-    for (const char *line = text; *line != '\0';) {
-        size_t end = strcspn(line, "\n");
-        if (end >= n + 2 && memcmp(line, key, n) == 0 && memcmp(line + n, ": ", 2) == 0)
-            return (struct slice){line + n + 2, end - n - 2};
-        line += end + (line[end] == '\n');
-    }
-    return (struct slice){NULL, 0};
-}
-
-static bool same_file(const char *path, struct slice other)
-{
-    char theirs[PATH_MAX];
     struct stat one, two;
-    snprintf(theirs, sizeof theirs, "%.*s", (int)other.n, other.p);
-    return stat(path, &one) == 0 && stat(theirs, &two) == 0 && one.st_dev == two.st_dev &&
+    return stat(path, &one) == 0 && stat(other, &two) == 0 && one.st_dev == two.st_dev &&
            one.st_ino == two.st_ino;
 }
 
-static void compare_digests(struct proof *proof, struct slice digest)
+static void compare_digests(struct proof *proof, const char *digest)
 {
     char mine[17];
     snprintf(mine, sizeof mine, "%016llx", (unsigned long long)proof->snapshot->digest);
-    if (digest.p == NULL)
+    if (digest == NULL)
         proof_unknown(proof, "daemon: it is of another version, and does not say whether it runs "
                              "the configuration on disk");
-    else if (slice_is(digest, mine))
+    else if (strcmp(digest, mine) == 0)
         proof_good(proof, "daemon: process %llu runs the configuration and tables on disk",
                    (unsigned long long)proof->daemon);
     else
@@ -213,16 +199,21 @@ static void compare_digests(struct proof *proof, struct slice digest)
                     (unsigned long long)proof->daemon);
 }
 
-static void read_status(struct proof *proof, const char *text)
+static void read_status(struct proof *proof, const struct json_t *status)
 {
-    struct slice pid = told(text, "pid"), path = told(text, "configuration");
-    if (!str_to_uint(pid, INT32_MAX, &proof->daemon) || path.p == NULL)
+    const struct json_t *pid = jsonread_member(status, "pid");
+    const char *path = jsonread_string(jsonread_member(status, "configuration"));
+
+    if (jsonread_kind(pid) != JSONREAD_INTEGER || jsonread_integer(pid) <= 0 || path == NULL) {
         proof_error(proof, "daemon: what answers at the control socket is no gatehoused");
-    else if (!same_file(proof->conf, path))
-        proof_error(proof, "daemon: process %llu runs %.*s, and not %s",
-                    (unsigned long long)proof->daemon, (int)path.n, path.p, proof->conf);
+        return;
+    }
+    proof->daemon = (uint64_t)jsonread_integer(pid);
+    if (!same_file(proof->conf, path))
+        proof_error(proof, "daemon: process %llu runs %s, and not %s",
+                    (unsigned long long)proof->daemon, path, proof->conf);
     else
-        compare_digests(proof, told(text, "digest"));
+        compare_digests(proof, jsonread_string(jsonread_member(status, "digest")));
 }
 
 void proof_daemon(struct proof *proof)
@@ -231,14 +222,18 @@ void proof_daemon(struct proof *proof)
     struct err err = {0};
 
     strbuf_init(&text);
-    int status = ask_daemon_text(proof->conf, (const char *[]){"status"}, 1, &text, &err);
+    int status = ask_daemon_text(proof->conf, (const char *[]){"status", "json"}, 2, &text, &err);
+    struct json_t *told = NULL;
     if (status == WIRE_YES)
-        read_status(proof, strbuf_text(&text));
+        told = jsonread_one((struct slice){strbuf_text(&text), text.n}, &err);
+    if (status == WIRE_YES)
+        read_status(proof, told);
     else if (text.n > 0) /* it lives, and knows us not */
         proof_unknown(proof, "daemon: %.*s", (int)strcspn(text.p, "\n"), text.p);
     else if (err.kind == ERR_SYSTEM && err.sys == EACCES)
         proof_unknown(proof, "daemon: %s", err.text);
     else
         proof_error(proof, "daemon: %s", err.text);
+    jsonread_drop(told);
     strbuf_done(&text);
 }
