@@ -60,13 +60,19 @@ bool compile_check(const struct compile *compile, struct err *err)
     return true;
 }
 
+static mono_us deadline(const struct compile *compile)
+{
+    mono_us end = mono_now() + MONO_SECONDS(compile->seconds);
+    return compile->until != 0 && compile->until < end ? compile->until : end;
+}
+
 static bool run_compiler(const struct compile *compile, const char *const *argv, const char *input,
                          size_t output_max, struct strbuf *output, struct err *err)
 {
     struct run run = {.argv = argv,
                       .input = input,
                       .mail_config = compile->mail_config,
-                      .deadline = mono_now() + MONO_SECONDS(compile->seconds),
+                      .deadline = deadline(compile),
                       .output_max = output_max};
     return run_tool(&run, output, err);
 }
@@ -115,6 +121,12 @@ static bool use_map(const struct compile *compile, bool list, const char *name, 
 bool compile_map(const struct compile *compile, const char *name, struct err *err)
 {
     return use_map(compile, false, name, 65536, NULL, err);
+}
+
+bool compile_list(const struct compile *compile, const char *name, size_t most,
+                  struct strbuf *listed, struct err *err)
+{
+    return use_map(compile, true, name, most, listed, err);
 }
 
 /* Cut the first line off text. false: text is at its end. */
@@ -190,7 +202,7 @@ bool compile_holds(const struct compile *compile, const char *name, const struct
     struct strbuf listed;
     strbuf_init(&listed);
     struct err trouble = {0};
-    bool same = use_map(compile, true, name, content->n, &listed, &trouble);
+    bool same = compile_list(compile, name, content->n, &listed, &trouble);
     if (same)
         same = compile_same((struct slice){strbuf_text(content), content->n},
                             (struct slice){strbuf_text(&listed), listed.n}, &trouble);

@@ -11,6 +11,7 @@
 
 #include "lib/base/base.h"
 #include "lib/base/err.h"
+#include "lib/base/mono.h"
 #include "lib/base/str.h"
 
 enum compile_tool { COMPILE_POSTMAP, COMPILE_MAKEMAP };
@@ -22,6 +23,7 @@ struct compile {
     const char *mail_config; /* NULL: not set */
     const char *folder;      /* path */
     int64_t seconds;         /* for one run */
+    mono_us until;           /* no run lasts longer; 0: no such end */
 };
 
 bool compile_type_ok(enum compile_tool tool, const char *type);
@@ -35,6 +37,11 @@ NODISCARD bool compile_check(const struct compile *compile, struct err *err);
 
 /* Compile folder/name. */
 NODISCARD bool compile_map(const struct compile *compile, const char *name, struct err *err);
+
+/* Append what the compiled map of folder/name holds to listed, "key<TAB>value" lines in
+ * whatever order; more than most bytes is ERR_RANGE. Such a list can be compiled again. */
+NODISCARD bool compile_list(const struct compile *compile, const char *name, size_t most,
+                            struct strbuf *listed, struct err *err);
 
 /* Does the compiled map of folder/name hold exactly the lines of content
  * ("key<TAB>value", in strcmp() order; lines that begin with '#' left out)? false

@@ -221,6 +221,13 @@ bool mapfile_keep(const struct mapfile_folder *folder, const char *name, bool *k
     return *kept_out || errno == EEXIST || fail(folder, saved, "create", err);
 }
 
+bool mapfile_copy(const struct mapfile_folder *folder, const char *name, const char *copy,
+                  bool *had_out, struct err *err)
+{
+    *had_out = linkat(folder->fd, name, folder->fd, copy, 0) == 0;
+    return *had_out || errno == ENOENT || fail(folder, copy, "create", err);
+}
+
 bool mapfile_exists(const struct mapfile_folder *folder, const char *name)
 {
     return faccessat(folder->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;

@@ -64,6 +64,11 @@ NODISCARD bool mapfile_keep(const struct mapfile_folder *folder, const char *nam
                             struct err *err);
 #define MAPFILE_SAVED ".saved"
 
+/* Give name, or a link of that name, the second name copy, which must be free; *had_out false:
+ * there is nothing called name. */
+NODISCARD bool mapfile_copy(const struct mapfile_folder *folder, const char *name, const char *copy,
+                            bool *had_out, struct err *err);
+
 bool mapfile_exists(const struct mapfile_folder *folder, const char *name);
 
 /* Remove a leftover; its absence is fine. */

@@ -5,17 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/mta/compile.h"
-#include "lib/mta/mapfile.h"
+#include "lib/mta/publish_inner.h"
 
-struct publish {
-    const struct publish_options *options;
-    struct publish_result *result;
-    struct mapfile_folder folder;
-    struct compile compile;
-};
-
-static void tell(const struct publish *publish, const char *file, enum publish_step step)
+void publish_tell(const struct publish *publish, const char *file, enum publish_step step)
 {
     if (publish->options->on_step != NULL)
         publish->options->on_step(publish->options->arg, file, step);
@@ -26,14 +18,13 @@ bool publish_type_ok(enum compile_tool tool, const char *type)
     return compile_type_ok(tool, type);
 }
 
-static bool compiles(const struct publish *publish, const struct maps_file *file)
+bool publish_compiles(const struct publish *publish, const struct maps_file *file)
 {
     return file->compile && publish->options->compiler != NULL;
 }
 
-/* "transport.lmdb" */
-static bool map_name(const struct publish *publish, const char *name, char out[MAPFILE_NAME_MAX],
-                     struct err *err)
+bool publish_map_name(const struct publish *publish, const char *name, char out[MAPFILE_NAME_MAX],
+                      struct err *err)
 {
     int n = snprintf(out, MAPFILE_NAME_MAX, "%s.%s", name, compile_suffix(publish->compile.type));
     if (n > 0 && n < MAPFILE_NAME_MAX)
@@ -41,13 +32,11 @@ static bool map_name(const struct publish *publish, const char *name, char out[M
     return err_set(err, ERR_RANGE, "the file name %s is too long", name);
 }
 
-/* MAPFILE_OTHER stands for a map that is there but cannot be read: only the
- * compiler can tell what to do with it. */
-static enum mapfile_state look_at_map(const struct publish *publish, const struct maps_file *file,
-                                      struct err *err)
+enum mapfile_state publish_look_at_map(const struct publish *publish, const struct maps_file *file,
+                                       struct err *err)
 {
     char map[MAPFILE_NAME_MAX];
-    if (!map_name(publish, file->name, map, err))
+    if (!publish_map_name(publish, file->name, map, err))
         return MAPFILE_FAILED;
     if (!mapfile_exists(&publish->folder, map))
         return MAPFILE_ABSENT;
@@ -61,23 +50,23 @@ static bool check_file(struct publish *publish, const struct maps_file *file, st
     enum mapfile_state map = MAPFILE_SAME;
     enum mapfile_state text =
         mapfile_compare(&publish->folder, file->name, file->mode, &file->content, err);
-    if (text != MAPFILE_FAILED && compiles(publish, file))
-        map = look_at_map(publish, file, err);
+    if (text != MAPFILE_FAILED && publish_compiles(publish, file))
+        map = publish_look_at_map(publish, file, err);
     if (text == MAPFILE_FAILED || map == MAPFILE_FAILED)
         return false;
     if (text != MAPFILE_SAME)
-        tell(publish, file->name, PUBLISH_DIFFERS);
+        publish_tell(publish, file->name, PUBLISH_DIFFERS);
     if (map != MAPFILE_SAME)
-        tell(publish, file->name, PUBLISH_MAP_DIFFERS);
+        publish_tell(publish, file->name, PUBLISH_MAP_DIFFERS);
     if (text == MAPFILE_SAME && map == MAPFILE_SAME)
-        tell(publish, file->name, PUBLISH_SAME);
+        publish_tell(publish, file->name, PUBLISH_SAME);
     else
         publish->result->changed++;
     return true;
 }
 
-static bool prove(const struct publish *publish, const char *name, const struct maps_file *file,
-                  struct err *err)
+bool publish_prove(const struct publish *publish, const char *name, const struct maps_file *file,
+                   struct err *err)
 {
     struct err trouble = {0};
     if (compile_holds(&publish->compile, name, &file->content, &trouble))
@@ -97,7 +86,7 @@ static bool commit_text(const struct publish *publish, const struct maps_file *f
     if (!mapfile_staged_name(file->name, staged, err) ||
         !mapfile_commit(&publish->folder, staged, file->name, err))
         return false;
-    tell(publish, file->name, PUBLISH_RENAMED);
+    publish_tell(publish, file->name, PUBLISH_RENAMED);
     return true;
 }
 
@@ -106,14 +95,14 @@ static bool compile_where_it_is(const struct publish *publish, const struct maps
                                 struct err *err)
 {
     char map[MAPFILE_NAME_MAX];
-    if (!map_name(publish, file->name, map, err) ||
+    if (!publish_map_name(publish, file->name, map, err) ||
         !compile_map(&publish->compile, file->name, err))
         return false;
-    tell(publish, file->name, PUBLISH_COMPILED);
+    publish_tell(publish, file->name, PUBLISH_COMPILED);
     if (!mapfile_settle(&publish->folder, map, file->mode, err) ||
-        !prove(publish, file->name, file, err))
+        !publish_prove(publish, file->name, file, err))
         return false;
-    tell(publish, file->name, PUBLISH_VERIFIED);
+    publish_tell(publish, file->name, PUBLISH_VERIFIED);
     return true;
 }
 
@@ -125,14 +114,15 @@ static bool compile_beside(const struct publish *publish, const struct maps_file
 {
     char staged[MAPFILE_NAME_MAX], staged_map[MAPFILE_NAME_MAX], map[MAPFILE_NAME_MAX];
     if (!mapfile_staged_name(file->name, staged, err) ||
-        !map_name(publish, staged, staged_map, err) || !map_name(publish, file->name, map, err))
+        !publish_map_name(publish, staged, staged_map, err) ||
+        !publish_map_name(publish, file->name, map, err))
         return false;
     mapfile_discard(&publish->folder, staged_map);
     bool ok = compile_map(&publish->compile, staged, err);
     if (ok) {
-        tell(publish, file->name, PUBLISH_COMPILED);
+        publish_tell(publish, file->name, PUBLISH_COMPILED);
         ok = mapfile_settle(&publish->folder, staged_map, file->mode, err) &&
-             prove(publish, staged, file, err) &&
+             publish_prove(publish, staged, file, err) &&
              mapfile_commit(&publish->folder, staged_map, map, err);
     }
     if (!ok) {
@@ -140,18 +130,18 @@ static bool compile_beside(const struct publish *publish, const struct maps_file
         mapfile_discard(&publish->folder, staged);
         return false;
     }
-    tell(publish, file->name, PUBLISH_VERIFIED);
+    publish_tell(publish, file->name, PUBLISH_VERIFIED);
     return commit_text(publish, file, err);
 }
 
 static bool make(const struct publish *publish, const struct maps_file *file, bool text_is_right,
                  struct err *err)
 {
-    bool map = compiles(publish, file), in_place = compile_in_place(publish->compile.type);
+    bool map = publish_compiles(publish, file), in_place = compile_in_place(publish->compile.type);
     if (!text_is_right || (map && !in_place)) {
         if (!mapfile_stage(&publish->folder, file->name, file->mode, &file->content, err))
             return false;
-        tell(publish, file->name, PUBLISH_WRITTEN);
+        publish_tell(publish, file->name, PUBLISH_WRITTEN);
         if (map && !in_place)
             return compile_beside(publish, file, err);
         if (!commit_text(publish, file, err))
@@ -167,9 +157,8 @@ static struct slice heading_of(const struct maps_file *file)
     return (struct slice){text, text[0] == '#' ? strcspn(text, "\n") : 0};
 }
 
-/* An administrator's own file, who named the wrong folder. */
-static bool keep_foreign(const struct publish *publish, const struct maps_file *file,
-                         struct err *err)
+bool publish_keep_foreign(const struct publish *publish, const struct maps_file *file,
+                          struct err *err)
 {
     bool kept = false;
     if (!mapfile_is_foreign(&publish->folder, file->name, heading_of(file)))
@@ -177,7 +166,7 @@ static bool keep_foreign(const struct publish *publish, const struct maps_file *
     if (!mapfile_keep(&publish->folder, file->name, &kept, err))
         return false;
     if (kept)
-        tell(publish, file->name, PUBLISH_KEPT);
+        publish_tell(publish, file->name, PUBLISH_KEPT);
     return true;
 }
 
@@ -188,13 +177,13 @@ static bool write_file(struct publish *publish, const struct maps_file *file, st
         mapfile_compare(&publish->folder, file->name, file->mode, &file->content, err);
     if (text == MAPFILE_FAILED)
         return false;
-    if (text == MAPFILE_SAME && compiles(publish, file))
-        map = look_at_map(publish, file, err);
+    if (text == MAPFILE_SAME && publish_compiles(publish, file))
+        map = publish_look_at_map(publish, file, err);
     if (text == MAPFILE_SAME && map == MAPFILE_SAME) {
-        tell(publish, file->name, PUBLISH_SAME);
+        publish_tell(publish, file->name, PUBLISH_SAME);
         return true;
     }
-    if (text == MAPFILE_OTHER && !keep_foreign(publish, file, err))
+    if (text == MAPFILE_OTHER && !publish_keep_foreign(publish, file, err))
         return false;
     if (!make(publish, file, text == MAPFILE_SAME, err))
         return false;
@@ -203,10 +192,15 @@ static bool write_file(struct publish *publish, const struct maps_file *file, st
     return true;
 }
 
+bool publish_wanted(const struct publish *publish, const struct maps_file *file)
+{
+    return !file->if_there || (mapfile_exists(&publish->folder, file->name) &&
+                               !mapfile_is_foreign(&publish->folder, file->name, heading_of(file)));
+}
+
 static bool do_file(struct publish *publish, const struct maps_file *file, struct err *err)
 {
-    if (file->if_there && (!mapfile_exists(&publish->folder, file->name) ||
-                           mapfile_is_foreign(&publish->folder, file->name, heading_of(file))))
+    if (!publish_wanted(publish, file))
         return true;
     return publish->options->check ? check_file(publish, file, err)
                                    : write_file(publish, file, err);
@@ -234,38 +228,43 @@ static bool is_sibling(const struct maps *maps, const char *name)
     return false;
 }
 
-static void name_leftovers(const struct publish *publish, const struct maps *maps)
+void publish_name_leftovers(const struct publish *publish, const struct maps *maps)
 {
     DIR *dir = opendir(publish->folder.path);
     if (dir == NULL)
         return;
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
         if (is_sibling(maps, entry->d_name) && !is_listed(maps, entry->d_name))
-            tell(publish, entry->d_name, PUBLISH_LEFT_OVER);
+            publish_tell(publish, entry->d_name, PUBLISH_LEFT_OVER);
     closedir(dir);
+}
+
+bool publish_open(const struct publish_options *options, struct publish_result *result,
+                  struct publish *publish, struct err *err)
+{
+    *result = (struct publish_result){0};
+    *publish = (struct publish){.options = options, .result = result, .folder = {.fd = -1}};
+    publish->compile = (struct compile){.tool = options->tool,
+                                        .compiler = options->compiler,
+                                        .type = options->type,
+                                        .mail_config = options->mail_config,
+                                        .folder = options->folder,
+                                        .seconds = PUBLISH_SECONDS,
+                                        .until = options->until};
+    CHECK(compile_type_ok(options->tool, options->type));
+    return (options->compiler == NULL || compile_check(&publish->compile, err)) &&
+           mapfile_open(options->folder, !options->check, &publish->folder, err);
 }
 
 bool publish_maps(const struct maps *maps, const struct publish_options *options,
                   struct publish_result *result_out, struct err *err)
 {
-    *result_out = (struct publish_result){0};
-    struct publish publish = {.options = options, .result = result_out, .folder = {.fd = -1}};
-    publish.compile = (struct compile){.tool = options->tool,
-                                       .compiler = options->compiler,
-                                       .type = options->type,
-                                       .mail_config = options->mail_config,
-                                       .folder = options->folder,
-                                       .seconds = PUBLISH_SECONDS};
-    CHECK(compile_type_ok(options->tool, options->type));
-    if (options->compiler != NULL && !compile_check(&publish.compile, err))
-        return false;
-    if (!mapfile_open(options->folder, !options->check, &publish.folder, err))
-        return false;
-    bool ok = true;
+    struct publish publish;
+    bool ok = publish_open(options, result_out, &publish, err);
     for (size_t i = 0; ok && i < maps->count; i++)
         ok = do_file(&publish, &maps->list[i], err);
     if (ok)
-        name_leftovers(&publish, maps);
+        publish_name_leftovers(&publish, maps);
     mapfile_close(&publish.folder);
     return ok;
 }

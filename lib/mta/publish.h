@@ -19,6 +19,7 @@
 
 #include "lib/base/base.h"
 #include "lib/base/err.h"
+#include "lib/base/mono.h"
 #include "lib/mta/compile.h"
 #include "lib/mta/maps.h"
 
@@ -47,6 +48,7 @@ struct publish_options {
     const char *compiler;    /* absolute path; NULL: --no-compile */
     const char *type;        /* map type, passed publish_type_ok() */
     const char *mail_config; /* MAIL_CONFIG, passed on; NULL: not set */
+    mono_us until;           /* no run of the compiler lasts longer; 0: PUBLISH_SECONDS each */
     bool check;              /* --check: writes nothing */
     /* Called for every step of every file; NULL: nobody wants to know. */
     void (*on_step)(void *arg, const char *file, enum publish_step step);
