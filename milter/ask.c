@@ -239,7 +239,14 @@ static bool wait_for_reload(struct line_to *to, struct err *err)
     return ready > 0;
 }
 
-static bool converse(struct line_to *to, const char *const *words, size_t n,
+/* All that belongs to a reload lasts as long as one. */
+static bool is_long(const char *verb)
+{
+    return strncmp(verb, "reload", strlen("reload")) == 0;
+}
+
+/* One request and its answer; the connection stays. */
+static bool exchange(struct line_to *to, const char *const *words, size_t n,
                      enum wire_status *status_out, struct strbuf *text_out, struct err *err)
 {
     struct strbuf request;
@@ -250,12 +257,21 @@ static bool converse(struct line_to *to, const char *const *words, size_t n,
     bool good = wire_print_request(words, n, &request, err);
     if (!good)
         *status_out = WIRE_USAGE;
-    good = good && connect_to(to, err) && send_all(to, (struct slice){request.p, request.n}, err) &&
-           (strcmp(words[0], "reload") != 0 || wait_for_reload(to, err)) &&
+    good = good && (to->fd >= 0 || connect_to(to, err)) &&
+           send_all(to, (struct slice){request.p, request.n}, err) &&
+           (!is_long(words[0]) || wait_for_reload(to, err)) &&
            read_head(to, status_out, &length, err) && read_text(to, length, text_out, err);
     if (!good && *status_out != WIRE_USAGE)
         *status_out = WIRE_UNREACHABLE;
     strbuf_done(&request);
+    return good;
+}
+
+static bool converse(struct line_to *to, const char *const *words, size_t n,
+                     enum wire_status *status_out, struct strbuf *text_out, struct err *err)
+{
+    bool good = exchange(to, words, n, status_out, text_out, err);
+
     if (to->fd >= 0)
         close(to->fd);
     return good;
@@ -296,6 +312,55 @@ int ask_at(const char *path, const char *const *words, size_t n,
     }
     strbuf_done(&text);
     return (int)status;
+}
+
+/* --- two requests --------------------------------------------------------------------- */
+
+struct ask_held {
+    char path[PATH_MAX];
+    struct line_to to;
+};
+
+static void end_line(struct ask_held *held)
+{
+    if (held->to.fd >= 0)
+        close(held->to.fd);
+    free(held);
+}
+
+enum wire_status ask_hold(const char *conf, const char *const *words, size_t n,
+                          struct strbuf *text_out, struct ask_held **held_out)
+{
+    struct ask_held *held = calloc(1, sizeof *held);
+    enum wire_status status = WIRE_NO;
+    struct err err = {0};
+
+    *held_out = NULL;
+    if (held == NULL) {
+        fprintf(stderr, "gatehousectl: out of memory\n");
+        return WIRE_NO;
+    }
+    held->to = (struct line_to){.path = held->path, .patience = &ask_patience, .fd = -1};
+    if (!find_socket(conf, held->path))
+        status = WIRE_NO;
+    else if (!exchange(&held->to, words, n, &status, text_out, &err))
+        fprintf(stderr, "gatehousectl: %s: %s\n", held->path, err.text);
+    if (status == WIRE_YES)
+        *held_out = held;
+    else
+        end_line(held);
+    return status;
+}
+
+enum wire_status ask_end(struct ask_held *held, const char *const *words, size_t n,
+                         struct strbuf *text_out, struct err *err)
+{
+    enum wire_status status = WIRE_YES;
+
+    if (words != NULL)
+        (void)!exchange(&held->to, words, n, &status, text_out, err);
+    end_line(held);
+    return status;
 }
 
 int ask_daemon_into(const char *conf, const char *const *words, size_t n, FILE *out)

@@ -13,6 +13,7 @@
 #include "lib/base/err.h"
 #include "lib/base/mono.h"
 #include "lib/base/str.h"
+#include "milter/wire.h"
 
 #define ASK_PATIENCE_S 5
 #define ASK_TEXT_PATIENCE_S 60    /* for the whole of an answer, once it has begun */
@@ -29,6 +30,16 @@ int ask_daemon_into(const char *conf, const char *const *words, size_t n, FILE *
  * where there is none. */
 int ask_daemon_text(const char *conf, const char *const *words, size_t n, struct strbuf *text_out,
                     struct err *err);
+
+/* A reload holds something of the daemon's between its two requests, and so does the connection.
+ * The first one: text_out gets the answer. WIRE_YES: the caller owns *held_out. WIRE_UNREACHABLE,
+ * and WIRE_NO where held_out stays NULL and text_out empty: standard error has been told. */
+struct ask_held;
+enum wire_status ask_hold(const char *conf, const char *const *words, size_t n,
+                          struct strbuf *text_out, struct ask_held **held_out);
+/* The second one, or with words NULL none; ends the connection and frees. WIRE_UNREACHABLE: err. */
+enum wire_status ask_end(struct ask_held *held, const char *const *words, size_t n,
+                         struct strbuf *text_out, struct err *err);
 
 /* What the above comes down to. path: of the socket. patience: ask_patience, or that
  * of a test. */

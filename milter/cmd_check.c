@@ -3,28 +3,32 @@
 
 #include <stdio.h>
 
-#include "lib/mta/lint.h"
 #include "milter/mapsinput.h"
 #include "milter/mapsnames.h"
+#include "milter/mapsplan.h"
 #include "milter/mxcheck.h"
 #include "milter/startcheck.h"
 
-/* What a mail server of whatever kind would make of it: warnings. */
-static void look_at_maps(const struct snapshot *snapshot)
+/* What a mail server would make of it: warnings, and where [maps] says which one it is, all that
+ * gatehousectl maps and reload would stop for. false: there is such a thing. */
+static bool look_at_maps(const struct snapshot *snapshot)
 {
     struct arena *arena = arena_new(0);
     struct maps_input input;
+    struct mapsplan plan = {.mta = MAPS_POSTFIX};
     struct problems problems;
 
     problems_init(&problems);
-    if (arena != NULL && mapsinput_make(snapshot, arena, &input)) {
-        lint_clients(&input, &problems);
-        mapsnames_check(snapshot, &input, MAPS_POSTFIX, true, &problems);
-    }
+    mapsplan_check(snapshot, true, &problems);
+    bool has_plan = mapsplan_get(snapshot, &plan);
+    if (arena != NULL && mapsinput_make(snapshot, arena, &input))
+        mapsnames_check(snapshot, &input, plan.mta, !has_plan, &problems);
     mxcheck(snapshot, &problems);
     problems_print(&problems, stderr);
+    bool good = problems_errors(&problems) == 0;
     problems_done(&problems);
     arena_free(arena);
+    return good;
 }
 
 int command_check(const struct command *command, const char *conf, int argc, char **argv)
@@ -43,8 +47,9 @@ int command_check(const struct command *command, const char *conf, int argc, cha
     startcheck_done(&check);
     if (snapshot == NULL)
         return COMMAND_NO;
-    look_at_maps(snapshot);
-    printf("%s: good\n", conf);
+    bool good = look_at_maps(snapshot);
+    if (good)
+        printf("%s: good\n", conf);
     snapshot_drop(snapshot);
-    return COMMAND_YES;
+    return good ? COMMAND_YES : COMMAND_NO;
 }

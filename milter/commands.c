@@ -47,13 +47,14 @@ static const struct command_option callahead[] = {
     {0}};
 
 static const struct command_option maps[] = {
-    {"mta", "postfix|sendmail", 'm', "whose maps", true},
-    {"output", "DIR", 'o', "where they are", true},
+    {"mta", "postfix|sendmail", 'm', "whose maps; default: as [maps] says", false},
+    {"output", "DIR", 'o', "where they are; default: as [maps] says", false},
     {"check", NULL, 'c', "write nothing; print which files differ", false},
     {"force", NULL, 'f', "even though they make an open relay", false},
     {"no-compile", NULL, 'n', "only write the text files", false},
     {"compiler", "PATH", 'p', "the map compiler; default: /usr/sbin/postmap or makemap", false},
     {"reload", "=PATH", 'r', "reload the MTA where it must be; PATH: its own program", false},
+    {"no-reload", NULL, 'R', "leave the MTA alone, whatever [maps] says", false},
     {0}};
 
 static const struct command_option doctor[] = {

@@ -7,18 +7,14 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
+#include "milter/control_listen.h"
+#include "milter/reserve.h"
 
-#define BACKLOG 64
 /* accept() without descriptors left: the backlog would make poll() spin. */
 #define OUT_OF_DESCRIPTORS_PAUSE MONO_MS(200)
-/* Descriptors held back for clients, so that one can ask what is wrong when there are no
- * others. */
-#define RESERVES 4
 
 enum step {
     STEP_FREE,
@@ -35,6 +31,7 @@ struct client {
     uint64_t turn;  /* first come, first served */
     int fd;
     uid_t user;
+    bool holds; /* what its first request was answered with */
     mono_us deadline;
     char line[WIRE_REQUEST_MAX + 1];
     size_t line_n;
@@ -52,12 +49,13 @@ struct control {
     int listen_fd, wake_fd;
     bool running; /* the thread exists */
     pthread_t thread;
-    pthread_mutex_t lock; /* a leaf: steps and stopping */
+    pthread_mutex_t lock; /* a leaf: steps, stopping and let_go */
     bool stopping;
+    bool let_go; /* main has to */
     uint64_t turn;
     mono_us accept_again;   /* no accept() before */
     mono_us complained;     /* when a stranger was last logged */
-    int reserves[RESERVES]; /* -1: given up for a client; the thread's own */
+    struct reserve reserve; /* the thread's own */
     struct client clients[CONTROL_CLIENTS_MAX];
 };
 
@@ -82,34 +80,23 @@ static void wake(const struct control *control)
     (void)!write(control->wake_fd, &one, sizeof one);
 }
 
-/* --- descriptors held back ----------------------------------------------------------- */
-
-static void fill_reserves(struct control *control)
-{
-    for (size_t i = 0; i < RESERVES; i++)
-        if (control->reserves[i] < 0)
-            control->reserves[i] = fcntl(control->wake_fd, F_DUPFD_CLOEXEC, 0);
-}
-
-/* false: there is none left. */
-static bool give_up_reserve(struct control *control)
-{
-    for (size_t i = 0; i < RESERVES; i++) {
-        if (control->reserves[i] < 0)
-            continue;
-        close(control->reserves[i]);
-        control->reserves[i] = -1;
-        return true;
-    }
-    return false;
-}
-
 /* --- clients come to an end ---------------------------------------------------------- */
+
+static void tell_main_to_let_go(struct control *control)
+{
+    pthread_mutex_lock(&control->lock);
+    control->let_go = true;
+    pthread_mutex_unlock(&control->lock);
+    control->setup.poke();
+}
 
 static void hang_up(struct control *control, struct client *client)
 {
+    if (client->holds)
+        tell_main_to_let_go(control);
+    client->holds = false;
     close(client->fd);
-    fill_reserves(control);
+    reserve_fill(&control->reserve, control->wake_fd);
     strbuf_done(&client->text);
     set_step(control, client, STEP_FREE);
 }
@@ -121,7 +108,7 @@ static struct client *oldest_silent(struct control *control)
 
     for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
         struct client *client = &control->clients[i];
-        if (step_of(control, client) == STEP_READING &&
+        if (step_of(control, client) == STEP_READING && !client->holds &&
             (oldest == NULL || client->turn < oldest->turn))
             oldest = client;
     }
@@ -162,6 +149,28 @@ static bool write_some(struct client *client)
     return true;
 }
 
+/* Its next request may come. */
+static void go_on_reading(struct control *control, struct client *client)
+{
+    strbuf_done(&client->text);
+    strbuf_init(&client->text);
+    client->line_n = 0;
+    client->verb = NULL;
+    client->deadline = mono_now() + control->setup.hold_patience;
+    set_step(control, client, STEP_READING);
+}
+
+/* The reply is on its way, or cannot be sent. */
+static void end_reply(struct control *control, struct client *client)
+{
+    bool whole = client->sent == client->head_n + client->text.n;
+
+    if (whole && client->holds && client->status == WIRE_YES)
+        go_on_reading(control, client);
+    else
+        hang_up(control, client);
+}
+
 static void begin_reply(struct control *control, struct client *client)
 {
     if (client->text.failed || client->text.n > WIRE_REPLY_MAX) {
@@ -173,7 +182,7 @@ static void begin_reply(struct control *control, struct client *client)
     client->sent = 0;
     client->deadline = mono_now() + CONTROL_READ_PATIENCE;
     if (write_some(client))
-        hang_up(control, client);
+        end_reply(control, client);
     else
         set_step(control, client, STEP_WRITING);
 }
@@ -197,25 +206,42 @@ static const struct control_verb *find_verb(const struct control *control, const
     return NULL;
 }
 
+static void put_words(const struct client *client, struct strbuf *out)
+{
+    for (size_t i = 0; i < client->request.nwords; i++)
+        if (client->request.words[i][0] != '\0')
+            strbuf_printf(out, " %s", client->request.words[i]);
+}
+
+/* After it: who asked for what, and what came of it, for which the first line of the answer
+ * will do. */
 static void log_request(const struct client *client)
 {
+    bool yes = client->status == WIRE_YES;
+    const char *text = strbuf_text(&client->text);
     struct strbuf words;
 
     strbuf_init(&words);
-    for (size_t i = 0; i < client->request.nwords; i++)
-        if (client->request.words[i][0] != '\0')
-            strbuf_printf(&words, " %s", client->request.words[i]);
-    log_note(LOG_AT_INFO, "control", "user %lu:%s", (unsigned long)client->user,
-             strbuf_text(&words));
+    put_words(client, &words);
+    log_note(LOG_AT_INFO, "control", "user %lu:%s: %s%s%.*s", (unsigned long)client->user,
+             strbuf_text(&words),
+             !yes                  ? "refused"
+             : client->verb->holds ? "under way"
+                                   : "done",
+             yes || text[0] == '\0' ? "" : ": ", yes ? 0 : (int)strcspn(text, "\n"), text);
     strbuf_done(&words);
 }
 
+/* A client that holds something gives it back by its second request; where that is never made,
+ * hang_up() sees to it. */
 static void run_verb(const struct control *control, struct client *client)
 {
-    if (client->verb->logged)
-        log_request(client);
     client->status = client->verb->run(control->setup.ctx, client->request.words + 1,
                                        client->request.nwords - 1, &client->text);
+    if (client->verb->holds || client->verb->of_holder)
+        client->holds = client->verb->holds && client->status == WIRE_YES;
+    if (client->verb->logged)
+        log_request(client);
 }
 
 static void take_request(struct control *control, struct client *client)
@@ -228,7 +254,8 @@ static void take_request(struct control *control, struct client *client)
     }
     size_t n = client->request.nwords - 1;
     client->verb = find_verb(control, client->request.words[0]);
-    if (client->verb == NULL || n < client->verb->least || n > client->verb->most) {
+    if (client->verb == NULL || n < client->verb->least || n > client->verb->most ||
+        client->verb->of_holder != client->holds) {
         refuse(control, client, WIRE_USAGE, "the running daemon does not know this request");
         return;
     }
@@ -292,7 +319,8 @@ static int accept_client(struct control *control)
     if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
         return fd;
     int sys = errno;
-    if (give_up_reserve(control) || (give_up_silent(control) && give_up_reserve(control)))
+    if (reserve_give_up(&control->reserve) ||
+        (give_up_silent(control) && reserve_give_up(&control->reserve)))
         return accept4(control->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     errno = sys;
     return fd;
@@ -302,6 +330,8 @@ static void begin_client(struct control *control, struct client *client, int fd)
 {
     client->turn = control->turn++;
     client->fd = fd;
+    client->holds = false;
+    client->verb = NULL;
     client->deadline = mono_now() + CONTROL_PATIENCE;
     client->line_n = 0;
     strbuf_init(&client->text);
@@ -401,7 +431,7 @@ static void serve_watched(struct control *control, const struct watch *watch)
         if (step_of(control, client) == STEP_READING)
             read_some(control, client);
         else if (write_some(client))
-            hang_up(control, client);
+            end_reply(control, client);
     }
     if (watch->fds[1].revents == 0)
         return;
@@ -451,12 +481,39 @@ static struct client *next_for_main(struct control *control)
     return next;
 }
 
+static bool must_let_go(struct control *control)
+{
+    pthread_mutex_lock(&control->lock);
+    bool must = control->let_go;
+    control->let_go = false;
+    pthread_mutex_unlock(&control->lock);
+    return must;
+}
+
+/* Whoever holds something, or wants to, must be there when it is done: nothing is put in force for
+ * one who has given up already. */
+static bool has_left(const struct client *client)
+{
+    char byte;
+
+    return (client->verb->holds || client->verb->of_holder) &&
+           recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void control_serve(struct control *control)
 {
     struct client *client;
 
-    while ((client = next_for_main(control)) != NULL) {
-        run_verb(control, client);
+    for (;;) {
+        if (must_let_go(control))
+            control->setup.let_go(control->setup.ctx);
+        client = next_for_main(control);
+        if (client == NULL)
+            return;
+        if (has_left(client))
+            client->status = WIRE_NO;
+        else
+            run_verb(control, client);
         set_step(control, client, STEP_ANSWERED);
         wake(control);
     }
@@ -464,56 +521,13 @@ void control_serve(struct control *control)
 
 /* --- life --------------------------------------------------------------------------------- */
 
-static bool set_address(const char *path, struct sockaddr_un *un, struct err *err)
-{
-    *un = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof un->sun_path)
-        return err_set(err, ERR_RANGE, "the path has %zu bytes; allowed: at most %zu", strlen(path),
-                       sizeof un->sun_path - 1);
-    memcpy(un->sun_path, path, strlen(path));
-    return true;
-}
-
-/* Take away a socket that a daemon without time to tidy up has left behind. */
-static bool make_room(const struct sockaddr_un *un, struct err *err)
-{
-    struct stat status;
-
-    if (lstat(un->sun_path, &status) != 0)
-        return errno == ENOENT || err_system(err, errno, "%s", un->sun_path);
-    if (!S_ISSOCK(status.st_mode))
-        return err_set(err, ERR_RANGE, "%s is there and no socket", un->sun_path);
-
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return err_system(err, errno, "socket");
-    bool dead = connect(fd, (const struct sockaddr *)un, sizeof *un) != 0 && errno == ECONNREFUSED;
-    close(fd);
-    if (!dead)
-        return err_set(err, ERR_SYSTEM, "another program is listening on %s", un->sun_path);
-    return unlink(un->sun_path) == 0 || err_system(err, errno, "cannot remove %s", un->sun_path);
-}
-
 static bool bind_and_listen(struct control *control, struct err *err)
 {
-    const struct control_setup *setup = &control->setup;
-    struct sockaddr_un un;
-
-    if (!set_address(setup->path, &un, err) || !socketfile_check_folder(setup->path, err) ||
-        !make_room(&un, err))
-        return false;
-    control->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     control->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (control->listen_fd < 0 || control->wake_fd < 0)
-        return err_system(err, errno, "socket");
-    mode_t before = umask(0117);
-    bool bound = bind(control->listen_fd, (const struct sockaddr *)&un, sizeof un) == 0;
-    int sys = errno;
-    umask(before);
-    if (!bound)
-        return err_system(err, sys, "cannot listen on %s", setup->path);
-    return socketfile_own(&control->file, setup->path, setup->rules.user, setup->group, err) &&
-           (listen(control->listen_fd, BACKLOG) == 0 || err_system(err, errno, "listen"));
+    if (control->wake_fd < 0)
+        return err_system(err, errno, "eventfd");
+    control->listen_fd = control_listen(&control->setup, &control->file, err);
+    return control->listen_fd >= 0;
 }
 
 struct control *control_open(const struct control_setup *setup, struct err *err)
@@ -526,14 +540,13 @@ struct control *control_open(const struct control_setup *setup, struct err *err)
     }
     control->setup = *setup;
     control->listen_fd = control->wake_fd = -1;
-    for (size_t i = 0; i < RESERVES; i++)
-        control->reserves[i] = -1;
+    reserve_init(&control->reserve);
     CHECK(pthread_mutex_init(&control->lock, NULL) == 0);
     if (!bind_and_listen(control, err)) {
         control_close(control);
         return NULL;
     }
-    fill_reserves(control);
+    reserve_fill(&control->reserve, control->wake_fd);
     return control;
 }
 
@@ -565,7 +578,7 @@ void control_close(struct control *control)
         close(control->listen_fd);
     if (control->wake_fd >= 0)
         close(control->wake_fd);
-    while (give_up_reserve(control))
+    while (reserve_give_up(&control->reserve))
         ;
     pthread_mutex_destroy(&control->lock);
     free(control);

@@ -13,6 +13,7 @@
 #include "milter/daemonize.h"
 #include "milter/filter.h"
 #include "milter/interpose.h"
+#include "milter/mapsplan.h"
 #include "milter/notify.h"
 #include "milter/shortage.h"
 #include "milter/signals.h"
@@ -102,6 +103,8 @@ static bool open_control(struct daemon *daemon)
         .verbs = verbs,
         .nverbs = verbs_count,
         .ctx = &daemon->world,
+        .let_go = verbs_let_go,
+        .hold_patience = CONTROL_HOLD_PATIENCE,
         .poke = signals_poke,
     };
     struct err err = {0};
@@ -205,6 +208,7 @@ static bool take_tables(struct daemon *daemon)
         snapshot_drop(snapshot);
         return false;
     }
+    mapsplan_check(snapshot, true, &daemon->found); /* nothing to stop for: mail goes on without */
     log_problems(&daemon->found);
     snapshot_store_init(&daemon->house.snapshots, snapshot);
     running_init(&daemon->running, daemon->path, &daemon->house, &daemon->found);
@@ -335,15 +339,6 @@ static void drain(int fd)
     (void)!read(fd, &count, sizeof count);
 }
 
-static void reload(struct daemon *daemon)
-{
-    struct strbuf report; /* the log has it all */
-
-    strbuf_init(&report);
-    (void)running_reload(&daemon->running, false, &report);
-    strbuf_done(&report);
-}
-
 static _Noreturn void serve_until_stopped(struct daemon *daemon)
 {
     struct pollfd event = {.fd = signals_fd(), .events = POLLIN};
@@ -362,7 +357,7 @@ static _Noreturn void serve_until_stopped(struct daemon *daemon)
         if (signals_reopen())
             running_reopen_log();
         if (signals_reload())
-            reload(daemon);
+            running_reload(&daemon->running);
         if (daemon->control != NULL)
             control_serve(daemon->control);
     }
@@ -397,6 +392,7 @@ int daemon_main(const char *path, enum daemon_place place)
                  daemon.first.settings.socket);
         daemonize_ready();
         notify_state("READY=1");
+        running_watch_maps(&daemon.running);
         serve_until_stopped(&daemon);
     }
     close_control(&daemon);

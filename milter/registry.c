@@ -16,6 +16,7 @@
 #include "lib/tables/lists.h"
 #include "lib/tables/policy.h"
 #include "lib/tables/routes_keys.h"
+#include "milter/mapskeys.h"
 #include "milter/settings.h"
 
 #define PRESET_TYPE(name_, arg_, rows_, inherits_, presets_, doc_)                                 \
@@ -53,6 +54,9 @@ const struct conf_type *const registry[] = {
     TYPE("routes", NULL, routes, false,
          "SMTP routes: where accepted mail goes. Call-ahead asks there, and gatehousectl maps "
          "writes the MTA's own maps from them."),
+    TYPE("maps", NULL, maps, false,
+         "Where the MTA's maps are, so that gatehousectl reload, or systemctl reload, can change "
+         "them together with the configuration. Without this section a reload leaves maps alone."),
     TYPE("auth", "NAME", auth, false, "Credentials for routes with auth=NAME."),
     TYPE("addresslist", "NAME", lists, false, "A list of addresses that policies refer to."),
     TYPE("exceptions", NULL, exceptions, false,

@@ -21,19 +21,6 @@ bool verbs_only_word(const char *const *arguments, size_t n, const char *word, b
     return n == 0 || *given_out;
 }
 
-/* --- reload ------------------------------------------------------------------------- */
-
-static enum wire_status reload(void *ctx, const char *const *arguments, size_t n,
-                               struct strbuf *reply)
-{
-    const struct verbs_world *world = ctx;
-    bool force;
-
-    if (!verbs_only_word(arguments, n, "force", &force))
-        return verbs_usage(reply);
-    return running_reload(world->running, force, reply) ? WIRE_YES : WIRE_NO;
-}
-
 /* --- status ------------------------------------------------------------------------- */
 
 static void put_listeners(struct form *form, const struct snapshot *snapshot)
@@ -117,6 +104,22 @@ static void put_directories(struct form *form, const struct house *house)
     strbuf_done(&servers);
 }
 
+static void put_reload(struct form *form, const struct verbs_world *world,
+                       const struct running_state *state)
+{
+    struct strbuf maps;
+
+    form_lines(form, "warnings", state->warnings);
+    form_text(form, "reload", state->held ? "under way" : NULL);
+    form_moment(form, "reload_refused", state->refused);
+    form_lines(form, "reload_errors", state->refusal);
+    strbuf_init(&maps);
+    form_text(form, "maps", mapswatch_word(mapswatch_look(&world->running->maps, &maps)));
+    form_lines(form, "maps_not_the_same", strbuf_text(&maps));
+    form->out->failed = form->out->failed || maps.failed;
+    strbuf_done(&maps);
+}
+
 static enum wire_status status(void *ctx, const char *const *arguments, size_t n,
                                struct strbuf *reply)
 {
@@ -152,9 +155,7 @@ static enum wire_status status(void *ctx, const char *const *arguments, size_t n
     put_dnslists(&form, world->house);
     put_directories(&form, world->house);
     verbs_put_paused(world->house, &form);
-    form_lines(&form, "warnings", state.warnings);
-    form_moment(&form, "reload_refused", state.refused);
-    form_lines(&form, "reload_errors", state.refusal);
+    put_reload(&form, world, &state);
     form_end(&form);
     running_state_done(&state);
     snapshot_drop(snapshot);
@@ -168,6 +169,20 @@ static void put_sample(struct strbuf *out, const char *name, const char *type, c
 {
     strbuf_printf(out, "# HELP gatehouse_%s %s\n# TYPE gatehouse_%s %s\ngatehouse_%s %llu\n", name,
                   help, name, type, name, (unsigned long long)value);
+}
+
+/* Only where it is known. */
+static void put_maps(const struct verbs_world *world, struct strbuf *out)
+{
+    struct strbuf lines;
+
+    strbuf_init(&lines);
+    enum mapswatch_state state = mapswatch_look(&world->running->maps, &lines);
+    strbuf_done(&lines);
+    if (state == MAPSWATCH_SAME || state == MAPSWATCH_DIFFER)
+        put_sample(out, "maps_differ", "gauge",
+                   "Whether maps of the MTA differ from the configuration in force.",
+                   state == MAPSWATCH_DIFFER);
 }
 
 static void put_samples(const struct verbs_world *world, struct strbuf *out)
@@ -185,6 +200,7 @@ static void put_samples(const struct verbs_world *world, struct strbuf *out)
                state.generation);
     put_sample(out, "config_reload_refused", "gauge", "Whether the last reload was refused.",
                state.refused != 0);
+    put_maps(world, out);
     put_sample(out, "sessions_open", "gauge", "Milter sessions open now.",
                atomic_load(&world->house->open));
     put_sample(out, "log_dropped_total", "counter",
@@ -232,7 +248,23 @@ static enum wire_status statistics(void *ctx, const char *const *arguments, size
 }
 
 const struct control_verb verbs[] = {
-    {.name = "reload", .most = 1, .in_main = true, .logged = true, .run = reload},
+    {.name = "reload",
+     .most = 1,
+     .in_main = true,
+     .holds = true,
+     .logged = true,
+     .run = verbs_reload},
+    {.name = "reload-take",
+     .in_main = true,
+     .of_holder = true,
+     .logged = true,
+     .run = verbs_reload_take},
+    {.name = "reload-drop",
+     .least = 1,
+     .most = 1,
+     .in_main = true,
+     .of_holder = true, /* the log has the reason */
+     .run = verbs_reload_drop},
     {.name = "status", .most = 1, .run = status},
     {.name = "stats", .most = 1, .run = statistics},
     {.name = "cache-list", .most = 1, .run = verbs_cache_list},

@@ -18,6 +18,9 @@ struct verbs_world {
     struct running *running;
 };
 
+/* The client that held a candidate has gone. */
+void verbs_let_go(void *ctx);
+
 extern const struct control_verb verbs[];
 extern const size_t verbs_count;
 
@@ -31,6 +34,13 @@ enum wire_status verbs_usage(struct strbuf *reply); /* the arguments are wrong *
 /* Hosts that are left alone for now: "paused" of status, and samples of Prometheus. */
 void verbs_put_paused(const struct house *house, struct form *form);
 void verbs_put_paused_samples(const struct house *house, struct strbuf *out);
+
+enum wire_status verbs_reload(void *ctx, const char *const *arguments, size_t n,
+                              struct strbuf *reply);
+enum wire_status verbs_reload_take(void *ctx, const char *const *arguments, size_t n,
+                                   struct strbuf *reply);
+enum wire_status verbs_reload_drop(void *ctx, const char *const *arguments, size_t n,
+                                   struct strbuf *reply);
 
 enum wire_status verbs_block(void *ctx, const char *const *arguments, size_t n,
                              struct strbuf *reply);
