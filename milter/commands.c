@@ -54,7 +54,7 @@ static const struct command_option maps[] = {
     {"no-compile", NULL, 'n', "only write the text files", false},
     {"compiler", "PATH", 'p', "the map compiler; default: /usr/sbin/postmap or makemap", false},
     {"reload", "=PATH", 'r', "reload the MTA where it must be; PATH: its own program", false},
-    {"no-reload", NULL, 'R', "leave the MTA alone, whatever [maps] says", false},
+    {"no-reload", NULL, 'N', "leave the MTA alone, whatever [maps] says", false},
     {0}};
 
 static const struct command_option doctor[] = {
