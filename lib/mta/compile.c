@@ -73,7 +73,8 @@ static bool run_compiler(const struct compile *compile, const char *const *argv,
                       .input = input,
                       .mail_config = compile->mail_config,
                       .deadline = deadline(compile),
-                      .output_max = output_max};
+                      .output_max = output_max,
+                      .dies_with_us = true};
     return run_tool(&run, output, err);
 }
 

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "lib/base/escape.h"
 
@@ -32,10 +35,23 @@ static void close_pipes(struct pipes *pipes)
     }
 }
 
+/* In the child. Its parent may have ended since fork(). */
+static void die_with(pid_t parent)
+{
+#ifdef __linux__
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+        _exit(127);
+#else
+    (void)parent;
+#endif
+}
+
 /* In the child, between fork and execve: only calls that are safe there. */
-static _Noreturn void become(const struct run *run, char *const *environment,
+static _Noreturn void become(const struct run *run, pid_t parent, char *const *environment,
                              const struct pipes *pipes)
 {
+    if (run->dies_with_us)
+        die_with(parent);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -83,9 +99,10 @@ static bool start(const struct run *run, struct pipes *pipes, pid_t *pid_out, st
         err_system(err, errno, "cannot make a pipe to %s", run->argv[0]);
         goto out;
     }
+    pid_t parent = getpid();
     *pid_out = fork();
     if (*pid_out == 0)
-        become(run, environment, pipes);
+        become(run, parent, environment, pipes);
     if (*pid_out < 0) {
         err_system(err, errno, "cannot start %s", run->argv[0]);
         goto out;

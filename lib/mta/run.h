@@ -20,6 +20,9 @@ struct run {
     mono_us deadline;
     size_t output_max; /* more output than this is an error */
     const char *input; /* its standard input; NULL: /dev/null */
+    /* It is killed when this thread ends, however that does: nobody waits for it then, and what it
+     * writes may be another run's already. */
+    bool dies_with_us;
 };
 
 /* true: it ran and ended with 0. Standard output is appended to output (NULL:

@@ -11,7 +11,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from house import wait_until
 from mapsite import (
-    IS_NEW, IS_OLD, NEW, NO, OLD, UNREACHABLE, YES, Site, end_of, goes_on, stopped_at, untouched)
+    IS_NEW, IS_OLD, NEW, NO, OLD, UNREACHABLE, YES, Site, compiler_ends, end_of, goes_on, stopped_at, untouched)
 from tap import Tap
 
 tap = Tap()
@@ -135,6 +135,8 @@ def the_tool_is_killed():
     with Site() as it:
         tool = stopped_at(it, "stage")
         tool.kill()
+        tool.wait()
+        compiler_ends(it, "stage")
         tool.communicate()
         it.remove_files("hang-stage")
         wait_until(lambda: it.says()["reload"] is None, "the candidate let go")
@@ -145,6 +147,8 @@ def the_tool_is_killed():
     with Site() as it:
         tool = stopped_at(it, "place")
         tool.kill()
+        tool.wait()
+        compiler_ends(it, "place")
         tool.communicate()
         wait_until(lambda: it.says()["reload"] is None, "the candidate let go")
         told = it.says()
@@ -159,7 +163,9 @@ def the_tool_is_killed():
             tool = stopped_at(it, when)
             tool.send_signal(signal.SIGTERM)
             if when == "stage":
-                tap.eq(end_of(tool)[0], -signal.SIGTERM, "TERM while it compiles: it ends")
+                tap.eq(tool.wait(60), -signal.SIGTERM, "TERM while it compiles: it ends")
+                compiler_ends(it, when)
+                end_of(tool)
             it.remove_files(f"hang-{when}")
             if when == "place":
                 end_of(tool)

@@ -48,7 +48,7 @@ file=${1#*:}; map=$file.${1%%:*}
 [ $list = yes ] && exec cat "$map"
 case ${file##*/} in .*) when=stage;; *) when=place; [ -e $here/placed ] && when=back; : > $here/placed;; esac
 echo "$when ${file##*/}" >> $here/calls
-if [ -e $here/hang-$when ]; then : > $here/at-$when; while [ -e $here/hang-$when ]; do sleep 0.02; done; fi
+if [ -e $here/hang-$when ]; then echo $$ > $here/at-$when; while [ -e $here/hang-$when ]; do sleep 0.02; done; fi
 [ -e $here/evil-$when ] && { echo "fatal: $when" >&2; exit 1; }
 grep -v '^#' "$file" > "$map.tmp"
 mv "$map.tmp" "$map"
@@ -162,8 +162,15 @@ def stopped_at(it, when):
     it.change()
     it.touch(f"hang-{when}")
     tool = it.begin()
-    wait_until(lambda: os.path.exists(it.at(f"at-{when}")), f"the compiler, {when}")
+    wait_until(lambda: os.path.exists(it.at(f"at-{when}")) and os.path.getsize(it.at(f"at-{when}")), f"the compiler, {when}")
     return tool
+
+
+def compiler_ends(it, when):
+    """It does not outlive the tool that waited for it, though it stands still."""
+    with open(it.at(f"at-{when}"), encoding="ascii") as file:
+        number = file.read().strip()
+    return wait_until(lambda: not os.path.exists(f"/proc/{number}"), "the end of the compiler")
 
 
 def end_of(tool):
