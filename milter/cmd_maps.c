@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/mta/lint.h"
 #include "milter/mapsinput.h"
+#include "milter/mapsnames.h"
 #include "milter/mapstell.h"
 
 struct maps_options {
@@ -99,8 +99,9 @@ static bool lint(const struct snapshot *snapshot, struct arena *arena, struct ma
     struct problems problems;
 
     problems_init(&problems);
-    lint_maps(input, plan->mta, force, &problems);
-    mapstell_look(snapshot, plan->mta, arena, input, &problems);
+    mapstell_lint(snapshot, plan->mta, force, arena, input, &problems);
+    if (problems_errors(&problems) == 0)
+        mapsnames_check(snapshot, input, plan->mta, false, &problems);
     problems_print(&problems, stderr);
     bool good = problems_errors(&problems) == 0;
     problems_done(&problems);

@@ -9,6 +9,7 @@
 #include "lib/mta/swap.h"
 #include "milter/ask.h"
 #include "milter/mapsinput.h"
+#include "milter/mapsnames.h"
 #include "milter/mapstell.h"
 #include "milter/mxcheck.h"
 
@@ -244,23 +245,45 @@ static int compare_plans(struct reload *reload)
     return status;
 }
 
-/* What only one who may read passwords and wait for DNS can find; the rest the daemon has told. */
+/* What only one who may read passwords can find; warnings the daemon has told. */
+static int lint(struct reload *reload, struct maps_input *input)
+{
+    struct problems problems;
+    int status = COMMAND_YES;
+
+    problems_init(&problems);
+    mapstell_lint(reload->snapshot, reload->mine.mta, reload->force, reload->arena, input,
+                  &problems);
+    if (problems_errors(&problems) > 0) {
+        problems_print(&problems, stderr);
+        status = give_up_for(reload, &problems);
+    }
+    problems_done(&problems);
+    return status;
+}
+
+/* What takes somebody who can wait for DNS: warnings. */
+static void look_at_names(const struct reload *reload, const struct maps_input *input)
+{
+    struct problems problems;
+
+    problems_init(&problems);
+    mapsnames_check(reload->snapshot, input, reload->mine.mta, false, &problems);
+    mxcheck(reload->snapshot, &problems);
+    problems_print(&problems, stderr);
+    problems_done(&problems);
+}
+
 static int make_maps(struct reload *reload)
 {
     struct maps_input input;
-    struct problems problems;
-    int status = COMMAND_YES;
 
     reload->arena = arena_new(0);
     if (reload->arena == NULL || !mapsinput_make(reload->snapshot, reload->arena, &input))
         return give_up(reload, "out of memory");
-    problems_init(&problems);
-    mapstell_look(reload->snapshot, reload->mine.mta, reload->arena, &input, &problems);
-    mxcheck(reload->snapshot, &problems);
-    problems_print(&problems, stderr);
-    if (problems_errors(&problems) > 0)
-        status = give_up_for(reload, &problems);
-    problems_done(&problems);
+    int status = lint(reload, &input);
+    if (status == COMMAND_YES)
+        look_at_names(reload, &input);
     if (status == COMMAND_YES && !mapsplan_build(&input, reload->mine.mta, &reload->maps))
         status = give_up(reload, "out of memory");
     return status;

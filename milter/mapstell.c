@@ -1,8 +1,8 @@
 #include "milter/mapstell.h"
 
+#include "lib/mta/lint.h"
 #include "lib/mta/run.h"
 #include "milter/mapsinput.h"
-#include "milter/mapsnames.h"
 
 void mapstell_step(struct strbuf *text, const char *file, enum publish_step step)
 {
@@ -32,12 +32,11 @@ void mapstell_step(struct strbuf *text, const char *file, enum publish_step step
     }
 }
 
-void mapstell_look(const struct snapshot *snapshot, enum maps_mta mta, struct arena *arena,
-                   struct maps_input *input, struct problems *problems)
+void mapstell_lint(const struct snapshot *snapshot, enum maps_mta mta, bool force,
+                   struct arena *arena, struct maps_input *input, struct problems *problems)
 {
     mapsinput_read_passwords(snapshot, arena, input, problems);
-    if (problems_errors(problems) == 0)
-        mapsnames_check(snapshot, input, mta, false, problems);
+    lint_maps(input, mta, force, problems);
 }
 
 bool mapstell_mta(const struct mapsplan *plan, const char *mail_config, struct strbuf *text,

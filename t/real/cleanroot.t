@@ -195,6 +195,8 @@ def locked_up():
 
 
 def reload():
+    """Configuration and maps together."""
+    machine.write(CONF, machine.read(CONF) + "[maps]\nmta = postfix\n")
     before, first = maps(), pid()
     machine.write(RAT, "example.com ACCEPT\nsecond.test ACCEPT\n")
     machine.write(ROUTES, "example.com: [127.0.0.5]:2500\nsecond.test: [127.0.0.5]:2500\n")

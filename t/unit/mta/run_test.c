@@ -16,7 +16,7 @@ static struct err err;
 static bool shell(const char *script, size_t output_max, mono_us deadline)
 {
     const char *argv[] = {"/bin/sh", "-c", script, "sh", NULL};
-    struct run run = {argv, "/etc/some where", deadline, output_max, NULL};
+    struct run run = {argv, "/etc/some where", deadline, output_max, NULL, false};
     strbuf_reset(&output);
     err = (struct err){0};
     return run_tool(&run, &output, &err);
@@ -44,7 +44,7 @@ static void test_environment(void **state)
     assert_string_equal(strbuf_text(&output), "LC_ALL=C\nMAIL_CONFIG=/etc/some where\n"
                                               "PATH=/usr/sbin:/usr/bin:/sbin:/bin\n");
     const char *argv[] = {"/usr/bin/env", NULL};
-    struct run run = {argv, NULL, MONO_NEVER, 1000, NULL};
+    struct run run = {argv, NULL, MONO_NEVER, 1000, NULL, false};
     strbuf_reset(&output);
     assert_true(run_tool(&run, &output, &err));
     assert_null(strstr(strbuf_text(&output), "MAIL_CONFIG"));
@@ -80,7 +80,7 @@ static void test_no_such_tool(void **state)
 {
     (void)state;
     const char *argv[] = {"/nonexistent/postmap", NULL};
-    struct run run = {argv, NULL, MONO_NEVER, 1000, NULL};
+    struct run run = {argv, NULL, MONO_NEVER, 1000, NULL, false};
     assert_false(run_tool(&run, NULL, &err));
     assert_non_null(strstr(err.text, "No such file"));
 }
