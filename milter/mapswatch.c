@@ -43,7 +43,7 @@ void mapswatch_set(struct mapswatch *watch, const char *folder, struct mapsums *
 static void remember(struct mapswatch *watch, unsigned turn, const struct mapsums *looked)
 {
     pthread_mutex_lock(&watch->lock);
-    if (watch->turn == turn)
+    if (watch->turn == turn && looked->n > 0)
         memcpy(watch->sums.list, looked->list, looked->n * sizeof *looked->list);
     pthread_mutex_unlock(&watch->lock);
 }
