@@ -19,12 +19,14 @@
 #define REASON_MAX 3000 /* bytes; a request has 4096 */
 
 struct reload {
+    const struct command *command;
     const char *conf;
     bool force;
     mono_us until;         /* for all compiling */
     struct ask_held *held; /* the daemon's candidate; NULL: it has been given back */
     struct slice plan;     /* what the daemon says of the maps */
     struct snapshot *snapshot;
+    struct blocks_table *blocks; /* entries made at run time; NULL: none */
     struct arena *arena;
     struct mapsplan mine; /* borrows from snapshot */
     struct maps maps;
@@ -279,7 +281,9 @@ static int make_maps(struct reload *reload)
     struct maps_input input;
 
     reload->arena = arena_new(0);
-    if (reload->arena == NULL || !mapsinput_make(reload->snapshot, reload->arena, &input))
+    reload->blocks = command_blocks(reload->command, reload->snapshot);
+    if (reload->arena == NULL || !mapsinput_make(reload->snapshot, reload->arena, &input) ||
+        !mapsinput_use_blocks(reload->blocks, reload->arena, &input))
         return give_up(reload, "out of memory");
     int status = lint(reload, &input);
     if (status == COMMAND_YES)
@@ -340,7 +344,8 @@ static int go_on(struct reload *reload, struct slice answer)
 int command_reload(const struct command *command, const char *conf, int argc, char **argv)
 {
     const char *words[] = {"reload", "force"};
-    struct reload reload = {.conf = conf, .force = argc == 2 && strcmp(argv[1], "--force") == 0};
+    struct reload reload = {
+        .command = command, .conf = conf, .force = argc == 2 && strcmp(argv[1], "--force") == 0};
     struct strbuf answer;
 
     if (argc > 2 || (argc == 2 && !reload.force))
@@ -356,6 +361,7 @@ int command_reload(const struct command *command, const char *conf, int argc, ch
         fputs(strbuf_text(&answer), stderr);
     maps_done(&reload.maps);
     arena_free(reload.arena);
+    blocks_drop(reload.blocks);
     snapshot_drop(reload.snapshot);
     strbuf_done(&reload.said);
     strbuf_done(&answer);

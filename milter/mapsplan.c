@@ -84,20 +84,23 @@ static bool blind_passwords(struct arena *arena, struct maps_input *input)
     return true;
 }
 
-bool mapsplan_sums(const struct snapshot *snapshot, const struct mapsplan *plan,
-                   struct mapsums *sums_out)
+bool mapsplan_sums(struct snapshot *snapshot, const struct mapsplan *plan, struct mapsums *sums_out)
 {
     struct arena *arena = arena_new(0);
+    struct blocks_table *blocks;
+    struct err unknown;
     struct maps_input input;
     struct maps maps;
 
     maps_init(&maps);
     *sums_out = (struct mapsums){0};
+    (void)!blocks_look(snapshot->settings.keys->state_dir, snapshot, &blocks, &unknown);
     bool ok = arena != NULL && mapsinput_make(snapshot, arena, &input) &&
-              blind_passwords(arena, &input) && mapsplan_build(&input, plan->mta, &maps) &&
-              mapsums_make(&maps, plan->type, sums_out);
+              mapsinput_use_blocks(blocks, arena, &input) && blind_passwords(arena, &input) &&
+              mapsplan_build(&input, plan->mta, &maps) && mapsums_make(&maps, plan->type, sums_out);
     maps_done(&maps);
     arena_free(arena);
+    blocks_drop(blocks);
     return ok;
 }
 

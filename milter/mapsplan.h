@@ -37,9 +37,10 @@ void mapsplan_check(const struct snapshot *snapshot, bool force, struct problems
 
 NODISCARD bool mapsplan_build(const struct maps_input *input, enum maps_mta mta, struct maps *maps);
 
-/* Of all maps, passwords of [auth] aside. Only where mapsplan_check() finds nothing. false: out
+/* Of all maps, passwords of [auth] aside, with the relay clients made at run time as the file in
+ * state_dir has them, where it can be read. Only where mapsplan_check() finds nothing. false: out
  * of memory. */
-NODISCARD bool mapsplan_sums(const struct snapshot *snapshot, const struct mapsplan *plan,
+NODISCARD bool mapsplan_sums(struct snapshot *snapshot, const struct mapsplan *plan,
                              struct mapsums *sums_out);
 
 /* plan NULL: there is no [maps]. Lines of words separated by TAB. */

@@ -149,7 +149,7 @@ static void log_maps(struct running *running)
 
 void running_watch_maps(struct running *running)
 {
-    const struct snapshot *snapshot = running->house->snapshots.current;
+    struct snapshot *snapshot = running->house->snapshots.current;
     struct problems problems;
     struct mapsplan plan;
     struct mapsums sums = {0};

@@ -64,6 +64,22 @@ def what_maps_takes_from_the_section():
 
 
 @tap.part
+def who_may_relay_for_a_while():
+    """An entry of hat block that relays is in the maps that a reload writes, as in those of `maps`."""
+    with Site() as it:
+        for entry in ("203.0.113.77", "203.0.113.0/26"):
+            tap.eq(it.ctl("hat", "block", entry, "--policy", "RELAYED")[0], YES, f"{entry} may relay")
+        it.change()
+        tap.eq(it.ctl("reload")[0], YES, "reload")
+        clients = it.maps()["relay_clients.in"]
+        tap.ok(all(words in clients for words in ("203.0.113.77", "203.0.113.0/26", "198.51.100.8")), "the maps have them",
+               clients)
+        tap.eq((it.ctl("maps", "--check")[0], it.says()["maps"]), (YES, "same"), "... and are those of `maps`, and the daemon's")
+        tap.eq(it.ctl("hat", "unblock", "203.0.113.77")[0], YES, "no longer")
+        tap.ok(it.ctl("reload")[0] == YES and "203.0.113.77" not in it.maps()["relay_clients.in"], "the next one takes it out")
+
+
+@tap.part
 def a_signal():
     """It reloads the daemon alone, and says where maps differ."""
     with Site() as it:
