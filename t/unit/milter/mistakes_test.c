@@ -118,6 +118,7 @@ static const struct frame {
      {{"addresses", "@example.com"}},
      "[listener in]\nrat = rat\ndefault_policy = p\n[policy p]\ntls = preferred\n"
      "tls_required_senders = x\n"},
+    {"maps", {{"mta", "postfix"}}, "[listener in]\nrat = rat\n"},
     {"exceptions",
      {{"file", "exceptions"}},
      "[listener in]\nrat = rat\ndefault_policy = p\n[policy p]\nuse_exceptions = yes\n"},
@@ -183,6 +184,9 @@ static const struct word {
     {"addresslist", "addresses", "here"},
     {"addresslist", "addresses_file", "gone"},
     {"exceptions", "file", "gone"},
+    {"maps", "output", NULL},
+    {"maps", "reload_program", NULL},
+    {"maps", "compiler", NULL},
 };
 
 static const struct frame *frame_of(const struct conf_type *type)
