@@ -1,7 +1,6 @@
 #include "milter/ask.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,60 +8,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/conf/ini.h"
-#include "milter/settings.h"
+#include "milter/peek.h"
 #include "milter/wire.h"
 
 /* --- where --------------------------------------------------------------------------- */
 
-struct search {
-    bool in_section;
-    char path[PATH_MAX]; /* as written; "" not found */
-};
-
-static void look_at(const struct ini_event *event, void *arg)
-{
-    struct search *search = arg;
-
-    if (event->kind == INI_SECTION)
-        search->in_section = slice_is(event->name, "gatehouse");
-    else if (event->kind == INI_KEY && search->in_section && search->path[0] == '\0' &&
-             slice_is(event->name, "control_socket"))
-        snprintf(search->path, sizeof search->path, "%.*s", (int)event->value.n, event->value.p);
-}
-
-/* Relative paths are relative to the configuration's folder, as the daemon
- * knows it. */
-static void put_path(const char *conf, const char *written, char path_out[PATH_MAX])
-{
-    char real[PATH_MAX];
-
-    if (realpath(conf, real) != NULL)
-        conf = real;
-    const char *slash = strrchr(conf, '/');
-    int folder_n = written[0] == '/' || slash == NULL ? 0 : (int)(slash - conf) + 1;
-
-    int n = snprintf(path_out, PATH_MAX, "%.*s%s", folder_n, conf, written);
-    if (n < 0 || n >= PATH_MAX)
-        path_out[0] = '\0'; /* too long for a socket, too */
-}
-
-static const char *default_path(void)
-{
-    return settings_rows[key_find(settings_rows, settings_nrows, slice_of("control_socket"))].dflt;
-}
-
 /* false: the configuration cannot be read; says so. */
 static bool find_socket(const char *conf, char path_out[PATH_MAX])
 {
-    struct search search = {.in_section = false};
-    struct problems problems;
+    char written[PATH_MAX];
+    bool readable = peek_value(conf, "control_socket", written);
 
-    problems_init(&problems);
-    bool readable = ini_read(conf, look_at, &search, &problems);
-    problems_print(&problems, stderr);
-    problems_done(&problems);
-    put_path(conf, search.path[0] != '\0' ? search.path : default_path(), path_out);
+    peek_path(conf, written, path_out);
     return readable;
 }
 

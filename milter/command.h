@@ -59,6 +59,8 @@ int command_hat_allow(const struct command *command, const char *conf, int argc,
 int command_hat_unblock(const struct command *command, const char *conf, int argc, char **argv);
 int command_hat_blocks(const struct command *command, const char *conf, int argc, char **argv);
 int command_doctor(const struct command *command, const char *conf, int argc, char **argv);
+int command_why(const struct command *command, const char *conf, int argc, char **argv);
+int command_report(const struct command *command, const char *conf, int argc, char **argv);
 int command_mta_config(const struct command *command, const char *conf, int argc, char **argv);
 
 int command_addresslist_lookup(const struct command *command, const char *conf, int argc,

@@ -87,6 +87,21 @@ static const struct command_option hat_allow[] = {
     {"comment", "TEXT", 'c', "why, at most 200 bytes; shown wherever the entry decides", false},
     {0}};
 
+static const struct command_option why[] = {
+    {"from", "S", 'f', "an envelope sender, or a domain; <> is the null sender", false},
+    {"to", "R", 't', "a recipient, or a domain", false},
+    {"client", "IP[/BITS]", 'c', "the client's address, or its network", false},
+    {"since", "TIME", 's', "so far back, as 90m, 2h or 7d; default: all of the log", false},
+    {"log", "FILE", 'l', "read this, and the files behind the options; - is standard input", false},
+    WITH_JSON,
+    {0}};
+
+static const struct command_option report[] = {
+    {"since", "TIME", 's', "so far back, as 90m, 2h or 7d; default: all of the log", false},
+    {"log", "FILE", 'l', "read this, and the files behind the options; - is standard input", false},
+    WITH_JSON,
+    {0}};
+
 static const struct command_option reload[] = {
     {"force", NULL, 'f', "even though it would turn away those who come in now", false}, {0}};
 
@@ -261,6 +276,18 @@ const struct command commands[] = {
      .arguments = "FILE|-",
      .example = "routes import routes.new",
      .run = command_routes_import},
+    {.name = "why",
+     .summary = "what became of mail, by the log: a story a connection",
+     .options = why,
+     .arguments = "[FILE...]",
+     .example = "why --to joe@example.com --since 2h",
+     .run = command_why},
+    {.name = "report",
+     .summary = "the log in numbers, and the refusals worth a look",
+     .options = report,
+     .arguments = "[FILE...]",
+     .example = "report --since 7d",
+     .run = command_report},
     {.name = "reload",
      .summary = "read the configuration again and put it in force",
      .options = reload,

@@ -9,6 +9,20 @@ const struct reason_row reason_rows[REASON_COUNT] = {
 #undef REASON
 };
 
+const struct reason_row *reason_named(struct slice by, struct slice token,
+                                      enum verdict_action action)
+{
+    const struct reason_row *found = NULL;
+
+    for (size_t i = 0; i < REASON_COUNT; i++) {
+        const struct reason_row *row = &reason_rows[i];
+        if (slice_is(by, row->by) && slice_is(token, row->token) &&
+            (found == NULL || row->action == action))
+            found = row;
+    }
+    return found;
+}
+
 const char *verdict_action_name(enum verdict_action action)
 {
     switch (action) {

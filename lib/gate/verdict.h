@@ -32,6 +32,10 @@ struct reason_row {
 };
 extern const struct reason_row reason_rows[REASON_COUNT];
 
+/* The row that by= and detail= of a log line name; of several that of this action. NULL: none. */
+const struct reason_row *reason_named(struct slice by, struct slice token,
+                                      enum verdict_action action);
+
 struct verdict {
     enum verdict_action action;
     enum reason reason;

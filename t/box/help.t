@@ -38,6 +38,7 @@ addresses = joe@example.net
 """
 FILES = {"hat": "GOOD:\n    mail.example.net\n        $ACCEPTED (friends)\nALL $ACCEPTED\n", "rat": "example.com ACCEPT\n",
          "routes": "example.com: [127.0.0.1]:%(smtp)d\n", "exceptions": "joe@example.net ALLOW\n"}
+LOG = "icid=1 mid=1 rid=1 event=rcpt listener=inbound ip=192.0.2.1 to=<joe@example.com> verdict=accept by=rat detail=rat_accept\n"
 ZONE = "2.0.0.127.list.example A 127.0.0.2\n"
 # Where an example is right and the answer may still be no: there is no Postfix here, nothing was counted.
 MAY_SAY_NO = {"doctor", "counter show", "counter reset"}
@@ -110,7 +111,9 @@ def no_option_without_help():
 def every_example():
     with DnsServer(ZONE) as dns, Server() as smtp, LdapPeer() as ldap:
         ports = {"dns": dns.port, "smtp": smtp.port, "ldap": ldap.uri}
-        with House(CONF % ports, {name: text % ports for name, text in FILES.items()}) as it:
+        with House(CONF % ports, {name: text % ports for name, text in FILES.items()},
+                   gatehouse={"log": "file:run/gate.log"}) as it:
+            os.chmod(it.write("run/gate.log", LOG), 0o666)
             maps = os.path.join(it.folder, "maps")
             os.mkdir(maps, 0o755)
             for name in names():

@@ -73,6 +73,7 @@ def connections():
         tap.eq([m.greeting.line for m in held], [CONTINUE] * 3, "as many as an address may have")
         tap.eq(comes_in(it), HOST_FULL, "one more of the same address")
         tap.eq(comes_in(it, "::ffff:192.0.2.1"), HOST_FULL, "as a mapped address, too")
+        it.wait_log(event="close", count=2)  # those two have left the listener, too
         held += [come(it, f"192.0.2.{n}") for n in (2, 3)]
         tap.eq([m.greeting.line for m in held[3:]], [CONTINUE] * 2, "others fill the listener")
         tap.eq(comes_in(it, "192.0.2.4"), LISTENER_FULL, "one more of the listener")

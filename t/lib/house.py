@@ -296,11 +296,12 @@ class House:
             with contextlib.suppress(OSError):
                 mta.quit()
 
-    def ctl(self, *arguments, stdin="", conf=None):
-        """gatehousectl: (status, stdout, stderr)"""
+    def ctl(self, *arguments, stdin="", conf=None, environment=None):
+        """gatehousectl: (status, stdout, stderr). environment: beside that of the test."""
         done = subprocess.run(
             [CTL, "-c", conf or self.path, *arguments],
             input=stdin.encode("utf-8"),
+            env={**os.environ, **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             check=False,

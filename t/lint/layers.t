@@ -20,7 +20,7 @@ MAY_INCLUDE["milter"] = {"milter"} | set(MAY_INCLUDE)
 # Library header (or its folder) -> the folder of the one module that may include it.
 ONE_MODULE = {
     "ares": "lib/", "ldap": "lib/", "lber": "lib/", "openssl/": "lib/", "ini": "lib/",
-    "idn2": "lib/", "jansson": "", "maxminddb": "lib/", "libmilter/": "milter/",
+    "idn2": "lib/", "jansson": "", "maxminddb": "lib/", "zlib": "milter/", "libmilter/": "milter/",
 }
 CLOCK = r"\b(clock_gettime|gettimeofday|timespec_get|ftime|clock|time)\s*\("
 
