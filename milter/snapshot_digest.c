@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/base/hash.h"
+#include "lib/base/lines.h"
 #include "milter/registry.h"
 #include "milter/snapshot_parts.h"
 
@@ -24,7 +25,7 @@ static void add_text(uint64_t *digest, const char *text)
 }
 
 /* Folders and sockets may come to be only when the daemon starts: there or not, they are no
- * file. */
+ * file. A program that is ending needs no number. */
 static void add_file(uint64_t *digest, const char *path)
 {
     char buf[65536];
@@ -33,7 +34,8 @@ static void add_file(uint64_t *digest, const char *path)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     bool file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 
-    while (file && ((n = read(fd, buf, sizeof buf)) > 0 || (n < 0 && errno == EINTR)))
+    while (file && !lines_ended() &&
+           ((n = read(fd, buf, sizeof buf)) > 0 || (n < 0 && errno == EINTR)))
         if (n > 0)
             add(digest, buf, (size_t)n);
     add_text(digest, file && n == 0 ? "file" : "no file");

@@ -31,6 +31,11 @@ void lines_end_all(void)
     atomic_store(&all_ended, true);
 }
 
+bool lines_ended(void)
+{
+    return atomic_load(&all_ended);
+}
+
 static struct lines *adopt(int fd, const char *path, struct place at, struct problems *problems)
 {
     struct stat st;
@@ -134,7 +139,7 @@ static bool read_chunk(struct lines *lines)
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return stop(lines, strerror(errno));
-    if (atomic_load(&all_ended))
+    if (lines_ended())
         return stop(lines, "the program is ending");
     lines->at_end = n == 0;
     lines->to += (size_t)n;

@@ -41,6 +41,8 @@ size_t lines_control_byte(struct slice line);
 /* From now on every reading ends with a problem, also those under way in other threads:
  * the program is ending. Any thread; signal handlers, too. */
 void lines_end_all(void);
+/* Whether that was called: for those who read files without lines. Any thread. */
+NODISCARD bool lines_ended(void);
 
 /* The line last given; column as passed. */
 struct place lines_place(const struct lines *lines, unsigned column);

@@ -90,13 +90,7 @@ static void comments_outlive_a_restart(void **state)
 
 static void comments_that_are_refused(void **state)
 {
-    static const char *const wrong[] = {"a\nb",
-                                        "\x1b]0;x",
-                                        "\x7f",
-                                        "\xff",
-                                        "\xc2\x9b"
-                                        "31m",
-                                        "\t"};
+    static const char *const wrong[] = {"a\nb", "\x1b]0;x", "\x7f", "\xff", "\xc2\x9b[m", "\t"};
     struct world *world = *state;
     char long_one[BLOCKS_COMMENT_MAX + 2] = "";
 
