@@ -1,13 +1,12 @@
 #!/bin/sh
 # t/lib/machine.sh - a Debian with its own systemd, for machine.py.
 #
-#     unshare --mount --pid --uts --ipc --fork --kill-child t/lib/machine.sh BASE PLACE PACKAGE CGROUP
+#     unshare --mount --pid --uts --ipc --fork --kill-child t/lib/machine.sh BASE PLACE CGROUP
 #
 # BASE is the root folder of a Debian. It stays as it is: changes go to a tmpfs at the
-# folder PLACE. PACKAGE is installed there as an administrator would do it, still in
-# the network of this host. Then the script becomes the init of that system, in a
-# network and a control group (CGROUP of the unified hierarchy) of its own. All mounts
-# are private: nothing is left when this process, the first of its kind, is killed.
+# folder PLACE. The script becomes the init of that system, in a network and a control
+# group (CGROUP of the unified hierarchy) of its own. All mounts are private: nothing is
+# left when this process, the first of its kind, is killed.
 set -eu
 
 make_root() {
@@ -27,18 +26,10 @@ make_root() {
     done
 }
 
-in_root() {
-    chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"
-}
-
-# Of lists that came with a BASE of yesterday packages may be gone.
-install_package() {
-    cp "$package" "$root/root/gatehouse.deb"
-    cp /etc/resolv.conf "$root/etc/resolv.conf"
-    set -- apt-get -q -y -o Dpkg::Use-Pty=0 --no-install-recommends install /root/gatehouse.deb
-    in_root "$@" || { in_root apt-get -q update && in_root "$@"; }
+name_it() {
     echo "nameserver 127.0.0.1" > "$root/etc/resolv.conf"
     echo "mx.example.com" > "$root/etc/hostname"
+    printf '127.0.0.1 localhost\n127.0.1.1 mx.example.com mx\n' > "$root/etc/hosts"
 }
 
 enter_cgroup() {
@@ -65,9 +56,8 @@ if [ "$1" = boot ]; then
 fi
 base=$1
 place=$2
-package=$3
 root=$place/root
 make_root
-install_package
-enter_cgroup "$4"
+name_it
+enter_cgroup "$3"
 exec unshare --net --cgroup --mount "$0" boot "$root"
