@@ -38,16 +38,16 @@ const struct conf_type *const registry[] = {
     PRESET_TYPE("policy", "NAME", policy, true, policy_presets,
                 "A mail flow policy: what a client may do. A key that is absent is taken from "
                 "[policy DEFAULT], and one that is absent there has the default below. ACCEPTED, "
-                "TRUSTED, THROTTLED, BLOCKED and RELAYED exist without being written; a section "
-                "of that name changes single values of them."),
+                "TRUSTED, THROTTLED, BLOCKED and RELAYED are predefined; a section with that "
+                "name changes single values."),
     PRESET_TYPE("group", "NAME", group, false, group_presets,
                 "A sender group: which clients a policy is for. A client belongs to the first "
-                "group of its listener that any entry matches."),
+                "group of its listener that has a matching entry."),
     TYPE("listener", "NAME", listener, false,
-         "What one smtpd service of the MTA is judged by. A connection belongs to the listener "
-         "whose daemon_name, local_address and local_port fit best."),
+         "The rules for one smtpd service of the MTA. A connection belongs to the listener whose "
+         "daemon_name, local_address and local_port fit best."),
     TYPE("callahead", "NAME", callahead, false,
-         "SMTP call-ahead: asks the mailbox host, while the client waits, whether it wants a "
+         "SMTP call-ahead: asks the mailbox host, while the client waits, whether it accepts a "
          "recipient."),
     TYPE("ldap", "NAME", ldap, false,
          "A directory that knows recipients or where their mail goes."),
@@ -60,7 +60,7 @@ const struct conf_type *const registry[] = {
     TYPE("auth", "NAME", auth, false, "Credentials for routes with auth=NAME."),
     TYPE("addresslist", "NAME", lists, false, "A list of addresses that policies refer to."),
     TYPE("exceptions", NULL, exceptions, false,
-         "Envelope senders that are let through or refused before their domain is verified."),
+         "Envelope senders that are accepted or refused before their domain is verified."),
 };
 
 const size_t registry_count = ARRAY_LEN(registry);
