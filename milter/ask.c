@@ -130,7 +130,7 @@ static ssize_t receive(const struct line_to *to, char *at, size_t room, struct e
 
 static bool broken_off(struct err *err)
 {
-    return err_set(err, ERR_PEER, "the daemon broke off its answer");
+    return err_set(err, ERR_PEER, "the daemon's answer is incomplete");
 }
 
 /* One byte at a time: it is short, and the text behind it is not ours yet. */
@@ -149,7 +149,7 @@ static bool read_head(struct line_to *to, enum wire_status *status_out, size_t *
             return broken_off(err);
     } while (line[n++] != '\n' && n < sizeof line);
     return wire_parse_head((struct slice){line, n - 1}, status_out, length_out) ||
-           err_set(err, ERR_PEER, "what answers there is no gatehoused of this version");
+           err_set(err, ERR_PEER, "what answers there is not a gatehoused of this version");
 }
 
 /* All of it before any is printed: half an answer is none, and a pager does not keep
@@ -190,7 +190,7 @@ static bool wait_for_reload(struct line_to *to, struct err *err)
         ready = wait_for(to, POLLIN, err);
         if (ready == 0 && mono_now() >= end)
             return err_set(err, ERR_TIMEOUT,
-                           "the reload takes longer than %lld s; gatehousectl status will tell",
+                           "the reload takes longer than %lld s; see gatehousectl status",
                            (long long)(to->patience->reload / MONO_SECONDS(1)));
     } while (ready == 0 && ask_for_status(to, err));
     return ready > 0;

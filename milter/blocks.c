@@ -165,15 +165,15 @@ static void save(struct blocks *blocks, struct strbuf *note)
     blocks->unsaved = false;
     blocks->save_again = mono_now() + SAVE_TIME;
     if (blocks->folder == NULL) {
-        strbuf_puts(note, "without state_dir it is forgotten at a restart\n");
+        strbuf_puts(note, "without state_dir it will be lost at a restart\n");
         return;
     }
     if (blocks_file_write(blocks->folder, &clock, blocks->list, blocks->n, &err))
         return;
     blocks->unsaved = true;
     blocks->save_again = mono_now() + SAVE_AGAIN;
-    log_note(LOG_AT_ERROR, "block", "%s; a restart would forget the last changes", err.text);
-    strbuf_printf(note, "it would be forgotten at a restart: %s\n", err.text);
+    log_note(LOG_AT_ERROR, "block", "%s; a restart would lose the last changes", err.text);
+    strbuf_printf(note, "it would be lost at a restart: %s\n", err.text);
 }
 
 static void save_silently(struct blocks *blocks)
@@ -275,7 +275,7 @@ static bool make_room(struct blocks *blocks, bool spare, struct err *err)
 {
     if (blocks->n >= BLOCKS_MAX + (spare ? 1U : 0U))
         return err_set(err, ERR_RANGE,
-                       "there are %d entries already; more belong into a group's senders_file",
+                       "there are %d entries already; more belong in a group's senders_file",
                        BLOCKS_MAX);
     if (blocks->n < blocks->room)
         return true;
@@ -352,7 +352,7 @@ bool blocks_add(struct blocks *blocks, const struct blocks_order *order, struct 
 static void fall_behind(struct blocks *blocks)
 {
     if (!blocks->behind)
-        log_note(LOG_AT_ERROR, "block", "out of memory; the entries are those of before");
+        log_note(LOG_AT_ERROR, "block", "out of memory; the entries stay as they were");
     blocks->behind = true;
 }
 
@@ -367,7 +367,7 @@ bool blocks_remove(struct blocks *blocks, const char *entry, struct strbuf *note
     save(blocks, note);
     if (!put_in_force(blocks)) {
         fall_behind(blocks);
-        strbuf_puts(note, "out of memory: it holds until there is some\n");
+        strbuf_puts(note, "out of memory: it stays in effect until there is some\n");
     }
     return true;
 }
@@ -380,10 +380,10 @@ static void tell(struct block *block)
         return;
     block->told = block->in_force;
     if (block->in_force)
-        log_note(LOG_AT_INFO, "block", "%s: in force again, with policy \"%s\"", block->entry,
+        log_note(LOG_AT_INFO, "block", "%s: in effect again, with policy \"%s\"", block->entry,
                  block->policy);
     else
-        log_note(LOG_AT_WARNING, "block", "%s: there is no policy \"%s\"; out of force",
+        log_note(LOG_AT_WARNING, "block", "%s: there is no policy \"%s\"; without effect",
                  block->entry, block->policy);
 }
 
@@ -397,7 +397,7 @@ static void tell_and_take_out(struct blocks *blocks, mono_us now)
             tell(block);
             continue;
         }
-        log_note(LOG_AT_INFO, "block", "%s: its time is over", block->entry);
+        log_note(LOG_AT_INFO, "block", "%s: it has expired", block->entry);
         take_out(blocks, i);
         changed = true;
     }
@@ -486,7 +486,7 @@ void blocks_init(struct blocks *blocks, const char *folder, struct snapshot *sna
     *blocks = (struct blocks){.folder = folder};
     CHECK(pthread_mutex_init(&blocks->lock, NULL) == 0);
     if (folder != NULL && !blocks_file_read(folder, true, &clock, take_from_file, blocks, &err))
-        log_note(LOG_AT_WARNING, "block", "%s; no entries made at run time are known", err.text);
+        log_note(LOG_AT_WARNING, "block", "%s; entries made at run time are not known", err.text);
     wind_up(blocks, &clock);
     note_change(blocks);
     blocks_use(blocks, snapshot);

@@ -51,7 +51,7 @@ bool blocks_check_entry(const char *entry, struct hat_entry *entry_out, struct s
 
     /* Tables may be Latin-1; what is shown and kept here is UTF-8. */
     if (!str_is_utf8(slice_of(entry)))
-        return err_set(err, ERR_SYNTAX, "the entry is no UTF-8");
+        return err_set(err, ERR_SYNTAX, "the entry is not UTF-8");
     problems_init(&problems);
     struct hat *hat = hat_build(&group, 1, &nobody, &problems);
     bool good = hat != NULL;
@@ -81,5 +81,5 @@ bool blocks_check_comment(const char *comment, struct err *err)
                        BLOCKS_COMMENT_MAX);
     escape_line(text, shown, sizeof shown);
     return strcmp(shown, comment) == 0 ||
-           err_set(err, ERR_SYNTAX, "the comment is no UTF-8, or has control bytes");
+           err_set(err, ERR_SYNTAX, "the comment is not UTF-8, or has control bytes");
 }

@@ -129,8 +129,8 @@ bool blocks_file_read(const char *folder, bool ours, struct blocks_clock *clock_
     switch ((ours ? statefile_read : statefile_peek)(folder, BLOCKS_FILE, KIND, &text, err)) {
     case STATEFILE_READ:
         good = text.n == 0 || blocks_file_parse(text.p, clock_out, take, arg) ||
-               err_set(err, ERR_SYNTAX, "%s/" BLOCKS_FILE " holds lines that are none of ours",
-                       folder);
+               err_set(err, ERR_SYNTAX,
+                       "%s/" BLOCKS_FILE " holds lines that gatehoused did not write", folder);
         break;
     case STATEFILE_NONE:
         good = true;

@@ -104,10 +104,10 @@ static bool choose(const struct lookup_question *from, const struct listener **l
         if (from->listener == NULL && listener->callahead == NULL)
             continue;
         if (found != NULL)
-            return err_set(err, ERR_RANGE,
-                           "which --listener? [listener %s] has a call-ahead profile, and so has "
-                           "[listener %s]",
-                           found->name, listener->name);
+            return err_set(
+                err, ERR_RANGE,
+                "which --listener? [listener %s] and [listener %s] have call-ahead profiles",
+                found->name, listener->name);
         found = listener;
     }
     *listener_out = found;

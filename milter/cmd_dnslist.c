@@ -39,9 +39,9 @@ static bool parse(const struct lookup_question *from, struct question *question,
     question->arena = from->arena;
     question->deadline = mono_now() + MONO_MS(from->snapshot->settings.keys->command_deadline);
     if (!domain_canon(slice_of(zone), question->zone))
-        return err_set(err, ERR_SYNTAX, "\"%.100s\" is no name of a DNS zone", zone);
+        return err_set(err, ERR_SYNTAX, "\"%.100s\" is not the name of a DNS zone", zone);
     return ip_parse(slice_of(ip), &question->ip) ||
-           err_set(err, ERR_SYNTAX, "\"%.100s\" is no address", ip);
+           err_set(err, ERR_SYNTAX, "\"%.100s\" is not an address", ip);
 }
 
 static void put_addresses(const struct dns_answer *answer, struct form *form)

@@ -182,8 +182,8 @@ static int conclude(const struct proof *proof)
     if (proof->errors == 0 && proof->unknown == 0)
         printf("%s: good\n", mta);
     else if (proof->errors == 0)
-        printf("%s: no error found, and %zu thing%s that cannot be told\n", mta, proof->unknown,
-               proof->unknown == 1 ? "" : "s");
+        printf("%s: no error found, and %zu thing%s that could not be checked\n", mta,
+               proof->unknown, proof->unknown == 1 ? "" : "s");
     return proof->errors == 0 ? COMMAND_YES : COMMAND_NO;
 }
 

@@ -118,10 +118,10 @@ static const struct listener *choose(const struct snapshot *snapshot, const char
         if (name != NULL ? strcmp(listener->name, name) != 0 : listener->rat == NULL)
             continue;
         if (found != NULL) {
-            fprintf(stderr,
-                    "gatehousectl rat export: which one? [listener %s] has a table, and so "
-                    "has [listener %s]\n",
-                    found->name, listener->name);
+            fprintf(
+                stderr,
+                "gatehousectl rat export: which one? [listener %s] and [listener %s] have tables\n",
+                found->name, listener->name);
             return NULL;
         }
         found = listener;

@@ -146,8 +146,8 @@ static int tell_mta(struct reload *reload, struct swap *swap)
         swap_told(swap);
     else
         fprintf(stderr,
-                "gatehousectl reload: configuration and maps are in force, but the MTA, which has "
-                "to read maps again, could not be told: %s\n",
+                "gatehousectl reload: configuration and maps are in effect, but the MTA could not "
+                "be told to read the maps again: %s\n",
                 err.text);
     return told ? COMMAND_YES : COMMAND_NO;
 }
@@ -171,7 +171,7 @@ static int place_and_take(struct reload *reload, struct swap *swap)
         fputs(strbuf_text(&text), stdout);
         fputs(strbuf_text(&reload->said), stdout);
         if (swap_changed(swap) == 0)
-            printf("%s: all maps are right already\n", reload->mine.folder);
+            printf("%s: all maps are up to date\n", reload->mine.folder);
         status = tell_mta(reload, swap);
     }
     strbuf_done(&text);
@@ -237,7 +237,7 @@ static int compare_plans(struct reload *reload)
     else if (!slice_is(reload->plan, strbuf_text(&mine))) {
         struct slice name = find_difference((struct slice){mine.p, mine.n}, reload->plan);
         snprintf(why, sizeof why,
-                 "the files have changed since the daemon read them (%.*s would be another): "
+                 "the files have changed since the daemon read them (%.*s would be different): "
                  "nothing is done, try again",
                  (int)(name.n < 100 ? name.n : 100), name.p);
         status = give_up(reload, why);
@@ -333,7 +333,7 @@ static int go_on(struct reload *reload, struct slice answer)
     struct slice text;
 
     if (!split(answer, &reload->plan, &text))
-        return give_up(reload, "what answers there is no gatehoused of this version");
+        return give_up(reload, "what answers there is not a gatehoused of this version");
     fwrite(text.p, 1, text.n, stdout);
     fflush(stdout);
     if (slice_is(reload->plan, "maps\tnone\n"))

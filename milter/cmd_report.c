@@ -74,7 +74,7 @@ static void show_names(struct printing *printing, const char *title, enum report
     if (n == 0)
         return;
     strbuf_printf(&printing->out, "\n%-*s %10s %10s %10s\n", NAME_COLUMN + 2, title, "accepted",
-                  "refused", "put off");
+                  "refused", "tempfailed");
     for (size_t i = 0; i < n; i++)
         show_name(printing, &names[i]);
 }
@@ -109,7 +109,7 @@ static void show_head(struct printing *printing)
 {
     char first[LOGQUERY_TIME_MAX], last[LOGQUERY_TIME_MAX];
 
-    strbuf_printf(&printing->out, "From %s to %s: %llu lines, %llu of them of others or damaged\n",
+    strbuf_printf(&printing->out, "From %s to %s: %llu lines, %llu of them foreign or damaged\n",
                   logquery_time(report_first(printing->report), first),
                   logquery_time(report_last(printing->report), last),
                   (unsigned long long)printing->query->lines,
@@ -117,7 +117,7 @@ static void show_head(struct printing *printing)
     if (report_is_partial(printing->report))
         strbuf_printf(
             &printing->out,
-            "There are more than %d names of a kind: counts by name are of the first ones\n",
+            "There are more than %d names of a kind: only the first ones are counted by name\n",
             REPORT_NAMES_MAX);
 }
 

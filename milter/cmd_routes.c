@@ -58,7 +58,7 @@ static int answer_lookup(const struct lookup_question *question, struct form *fo
     const char *word = question->words[0];
 
     if (!domain_canon(slice_of(word), domain)) {
-        err_set(err, ERR_SYNTAX, "\"%.80s\" is no domain", word);
+        err_set(err, ERR_SYNTAX, "\"%.80s\" is not a domain", word);
         return COMMAND_USAGE;
     }
     const struct route *route = routes_lookup(question->snapshot->routes, domain);

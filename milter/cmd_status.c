@@ -70,7 +70,7 @@ static int print_decisions(const struct command *command, const char *text)
     for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1)
         put_decision(&sheet, text, (size_t)(end - text));
     if (sheet.n == ARRAY_LEN(headers))
-        strbuf_puts(&out, "nothing was decided since the start\n");
+        strbuf_puts(&out, "no decisions since the start\n");
     struct strbuf unused;
     strbuf_init(&unused);
     sheet_end(&sheet, out.n > 0 ? &unused : &out);
@@ -109,7 +109,7 @@ int command_cache_list(const struct command *command, const char *conf, int argc
 {
     struct listing listing = {.words = (const char *[]){"cache-list", "json"},
                               .n = 2,
-                              .nothing = "call-ahead remembers nothing"};
+                              .nothing = "the cache of call-ahead is empty"};
 
     if (!read_arguments(command, argc, argv, 0, &listing.json))
         return COMMAND_USAGE;

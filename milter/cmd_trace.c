@@ -52,7 +52,7 @@ static bool parse_number(const char *name, const char *text, uint64_t max, uint6
                          struct err *err)
 {
     return str_to_uint(slice_of(text), max, value_out) ||
-           err_set(err, ERR_SYNTAX, "--%s: \"%s\" is no number", name, text);
+           err_set(err, ERR_SYNTAX, "--%s: \"%s\" is not a number", name, text);
 }
 
 /* Facts that need more than keeping the string. */

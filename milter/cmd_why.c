@@ -149,7 +149,7 @@ static void put_verdict(const struct logentry *entry, struct strbuf *out)
 {
     static const char *const words[] = {[VERDICT_CONTINUE] = "accepted",
                                         [VERDICT_REJECT] = "refused",
-                                        [VERDICT_TEMPFAIL] = "put off"};
+                                        [VERDICT_TEMPFAIL] = "tempfailed"};
     bool monitor = logentry_get(entry, "would").n > 0;
     struct slice code = logentry_get(entry, "code"), status = logentry_get(entry, "status");
 

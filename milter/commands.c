@@ -13,7 +13,7 @@
 static const struct command_option json[] = {WITH_JSON, {0}};
 
 static const struct command_option config_show[] = {
-    {"defaults", NULL, 'd', "also the keys that are not written", false}, {0}};
+    {"defaults", NULL, 'd', "also the keys that are not set", false}, {0}};
 
 static const struct command_option trace[] = {
     {"ip", "A|unknown", 'i', "the client's address, or unknown for a client without one", true},
@@ -31,18 +31,17 @@ static const struct command_option trace[] = {
     {"owner", "N|none", 'o', "its network owner", false},
     {"country", "CC|none", 'c', "its country, two letters", false},
     {"listed", "ZONE[=ANSWER],...", 'd', "the DNS lists that have it, and no others", false},
-    {"sender-dns", "ok|nonexistent|no_mx|unresolvable", 'D', "what DNS says of the sender's domain",
-     false},
-    {"ldap", "match|nomatch|error", 'L', "what the directory says of every recipient", false},
+    {"sender-dns", "ok|nonexistent|no_mx|unresolvable", 'D',
+     "what DNS says about the sender's domain", false},
+    {"ldap", "match|nomatch|error", 'L', "what the directory says about every recipient", false},
     {"callahead", "valid|user_unknown|temporary|server_ill|null_mx|needs_smtputf8", 'A',
-     "what call-ahead finds out about every recipient", false},
+     "what call-ahead learns about every recipient", false},
     {"offline", NULL, 'O', "ask no network: what is not given is not known", false},
     WITH_JSON,
     {0}};
 
 static const struct command_option callahead[] = {
-    {"listener", "L", 'l', "whose call-ahead profile; not needed where only one has a profile",
-     false},
+    {"listener", "L", 'l', "whose call-ahead profile; not needed if only one has a profile", false},
     WITH_JSON,
     {0}};
 
@@ -50,10 +49,10 @@ static const struct command_option maps[] = {
     {"mta", "postfix|sendmail", 'm', "whose maps; default: as [maps] says", false},
     {"output", "DIR", 'o', "where they are; default: as [maps] says", false},
     {"check", NULL, 'c', "write nothing; print which files differ", false},
-    {"force", NULL, 'f', "even though they make an open relay", false},
+    {"force", NULL, 'f', "even if they make an open relay", false},
     {"no-compile", NULL, 'n', "only write the text files", false},
     {"compiler", "PATH", 'p', "the map compiler; default: /usr/sbin/postmap or makemap", false},
-    {"reload", "=PATH", 'r', "reload the MTA where it must be; PATH: its own program", false},
+    {"reload", "=PATH", 'r', "reload the MTA if needed; PATH: its own program", false},
     {"no-reload", NULL, 'N', "leave the MTA alone, whatever [maps] says", false},
     {0}};
 
@@ -70,20 +69,20 @@ static const struct command_option doctor[] = {
 static const struct command_option mta_config[] = {
     {"mta", "postfix|sendmail", 'm', "for which mail server", true},
     {"output", "DIR", 'o', "where its maps are", false},
-    {"queue-directory", "DIR", 'q', "where smtpd is locked up", false},
+    {"queue-directory", "DIR", 'q', "the folder of smtpd's chroot", false},
     {0}};
 
 static const struct command_option hat_import[] = {
-    {"force", NULL, 'f', "even though it would turn everybody away", false}, {0}};
+    {"force", NULL, 'f', "even if it would turn everybody away", false}, {0}};
 
 static const struct command_option hat_block[] = {
-    {"for", "TIME", 'f', "until then, as 90s, 1h or 7d; default: until it is unblocked", false},
+    {"for", "TIME", 'f', "how long, such as 90s, 1h or 7d; default: until it is unblocked", false},
     {"policy", "P", 'p', "a policy's name or an action word; default: BLOCKED", false},
     {"comment", "TEXT", 'c', "why, at most 200 bytes; shown wherever the entry decides", false},
     {0}};
 
 static const struct command_option hat_allow[] = {
-    {"for", "TIME", 'f', "until then, as 90s, 1h or 7d; default: until it is unblocked", false},
+    {"for", "TIME", 'f', "how long, such as 90s, 1h or 7d; default: until it is unblocked", false},
     {"comment", "TEXT", 'c', "why, at most 200 bytes; shown wherever the entry decides", false},
     {0}};
 
@@ -91,19 +90,19 @@ static const struct command_option why[] = {
     {"from", "S", 'f', "an envelope sender, or a domain; <> is the null sender", false},
     {"to", "R", 't', "a recipient, or a domain", false},
     {"client", "IP[/BITS]", 'c', "the client's address, or its network", false},
-    {"since", "TIME", 's', "so far back, as 90m, 2h or 7d; default: all of the log", false},
-    {"log", "FILE", 'l', "read this, and the files behind the options; - is standard input", false},
+    {"since", "TIME", 's', "how far back, such as 90m, 2h or 7d; default: all of the log", false},
+    {"log", "FILE", 'l', "read this, and the files after the options; - is standard input", false},
     WITH_JSON,
     {0}};
 
 static const struct command_option report[] = {
-    {"since", "TIME", 's', "so far back, as 90m, 2h or 7d; default: all of the log", false},
-    {"log", "FILE", 'l', "read this, and the files behind the options; - is standard input", false},
+    {"since", "TIME", 's', "how far back, such as 90m, 2h or 7d; default: all of the log", false},
+    {"log", "FILE", 'l', "read this, and the files after the options; - is standard input", false},
     WITH_JSON,
     {0}};
 
 static const struct command_option reload[] = {
-    {"force", NULL, 'f', "even though it would turn away those who come in now", false}, {0}};
+    {"force", NULL, 'f', "even if it would turn away clients that are accepted now", false}, {0}};
 
 static const struct command_option stats[] = {
     {"prometheus", NULL, 'p', "the text format of Prometheus, with the numbers of status", false},
@@ -111,14 +110,14 @@ static const struct command_option stats[] = {
 
 static const struct command_option top[] = {
     {"every", "SECONDS", 'e', "how often; default: 5", false},
-    {"times", "N", 't', "end after so many looks", false},
+    {"times", "N", 't', "stop after this many times", false},
     {0}};
 
-#define BATCH_HELP "-: one question a line from standard input, one JSON object a line back"
+#define BATCH_HELP "-: one query per line from standard input, each answered with one line of JSON"
 
 const struct command commands[] = {
     {.name = "check",
-     .summary = "look through the whole configuration and its tables",
+     .summary = "check the whole configuration and its tables",
      .example = "check",
      .run = command_check},
     {.name = "config show",
@@ -134,7 +133,8 @@ const struct command commands[] = {
      .summary = "decide about a client, a sender and recipients, and say why",
      .options = trace,
      .batch = "[--offline] -",
-     .notes = "-: one JSON object of facts a line from standard input, one a line back",
+     .notes =
+         "-: one JSON object of facts per line from standard input, each answered with one line",
      .example = "trace --offline --ip 192.0.2.7 --from a@example.net --to joe@example.com",
      .run = command_trace},
     {.name = "callahead",
@@ -167,7 +167,7 @@ const struct command commands[] = {
      .example = "maps --mta postfix --output /etc/postfix/gatehouse",
      .run = command_maps},
     {.name = "doctor",
-     .summary = "is the mail server of this host set up for it?",
+     .summary = "check whether the mail server of this host is set up for it",
      .options = doctor,
      .example = "doctor --mta postfix",
      .run = command_doctor},
@@ -185,7 +185,7 @@ const struct command commands[] = {
      .example = "hat match inbound 192.0.2.7 mail.example.net",
      .run = command_hat_match},
     {.name = "hat find",
-     .summary = "where a text or an address stands in all sender groups",
+     .summary = "find a text or an address in all sender groups",
      .options = json,
      .arguments = "TEXT",
      .batch = "-",
@@ -210,13 +210,13 @@ const struct command commands[] = {
      .example = "hat block 192.0.2.66 --for 1h",
      .run = command_hat_block},
     {.name = "hat allow",
-     .summary = "let clients in, at once: hat block --policy ACCEPTED",
+     .summary = "accept clients, at once: hat block --policy ACCEPTED",
      .options = hat_allow,
      .arguments = "ENTRY",
      .example = "hat allow 192.0.2.7 --for 1h --comment partner",
      .run = command_hat_allow},
     {.name = "hat unblock",
-     .summary = "take such an entry out again",
+     .summary = "remove such an entry",
      .arguments = "ENTRY",
      .example = "hat unblock 192.0.2.66",
      .run = command_hat_unblock},
@@ -226,7 +226,7 @@ const struct command commands[] = {
      .example = "hat blocks",
      .run = command_hat_blocks},
     {.name = "exceptions lookup",
-     .summary = "what the table of [exceptions] says of a sender",
+     .summary = "what the table of [exceptions] says about a sender",
      .options = json,
      .arguments = "ADDRESS",
      .batch = "-",
@@ -242,7 +242,7 @@ const struct command commands[] = {
      .example = "addresslist lookup partners joe@example.net",
      .run = command_addresslist_lookup},
     {.name = "rat lookup",
-     .summary = "what the recipient access table says of an address",
+     .summary = "what the recipient access table says about an address",
      .options = json,
      .arguments = "LISTENER ADDRESS",
      .batch = "[LISTENER] -",
@@ -277,7 +277,7 @@ const struct command commands[] = {
      .example = "routes import routes.new",
      .run = command_routes_import},
     {.name = "why",
-     .summary = "what became of mail, by the log: a story a connection",
+     .summary = "what happened to mail, from the log: one story per connection",
      .options = why,
      .arguments = "[FILE...]",
      .example = "why --to joe@example.com --since 2h",
@@ -289,12 +289,12 @@ const struct command commands[] = {
      .example = "report --since 7d",
      .run = command_report},
     {.name = "reload",
-     .summary = "read the configuration again and put it in force",
+     .summary = "read the configuration again and put it into effect",
      .options = reload,
      .example = "reload",
      .run = command_reload},
     {.name = "status",
-     .summary = "how the daemon is, and what it leaves alone for now",
+     .summary = "the state of the daemon, and what it has paused",
      .options = json,
      .example = "status",
      .run = command_status},
@@ -304,12 +304,12 @@ const struct command commands[] = {
      .example = "stats --prometheus",
      .run = command_stats},
     {.name = "top",
-     .summary = "what is decided now, most frequent first",
+     .summary = "the decisions being made, most frequent first",
      .options = top,
      .example = "top --every 1 --times 1",
      .run = command_top},
     {.name = "cache list",
-     .summary = "what call-ahead remembers",
+     .summary = "the cache of call-ahead",
      .options = json,
      .example = "cache list",
      .run = command_cache_list},
@@ -322,7 +322,7 @@ const struct command commands[] = {
      .example = "cache flush --negative",
      .run = command_cache_flush},
     {.name = "counter show",
-     .summary = "what is counted of a client, a sender, an account or a listener",
+     .summary = "what is counted for a client, a sender, an account or a listener",
      .options = json,
      .arguments = "KEY",
      .notes = "KEY: an address, a network, SBO:OWNER/ADDRESS, unknown, a sender, an account, a "
@@ -330,7 +330,7 @@ const struct command commands[] = {
      .example = "counter show inbound",
      .run = command_counter_show},
     {.name = "counter reset",
-     .summary = "count from nothing again",
+     .summary = "reset what is counted",
      .arguments = "KEY",
      .example = "counter reset 192.0.2.7",
      .run = command_counter_reset},

@@ -27,7 +27,7 @@ static bool make_room(const struct sockaddr_un *un, struct err *err)
     if (lstat(un->sun_path, &status) != 0)
         return errno == ENOENT || err_system(err, errno, "%s", un->sun_path);
     if (!S_ISSOCK(status.st_mode))
-        return err_set(err, ERR_RANGE, "%s is there and no socket", un->sun_path);
+        return err_set(err, ERR_RANGE, "%s exists and is not a socket", un->sun_path);
 
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)

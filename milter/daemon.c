@@ -245,7 +245,7 @@ static bool start_threads(struct daemon *daemon)
         return complain(daemon, "socket", &err);
     daemon->house.limits = limits_new((size_t)daemon->first.settings.keys->max_counters);
     if (daemon->house.limits == NULL) {
-        err_set(&err, ERR_MEMORY, "there is no memory for so many counters");
+        err_set(&err, ERR_MEMORY, "there is not enough memory for so many counters");
         return complain(daemon, "max_counters", &err);
     }
     daemon->house.engine = engine_new(daemon->house.snapshots.current, &err);

@@ -88,8 +88,8 @@ void engine_keep(struct engine *engine, const char *folder)
     struct err err = {0};
 
     if (!callahead_keep(engine->callahead, folder, WRITE_EVERY, &err))
-        log_note(LOG_AT_WARNING, "state",
-                 "what call-ahead remembers will not outlive a restart: %s", err.text);
+        log_note(LOG_AT_WARNING, "state", "the cache of call-ahead will not outlive a restart: %s",
+                 err.text);
 }
 
 bool engine_reconfigure(struct engine *engine, const struct snapshot *snapshot, struct err *err)

@@ -219,7 +219,7 @@ static void save(struct guard *guard)
     if (writing.text.failed ||
         !statefile_write(guard->folder, FILE_NAME, FILE_KIND,
                          (struct slice){strbuf_text(&writing.text), writing.text.n}, &err)) {
-        log_note(LOG_AT_WARNING, "guard", "%s; a restart would forget who was accepted lately",
+        log_note(LOG_AT_WARNING, "guard", "%s; a restart would lose the clients accepted lately",
                  err.text);
         atomic_store(&guard->changed, true);
     }
@@ -334,7 +334,7 @@ static void load(struct guard *guard)
     switch (statefile_read(guard->folder, FILE_NAME, FILE_KIND, &text, &err)) {
     case STATEFILE_READ:
         if (text.n > 0 && !guard_parse(text.p, take_client, guard))
-            err_set(&err, ERR_SYNTAX, "%s/" FILE_NAME " holds lines that are none of ours",
+            err_set(&err, ERR_SYNTAX, "%s/" FILE_NAME " holds lines that gatehoused did not write",
                     guard->folder);
         break;
     case STATEFILE_NONE:
@@ -344,7 +344,8 @@ static void load(struct guard *guard)
     }
     strbuf_done(&text);
     if (err.kind != ERR_NONE)
-        log_note(LOG_AT_WARNING, "guard", "%s; who was accepted lately is not known", err.text);
+        log_note(LOG_AT_WARNING, "guard", "%s; the clients accepted lately are not known",
+                 err.text);
 }
 
 /* --- life ----------------------------------------------------------------------------------------

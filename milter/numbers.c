@@ -42,9 +42,9 @@ static uint64_t by_file(const char *folder)
     strbuf_init(&text);
     switch (statefile_read(folder, FILE_NAME, KIND, &text, &err)) {
     case STATEFILE_READ:
-        good =
-            parse(&text, &number) ||
-            err_set(&err, ERR_SYNTAX, "%s/" FILE_NAME " holds a line that is none of ours", folder);
+        good = parse(&text, &number) ||
+               err_set(&err, ERR_SYNTAX,
+                       "%s/" FILE_NAME " holds a line that gatehoused did not write", folder);
         break;
     case STATEFILE_NONE:
         break;
@@ -56,7 +56,7 @@ static uint64_t by_file(const char *folder)
     strbuf_done(&text);
     if (!good)
         log_note(LOG_AT_WARNING, "state",
-                 "%s; numbers of connections and messages begin by the clock", err.text);
+                 "%s; numbers of connections and messages start from the clock", err.text);
     return good ? number : 0;
 }
 
@@ -77,13 +77,13 @@ static void reserve(struct numbers *numbers, uint64_t given)
     numbers->failing = !write_ahead(numbers, &err);
     numbers->again = numbers->failing ? mono_now() + AGAIN : mono_now();
     if (numbers->failing && !was_failing)
-        log_note(LOG_AT_ERROR, "state",
-                 "%s; after a restart numbers of connections and messages begin by the clock, and "
-                 "may come again if it is set back",
-                 err.text);
+        log_note(
+            LOG_AT_ERROR, "state",
+            "%s; after a restart numbers of connections and messages start from the clock, and "
+            "may be repeated if it is set back",
+            err.text);
     else if (!numbers->failing && was_failing)
-        log_note(LOG_AT_INFO, "state",
-                 "numbers of connections and messages are written down again");
+        log_note(LOG_AT_INFO, "state", "numbers of connections and messages are saved again");
 }
 
 static uint64_t highest(struct numbers *numbers)
@@ -104,9 +104,10 @@ void numbers_init(struct numbers *numbers, const char *folder)
     if (folder != NULL)
         reserve(numbers, begin);
     else
-        log_note(LOG_AT_WARNING, "state",
-                 "without state_dir numbers of connections and messages begin by the clock, and "
-                 "may come again if it is set back");
+        log_note(
+            LOG_AT_WARNING, "state",
+            "without state_dir, numbers of connections and messages start from the clock, and  "
+            "may be repeated if it is set back");
 }
 
 void numbers_tick(struct numbers *numbers)

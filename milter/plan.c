@@ -158,7 +158,7 @@ static bool parse_address(struct slice text, struct arena *arena, struct mailadd
     if (why.kind == ERR_MEMORY)
         return err_set(err, ERR_MEMORY, "out of memory");
     escape_reply(text, shown, sizeof shown);
-    return err_set(err, ERR_SYNTAX, "\"%s\" is no address: %s", shown,
+    return err_set(err, ERR_SYNTAX, "\"%s\" is not an address: %s", shown,
                    why.kind != ERR_NONE ? why.text : "it has no domain");
 }
 

@@ -205,7 +205,7 @@ static void read_status(struct proof *proof, const struct json_t *status)
     const char *path = jsonread_string(jsonread_member(status, "configuration"));
 
     if (jsonread_kind(pid) != JSONREAD_INTEGER || jsonread_integer(pid) <= 0 || path == NULL) {
-        proof_error(proof, "daemon: what answers at the control socket is no gatehoused");
+        proof_error(proof, "daemon: what answers at the control socket is not a gatehoused");
         return;
     }
     proof->daemon = (uint64_t)jsonread_integer(pid);

@@ -108,18 +108,18 @@ static bool check_files(struct proof *proof, const struct maps *maps)
     if (!known)
         tell_trouble(proof, "maps", err.text);
     else if (good)
-        proof_good(proof, "maps: those in %s are the ones of the configuration", proof->folder);
+        proof_good(proof, "maps: those in %s match the configuration", proof->folder);
     for (size_t i = 0; known && i < maps->count; i++) {
         const char *name = maps->list[i].name;
         if (!is_among(&differing, name))
             continue;
         if (lacks_blocks_alone(proof, name))
             proof_error(proof,
-                        "maps: %s/%s lacks clients that may relay by `gatehousectl hat block`, so "
-                        "that the mail server refuses them: " ADVICE,
+                        "maps: %s/%s lacks clients that `gatehousectl hat block` allows to relay, "
+                        "so that the mail server refuses them: " ADVICE,
                         proof->folder, name, mta_word(proof), proof->folder);
         else
-            proof_error(proof, "maps: %s/%s is not that of the configuration: " ADVICE,
+            proof_error(proof, "maps: %s/%s does not match the configuration: " ADVICE,
                         proof->folder, name, mta_word(proof), proof->folder);
     }
     strbuf_done(&differing.names);
@@ -174,10 +174,10 @@ static void tell(struct proof *proof, const struct question *question, const cha
 {
     const char *key = as_known ? question->known : question->unknown;
     if (question->secret)
-        proof_error(proof, "%s: %s does not say of %s in %s what Gatehouse does", question->file,
-                    tool, key, question->map);
+        proof_error(proof, "%s: %s disagrees with Gatehouse about %s in %s", question->file, tool,
+                    key, question->map);
     else
-        proof_error(proof, "%s: %s says of %s in %s: %.*s; Gatehouse says: %.*s", question->file,
+        proof_error(proof, "%s: %s finds for %s in %s: %.*s; Gatehouse says: %.*s", question->file,
                     tool, key, question->map, said.n > 0 ? (int)said.n : 7,
                     said.n > 0 ? said.p : "nothing", as_known ? (int)question->value.n : 7,
                     as_known ? question->value.p : "nothing");
@@ -185,8 +185,8 @@ static void tell(struct proof *proof, const struct question *question, const cha
 
 static void tell_good(struct proof *proof, const struct question *question, const char *tool)
 {
-    proof_good(proof, "%s: %s finds what Gatehouse has put there, and no more (%s)", question->file,
-               tool, question->known);
+    proof_good(proof, "%s: %s finds what Gatehouse has put there, and nothing else (%s)",
+               question->file, tool, question->known);
 }
 
 /* --- Postfix ----------------------------------------------------------------------------- */
@@ -444,10 +444,11 @@ static void tell_names(struct proof *proof)
         hat_group_get(hat, entry.group, &group);
         if (group.policy->keys.access == POLICY_RELAY && entry.kind != HAT_ENTRY_RANGE &&
             entry.kind != HAT_ENTRY_GROUP_RANGE)
-            proof_warning(proof,
-                          "maps: `gatehousectl hat block` lets %s relay, which is no address: the "
-                          "mail server's own fence cannot know it, and refuses such clients",
-                          entry.text);
+            proof_warning(
+                proof,
+                "maps: `gatehousectl hat block` allows %s to relay, which is not an address: the "
+                "mail server's maps cannot hold it, and such clients are refused",
+                entry.text);
     }
 }
 

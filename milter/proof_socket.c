@@ -300,7 +300,7 @@ static bool send_child(const struct visitor *visitor, const struct target *targe
         kill(child, SIGKILL);
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
     }
-    return told || err_set(err, ERR_TIMEOUT, "the try did not end in time");
+    return told || err_set(err, ERR_TIMEOUT, "the attempt did not end in time");
 }
 
 /* --- what came of it --------------------------------------------------------------------- */
@@ -316,7 +316,7 @@ static void tell_failure(struct proof *proof, const char *name, const struct vis
         return;
     }
     if (visit->step == STEP_TALK) {
-        proof_error(proof, "%s: who listens at %s does not answer: %s", name, socket,
+        proof_error(proof, "%s: the listener at %s does not answer: %s", name, socket,
                     strerror(visit->sys));
         return;
     }
@@ -334,9 +334,10 @@ static bool is_us(struct proof *proof, const char *name, const struct visit *vis
     bool known = visit->listener > 0 && proof->daemon > 0;
     bool same = known && (uint64_t)visit->listener == proof->daemon;
     if (!visit->is_milter)
-        proof_error(proof, "%s: what listens at %s is no milter", name, socket);
+        proof_error(proof, "%s: what listens at %s is not a milter", name, socket);
     else if (!visit->is_ours && !same)
-        proof_error(proof, "%s: the milter at %s is no gatehoused of this version", name, socket);
+        proof_error(proof, "%s: the milter at %s is not a gatehoused of this version", name,
+                    socket);
     else if (known && !same)
         proof_error(proof,
                     "%s: process %ld answers at %s, and process %llu at the control socket: two "
@@ -378,7 +379,7 @@ static void visit_as(struct proof *proof, const char *name, struct visitor *visi
     else if (visit.sys != 0 && (able || visit.sys != EACCES))
         tell_failure(proof, name, visitor, &visit);
     else if (visit.sys == 0 && is_us(proof, name, &visit) && able)
-        proof_good(proof, "%s: user %s comes to %s%s, and this Gatehouse answers", name,
+        proof_good(proof, "%s: user %s can connect to %s%s, and this Gatehouse answers", name,
                    name_of(visitor), proof->input.socket,
                    visitor->chrooted ? " from its chroot" : "");
 }

@@ -370,7 +370,9 @@ static void judge_by_counts(struct attempt *attempt, const struct outlook *outlo
     bool refused = known && count_all(now, outlook, false) > count_all(then, outlook, false);
     bool silent = proof->input.monitor;
     if (is_good(attempt) && outlook->refused && !passed && !silent)
-        proof_error(proof, "%s: %s, whom nobody has, is taken (%s), and Gatehouse refuses such: %s",
+        proof_error(proof,
+                    "%s: %s, which does not exist, is accepted (%s), and Gatehouse refuses such "
+                    "recipients: %s",
                     name, address, shown(attempt, text),
                     refused ? "its refusal does not reach the client" : "it was not asked");
     else if (passed || refused)
@@ -483,7 +485,7 @@ static void hold_session(struct attempt *attempt, struct outlook *outlook, const
         if (attempt->reply.code >= 400) /* it hung up on us */
             judge_by_counts(attempt, outlook, address);
         else
-            proof_error(attempt->proof, "%s: the try breaks off: %s", name, attempt->err.text);
+            proof_error(attempt->proof, "%s: the attempt broke off: %s", name, attempt->err.text);
     }
     take_leave(attempt);
 }

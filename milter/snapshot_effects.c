@@ -22,11 +22,11 @@ static void look_at_gatehouse(const struct snapshot *snapshot, struct problems *
     const struct settings *settings = &snapshot->settings;
 
     if (settings->socket != NULL && settings->socket_path == NULL) {
-        idle(problems, section, "socket_mode", "acts with a unix socket only");
-        idle(problems, section, "socket_group", "acts with a unix socket only");
+        idle(problems, section, "socket_mode", "has an effect with a unix socket only");
+        idle(problems, section, "socket_group", "has an effect with a unix socket only");
     }
     if (settings->log_target != LOG_TO_SYSLOG)
-        idle(problems, section, "log_facility", "acts with log = syslog only");
+        idle(problems, section, "log_facility", "has an effect with log = syslog only");
 }
 
 /* --- [listener] -------------------------------------------------------------------- */
@@ -60,16 +60,16 @@ static void look_at_listener(const struct conf_section *section, const struct li
              "not used where senders are verified (verify_sender), as all policies here do");
     if (keys->allow_partial_domain && verifies_all(listener))
         idle(problems, section, "allow_partial_domain",
-             "does not act where senders are verified (verify_sender), as all policies here do");
+             "has no effect where senders are verified (verify_sender), as all policies here do");
     if (keys->type == LISTENER_PRIVATE && keys->recipient_delimiter[0] != '\0')
         idle(problems, section, "recipient_delimiter",
-             "does not act on a private listener, which verifies no recipients");
+             "has no effect on a private listener, which verifies no recipients");
     if (keys->type != LISTENER_PUBLIC || keys->rat[0] != '\0')
         return;
     if (keys->callahead[0] != '\0')
-        idle(problems, section, "callahead", "nobody is asked for without rat");
+        idle(problems, section, "callahead", "has no effect without rat");
     if (keys->ldap_accept[0] != '\0')
-        idle(problems, section, "ldap_accept", "nobody is asked for without rat");
+        idle(problems, section, "ldap_accept", "has no effect without rat");
 }
 
 static void look_at_listeners(const struct snapshot *snapshot, struct problems *problems)
@@ -101,9 +101,10 @@ static void look_at_reputation(const struct snapshot *snapshot, struct problems 
     bool owner = may_be_dns(&snapshot->reputation.owner, keys->owner_source);
 
     if (!score)
-        idle(problems, section, "map", "acts with source = dns:ZONE only");
+        idle(problems, section, "map", "has an effect with source = dns:ZONE only");
     if (!score && !owner)
-        idle(problems, section, "timeout", "acts where source or owner_source is dns:ZONE");
+        idle(problems, section, "timeout",
+             "has an effect where source or owner_source is dns:ZONE");
 }
 
 static void look_at_groups(const struct snapshot *snapshot, struct problems *problems)
@@ -116,7 +117,7 @@ static void look_at_groups(const struct snapshot *snapshot, struct problems *pro
         const struct group_keys *keys = section->values;
         if (keys->unverified != 0)
             idle(problems, section, "unverified",
-                 "matches nobody with [dns] host_lookup = off, which looks for no names");
+                 "matches nobody with [dns] host_lookup = off, which looks up no names");
     }
 }
 
@@ -148,14 +149,16 @@ static void look_at_callahead(const struct snapshot *snapshot, const struct conf
                      "[routes] ldap = %s",
                      keys->ldap_routing);
     if (keys->tls == CALLAHEAD_TLS_OFF && keys->verify)
-        idle(problems, section, "verify", "acts where tls is not off");
+        idle(problems, section, "verify", "has an effect where tls is not off");
     if (keys->failure_action == CALLAHEAD_ACCEPT) {
-        idle(problems, section, "failure_code", "acts with failure_action = reject only");
-        idle(problems, section, "failure_text", "acts with failure_action = reject only");
+        idle(problems, section, "failure_code", "has an effect with failure_action = reject only");
+        idle(problems, section, "failure_text", "has an effect with failure_action = reject only");
     }
     if (keys->temporary_action == CALLAHEAD_ACCEPT) {
-        idle(problems, section, "temporary_code", "acts with temporary_action = reject only");
-        idle(problems, section, "temporary_text", "acts with temporary_action = reject only");
+        idle(problems, section, "temporary_code",
+             "has an effect with temporary_action = reject only");
+        idle(problems, section, "temporary_text",
+             "has an effect with temporary_action = reject only");
     }
 }
 
@@ -164,9 +167,9 @@ static void look_at_ldap(const struct conf_section *section, struct problems *pr
     const struct ldap_keys *keys = section->values;
 
     if (!uses_tls(keys))
-        idle(problems, section, "tls_priority", "acts with ldaps:// or start_tls only");
+        idle(problems, section, "tls_priority", "has an effect with ldaps:// or start_tls only");
     if (keys->accept_query[0] == '\0')
-        idle(problems, section, "ldap_error", "acts with accept_query only");
+        idle(problems, section, "ldap_error", "has an effect with accept_query only");
     if (keys->routing_query[0] != '\0')
         return;
     idle(problems, section, "routing_address_attr", "not used without routing_query");
@@ -190,10 +193,11 @@ static void look_at_servers(const struct snapshot *snapshot, struct problems *pr
         look_at_ldap(section, problems);
     }
     if (tls->at.line > 0 && !callahead && !ldap)
-        conf_warning(problems, tls, NULL,
-                     "acts where a [callahead] has tls, or an [ldap] has ldaps:// or start_tls");
+        conf_warning(
+            problems, tls, NULL,
+            "has an effect where a [callahead] has tls, or an [ldap] has ldaps:// or start_tls");
     else if (!callahead)
-        idle(problems, tls, "ciphers", "acts where a [callahead] has tls");
+        idle(problems, tls, "ciphers", "has an effect where a [callahead] has tls");
 }
 
 /* --- the rest ----------------------------------------------------------------------------- */
@@ -204,7 +208,7 @@ static void look_at_routes(const struct snapshot *snapshot, struct problems *pro
     const struct routes_keys *keys = section->values;
 
     if (keys->file[0] == '\0' && keys->ldap[0] == '\0')
-        idle(problems, section, "transport", "acts where file or ldap names hosts");
+        idle(problems, section, "transport", "has an effect where file or ldap names hosts");
 }
 
 static bool uses_exceptions(const struct snapshot *snapshot)

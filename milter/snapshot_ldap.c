@@ -45,7 +45,7 @@ static void check_query(const struct conf_section *section, const char *key, con
                    err.text);
     else if (filter[0] != '\0' && strchr(filter, '{') == NULL)
         conf_warning(problems, section, key,
-                     "without a token it finds the same for every recipient");
+                     "without a token it gives the same result for every recipient");
 }
 
 /* RFC 4512 section 2.5: a name or numbers with dots, and options behind semicolons. */
@@ -57,10 +57,11 @@ static void check_attribute(const struct conf_section *section, const char *key,
     for (const char *p = name; *p != '\0'; p++)
         good = good && (ascii_is_alnum(*p) || strchr("-.;", *p) != NULL);
     if (!good)
-        conf_error(problems, section, key,
-                   "\"%.80s\" is no name of an attribute; allowed: one name as mail, of letters, "
-                   "digits and \"-\"",
-                   name);
+        conf_error(
+            problems, section, key,
+            "\"%.80s\" is not the name of an attribute; allowed: one name as mail, of letters, "
+            "digits and \"-\"",
+            name);
 }
 
 /* Who binds, and by what. A key that is wrong might as well be there as not. */
@@ -82,7 +83,7 @@ static void check_bind(const struct conf_section *section, const struct ldap_key
         return;
     if (text && file)
         conf_error(problems, section, "bind_password",
-                   "stands beside bind_password_file; allowed: one of the two");
+                   "is set together with bind_password_file; allowed: one of the two");
     if (keys->bind_dn[0] != '\0' && !text && !file)
         conf_error(problems, section, "bind_dn",
                    "needs a password; allowed: with bind_password_file or bind_password");
@@ -98,14 +99,14 @@ static void check_profile(const struct conf_section *section, const struct ldap_
     check_query(section, "routing_query", keys->routing_query, problems);
     if (strstr(keys->routing_query, "{f}") != NULL)
         conf_warning(problems, section, "routing_query",
-                     "{f} is always empty: call-ahead asks for all senders alike");
+                     "{f} is always empty: call-ahead asks in the same way for all senders");
     check_attribute(section, "routing_address_attr", keys->routing_address_attr, problems);
     check_attribute(section, "routing_host_attr", keys->routing_host_attr, problems);
     check_attribute(section, "callahead_attr", keys->callahead_attr, problems);
     check_bind(section, keys, problems);
     if (!ldap_base_is_dn(keys->base_dn))
         conf_error(problems, section, "base_dn",
-                   "\"%.100s\" is no distinguished name; allowed: one as dc=example,dc=com "
+                   "\"%.100s\" is not a distinguished name; allowed: one as dc=example,dc=com "
                    "(RFC 4514)",
                    keys->base_dn);
 }

@@ -146,8 +146,7 @@ static void warn_of_doubles(const struct key_list *list, struct problems *proble
         bool was_there = false;
         if (strmap_add(names, slice_of(modern_name(list->v[i].text)), 0, &was_there) && was_there)
             problem_warning(problems, list->v[i].at,
-                            "%s is never reached where it stands again: the first time decides",
-                            list->v[i].text);
+                            "%s is never reached again: the first time decides", list->v[i].text);
     }
     strmap_free(names);
 }
@@ -329,7 +328,8 @@ static void set_local_ip(struct listener *listener, const struct conf_section *s
     listener->has_local_ip = ip_parse(slice_of(text), &listener->local_ip);
     if (!listener->has_local_ip)
         conf_error(problems, section, "local_address",
-                   "\"%.80s\" is no IPv4 or IPv6 address; allowed: 192.0.2.1 or 2001:db8::1", text);
+                   "\"%.80s\" is not an IPv4 or IPv6 address; allowed: 192.0.2.1 or 2001:db8::1",
+                   text);
 }
 
 static void build_listener(struct snapshot *snapshot, const struct conf_section *section,

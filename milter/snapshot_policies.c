@@ -72,10 +72,11 @@ static void check_transport(const struct conf_section *section, const char *name
     for (const char *p = name; *p != '\0'; p++)
         good = good && (ascii_is_alnum(*p) || strchr("_-.", *p) != NULL);
     if (!good)
-        conf_error(problems, section, "transport",
-                   "\"%.80s\" is no name of a transport; allowed: one name of letters, digits, "
-                   "\"_\", \".\" and \"-\", as relay",
-                   name);
+        conf_error(
+            problems, section, "transport",
+            "\"%.80s\" is not the name of a transport; allowed: one name of letters, digits, "
+            "\"_\", \".\" and \"-\", as relay",
+            name);
 }
 
 void snapshot_build_routes(struct snapshot *snapshot, struct problems *problems)

@@ -113,52 +113,59 @@ static const struct rule {
     const char *why;
     bool asks; /* but where the value is no, empty or unlimited */
 } rules[] = {
-    {"reject_code", refuses, "acts with access = reject only", false},
-    {"reject_text", refuses, "acts with access = reject only", false},
-    {"max_recipients_per_hour_code", limits_hosts, "acts where max_recipients_per_hour" LIMITED,
-     false},
-    {"max_recipients_per_hour_text", limits_hosts, "acts where max_recipients_per_hour" LIMITED,
-     false},
-    {"max_sender_recipients_code", limits_senders, "acts where max_sender_recipients" LIMITED,
-     false},
-    {"max_sender_recipients_text", limits_senders, "acts where max_sender_recipients" LIMITED,
-     false},
-    {"sender_rate_exempt", limits_senders, "acts where max_sender_recipients" LIMITED, true},
+    {"reject_code", refuses, "has an effect with access = reject only", false},
+    {"reject_text", refuses, "has an effect with access = reject only", false},
+    {"max_recipients_per_hour_code", limits_hosts,
+     "has an effect where max_recipients_per_hour" LIMITED, false},
+    {"max_recipients_per_hour_text", limits_hosts,
+     "has an effect where max_recipients_per_hour" LIMITED, false},
+    {"max_sender_recipients_code", limits_senders,
+     "has an effect where max_sender_recipients" LIMITED, false},
+    {"max_sender_recipients_text", limits_senders,
+     "has an effect where max_sender_recipients" LIMITED, false},
+    {"sender_rate_exempt", limits_senders, "has an effect where max_sender_recipients" LIMITED,
+     true},
     {"sender_rate_period", has_period,
-     "acts where max_sender_recipients or max_auth_recipients" LIMITED, false},
-    {"max_auth_recipients", knows_users, "acts where auth is not off", true},
+     "has an effect where max_sender_recipients or max_auth_recipients" LIMITED, false},
+    {"max_auth_recipients", knows_users, "has an effect where auth is not off", true},
     {"max_auth_recipients_code", limits_users,
-     "acts where max_auth_recipients" LIMITED " and auth is not off", false},
+     "has an effect where max_auth_recipients" LIMITED " and auth is not off", false},
     {"max_auth_recipients_text", limits_users,
-     "acts where max_auth_recipients" LIMITED " and auth is not off", false},
+     "has an effect where max_auth_recipients" LIMITED " and auth is not off", false},
     {"use_reputation", counts_clients,
-     "acts where max_recipients_per_hour or max_invalid_recipients_per_hour" LIMITED, false},
+     "has an effect where max_recipients_per_hour or max_invalid_recipients_per_hour" LIMITED,
+     false},
     {"significant_bits", counts_clients,
-     "acts where max_recipients_per_hour or max_invalid_recipients_per_hour" LIMITED, false},
+     "has an effect where max_recipients_per_hour or max_invalid_recipients_per_hour" LIMITED,
+     false},
     {"significant_bits6", counts_clients,
-     "acts where max_recipients_per_hour or max_invalid_recipients_per_hour" LIMITED, false},
+     "has an effect where max_recipients_per_hour or max_invalid_recipients_per_hour" LIMITED,
+     false},
     {"max_invalid_recipients_per_hour", is_no_relay,
-     "acts with other access than relay: who relays is exempt", true},
+     "has no effect with access = relay: clients that may relay are exempt", true},
     {"dhap_drop", stops_harvest,
-     "acts where max_invalid_recipients_per_hour" LIMITED " and access is not relay", false},
+     "has an effect where max_invalid_recipients_per_hour" LIMITED " and access is not relay",
+     false},
     {"dhap_code", stops_harvest,
-     "acts where max_invalid_recipients_per_hour" LIMITED " and access is not relay", false},
+     "has an effect where max_invalid_recipients_per_hour" LIMITED " and access is not relay",
+     false},
     {"dhap_text", stops_harvest,
-     "acts where max_invalid_recipients_per_hour" LIMITED " and access is not relay", false},
-    {"spam_scan", has_header, "acts with [gatehouse] header only", false},
-    {"virus_scan", has_header, "acts with [gatehouse] header only", false},
-    {"tls_required_senders", prefers_tls, "acts with tls = preferred only", true},
-    {"tls_verify_client", requires_tls, "acts with tls = required only", true},
-    {"auth_requires_tls", protects_auth, "acts where neither tls nor auth is off", false},
+     "has an effect where max_invalid_recipients_per_hour" LIMITED " and access is not relay",
+     false},
+    {"spam_scan", has_header, "has an effect with [gatehouse] header only", false},
+    {"virus_scan", has_header, "has an effect with [gatehouse] header only", false},
+    {"tls_required_senders", prefers_tls, "has an effect with tls = preferred only", true},
+    {"tls_verify_client", requires_tls, "has an effect with tls = required only", true},
+    {"auth_requires_tls", protects_auth, "has an effect where neither tls nor auth is off", false},
     {"malformed_sender_code", finds_malformed,
-     "acts with verify_sender, or a listener's allow_partial_domain = no", false},
+     "has an effect with verify_sender, or a listener's allow_partial_domain = no", false},
     {"malformed_sender_text", finds_malformed,
-     "acts with verify_sender, or a listener's allow_partial_domain = no", false},
-    {"nonexistent_sender_code", verifies, "acts with verify_sender only", false},
-    {"nonexistent_sender_text", verifies, "acts with verify_sender only", false},
-    {"unresolvable_sender_code", verifies, "acts with verify_sender only", false},
-    {"unresolvable_sender_text", verifies, "acts with verify_sender only", false},
-    {"no_mx", verifies, "acts with verify_sender only", false},
+     "has an effect with verify_sender, or a listener's allow_partial_domain = no", false},
+    {"nonexistent_sender_code", verifies, "has an effect with verify_sender only", false},
+    {"nonexistent_sender_text", verifies, "has an effect with verify_sender only", false},
+    {"unresolvable_sender_code", verifies, "has an effect with verify_sender only", false},
+    {"unresolvable_sender_text", verifies, "has an effect with verify_sender only", false},
+    {"no_mx", verifies, "has an effect with verify_sender only", false},
     {"use_exceptions", has_exceptions, "[exceptions] names no file: there are no exceptions", true},
 };
 
@@ -214,11 +221,11 @@ static const char *why_never(const struct look *look, size_t row, const struct p
     case POLICY_REJECT:
         return is_one_of(row, refusal) || is_one_of(row, crowd) || look->later
                    ? NULL
-                   : "does not act with access = reject, since listeners refuse at connect";
+                   : "has no effect with access = reject, since listeners refuse at connect";
     case POLICY_TCPREFUSE:
-        return is_one_of(row, crowd) ? NULL : "does not act with access = tcprefuse";
+        return is_one_of(row, crowd) ? NULL : "has no effect with access = tcprefuse";
     case POLICY_CONTINUE:
-        return "does not act with access = continue";
+        return "has no effect with access = continue";
     }
     return NULL;
 }
@@ -260,7 +267,7 @@ static bool is_greeting(size_t row)
 }
 
 static const char greeting_why[] =
-    "acts in the policy of ALL only: the MTA greets before the client's group is known";
+    "has an effect in the policy of ALL only: the MTA greets before the client's group is known";
 
 /* --- policies of the configuration --------------------------------------------------------- */
 

@@ -53,7 +53,8 @@ static void check_default_domain(const struct conf_section *section, struct prob
         return;
     if (!domain_canon(slice_of(keys->default_domain), canonical) || domain_is_numeric(canonical))
         conf_error(problems, section, "default_domain",
-                   "\"%.80s\" is no domain; allowed: a name as example.com", keys->default_domain);
+                   "\"%.80s\" is not a domain; allowed: a name as example.com",
+                   keys->default_domain);
 }
 
 static void check_delimiter(const struct conf_section *section, struct problems *problems)

@@ -30,14 +30,16 @@ static void look_at_text(size_t row, const struct policy_keys *keys, struct plac
     while (hatvars_unknown(&text, sender, &word, &near)) {
         int n = word.n < 80 ? (int)word.n : 80;
         if (near != NULL)
-            problem_warning(problems, at,
-                            "$%.*s is no variable, and stays as it stands there; did you mean $%s?",
-                            n, word.p, near);
+            problem_warning(
+                problems, at,
+                "$%.*s is not a variable, and stays as it stands there; did you mean $%s?", n,
+                word.p, near);
         else
-            problem_warning(problems, at,
-                            "$%.*s is no variable, and stays as it stands there; known are $Group, "
-                            "$Hostname, $OrgID, $RemoteIP, $HATEntry%s",
-                            n, word.p, sender ? ", $EnvelopeSender" : "");
+            problem_warning(
+                problems, at,
+                "$%.*s is not a variable, and stays as it stands there; known are $Group, "
+                "$Hostname, $OrgID, $RemoteIP, $HATEntry%s",
+                n, word.p, sender ? ", $EnvelopeSender" : "");
     }
 }
 

@@ -18,7 +18,7 @@ static bool check_folder(const char *folder, struct stat *status_out, struct err
     if (stat(folder, status_out) != 0)
         return err_system(err, errno, "socket folder %s", folder);
     if (!S_ISDIR(status_out->st_mode))
-        return err_set(err, ERR_RANGE, "socket folder %s is no folder", folder);
+        return err_set(err, ERR_RANGE, "socket folder %s is not a folder", folder);
     if ((status_out->st_mode & S_IWOTH) != 0)
         return err_set(err, ERR_RANGE, "socket folder %s is writable by others", folder);
     return true;
@@ -35,8 +35,8 @@ bool socketfile_check_folder(const char *path, struct err *err)
 static bool cannot_give(const char *path, int sys, struct err *err)
 {
     return err_system(err, sys,
-                      "cannot give %s to its user and group (others than root need "
-                      "it to be a group of theirs, or that of a folder with the setgid bit)",
+                      "cannot give %s to its user and group (a user other than root must be in "
+                      "that group, or the folder must have it and the setgid bit)",
                       path);
 }
 
@@ -82,7 +82,7 @@ bool socketfile_check(const struct socketfile_wish *wish, struct err *err)
         return errno == ENOENT || (!wish->able && errno == EACCES) ||
                err_system(err, errno, "%s", wish->path);
     return S_ISSOCK(status.st_mode) ||
-           err_set(err, ERR_RANGE, "%s is there and no socket", wish->path);
+           err_set(err, ERR_RANGE, "%s exists and is not a socket", wish->path);
 }
 
 bool socketfile_own(struct socketfile *file, const char *path, uid_t uid, gid_t gid,

@@ -318,17 +318,18 @@ bool trace_parse_ip(const char *text, bool *no_address_out, struct ip *ip_out, s
     *no_address_out = strcmp(text, FACTS_NO_ADDRESS) == 0;
     return *no_address_out || ip_parse(slice_of(text), ip_out) ||
            err_set(err, ERR_SYNTAX,
-                   "\"%.80s\" is no address; allowed: IPv4, IPv6, or " FACTS_NO_ADDRESS
+                   "\"%.80s\" is not an address; allowed: IPv4, IPv6, or " FACTS_NO_ADDRESS
                    " for a client without one",
                    text);
 }
 
 static bool wrong_host(const char *text, struct err *err)
 {
-    return err_set(err, ERR_SYNTAX,
-                   "host \"%s\" is no name; allowed: a host name, or %d with commas at most, none, "
-                   "servfail or mismatch",
-                   text, HOST_NAMES_MAX);
+    return err_set(
+        err, ERR_SYNTAX,
+        "host \"%s\" is not a name; allowed: a host name, or %d with commas at most, none, "
+        "servfail or mismatch",
+        text, HOST_NAMES_MAX);
 }
 
 static bool parse_names(const char *text, struct arena *arena, struct host_answer *host_out,

@@ -20,7 +20,7 @@ static bool parse_said_answer(struct slice text, uint32_t *answer_out, struct er
     if (!ip_parse(text, &ip) || !ip_is_v4(&ip) || ip_v4(&ip) >> 24 != 127 ||
         ip_v4(&ip) >> 8 == 0x7fffff)
         return err_set(err, ERR_SYNTAX,
-                       "listed \"%.*s\" is no answer of a DNS list; allowed: an address inside "
+                       "listed \"%.*s\" is not an answer of a DNS list; allowed: an address inside "
                        "127.0.0.0/8, not of 127.255.255.0/24, with which lists refuse",
                        (int)text.n, text.p);
     *answer_out = ip_v4(&ip);
@@ -42,8 +42,8 @@ static bool parse_said(struct slice text, struct arena *arena, const struct said
         return parse_said_answer(text, &said->answer, err);
     }
     if (!domain_canon(zone, canonical) || domain_is_numeric(canonical))
-        return err_set(err, ERR_SYNTAX, "listed \"%.*s\" is no name of a DNS zone", (int)text.n,
-                       text.p);
+        return err_set(err, ERR_SYNTAX, "listed \"%.*s\" is not the name of a DNS zone",
+                       (int)text.n, text.p);
     said->zone = arena_dup(arena, canonical);
     if (said->zone == NULL)
         return err_set(err, ERR_MEMORY, "out of memory");

@@ -209,7 +209,7 @@ static void put_samples(const struct verbs_world *world, struct strbuf *out)
                "Sessions for which the system had no thread.", shortage_count(SHORT_OF_THREADS));
     put_sample(out, "descriptor_shortages_total", "counter",
                "Sessions for which there was no descriptor.", shortage_count(SHORT_OF_DESCRIPTORS));
-    put_sample(out, "callahead_asked_total", "counter", "Recipients asked for.", stats.asked);
+    put_sample(out, "callahead_asked_total", "counter", "Recipients asked about.", stats.asked);
     put_sample(out, "callahead_cached_total", "counter", "Of these, answered from the cache.",
                stats.cached);
     put_sample(out, "callahead_joined_total", "counter",
@@ -220,14 +220,14 @@ static void put_samples(const struct verbs_world *world, struct strbuf *out)
     put_sample(out, "callahead_failed_total", "counter", "Questions without a verdict.",
                stats.failed);
     put_sample(out, "callahead_stale_total", "counter",
-               "Answered with a yes whose time was over: no server could be asked.", stats.stale);
+               "Answered with an expired yes: no server could be asked.", stats.stale);
     put_sample(out, "callahead_suspended_total", "counter", "Refusals that were not believed.",
                stats.suspended);
     put_sample(out, "callahead_refreshed_total", "counter",
-               "Recipients asked for again before their answers expired.", stats.refreshed);
+               "Recipients asked about again before their answers expired.", stats.refreshed);
     put_sample(out, "callahead_connections", "gauge", "Connections to mailbox hosts.",
                stats.connections);
-    put_sample(out, "callahead_servers_paused", "gauge", "Mailbox hosts left alone after failures.",
+    put_sample(out, "callahead_servers_paused", "gauge", "Mailbox hosts paused after failures.",
                stats.servers_paused);
     running_state_done(&state);
     verbs_put_paused_samples(world->house, out);

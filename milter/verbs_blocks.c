@@ -45,7 +45,7 @@ enum wire_status verbs_block(void *ctx, const char *const *arguments, size_t n,
     if (policies_target(blocks->snapshot->policies, order.policy)->keys.access == POLICY_RELAY)
         strbuf_puts(reply,
                     "the mail server's own fence does not know it: run gatehousectl maps, which "
-                    "takes addresses, and again when its time is over\n");
+                    "takes addresses, and again when it has expired\n");
     return WIRE_YES;
 }
 
@@ -84,7 +84,7 @@ static void put_line(const struct block *block, struct strbuf *reply)
 
     strbuf_printf(reply, "%s %s until %s%s%s%s\n", block->entry, block->policy,
                   until(block->expires, text),
-                  block->in_force ? "" : " (out of force: there is no such policy)",
+                  block->in_force ? "" : " (without effect: there is no such policy)",
                   block->comment != NULL ? ": " : "", block->comment != NULL ? block->comment : "");
 }
 

@@ -71,7 +71,7 @@ static bool parse_target(const char *text, struct arena *arena, struct target *t
     target->what = CALLAHEAD_FLUSH_DOMAIN;
     target->text = target->domain;
     return domain_canon(slice_of(text + 1), target->domain) ||
-           err_set(err, ERR_SYNTAX, "\"%.80s\" is no domain; allowed: @example.com", text);
+           err_set(err, ERR_SYNTAX, "\"%.80s\" is not a domain; allowed: @example.com", text);
 }
 
 /* Answers of DNS lists go with all, or with the name of the list. How many lists. */
@@ -108,7 +108,7 @@ enum wire_status verbs_cache_flush(void *ctx, const char *const *arguments, size
     if (found || any)
         strbuf_printf(reply, "%zu forgotten\n", count);
     else
-        strbuf_printf(reply, "nothing is remembered of %s\n", arguments[0]);
+        strbuf_printf(reply, "nothing is cached for %s\n", arguments[0]);
     if (directories > 0)
         strbuf_printf(reply, "%zu answers of directories forgotten\n", directories);
     if (lists > 0)

@@ -207,7 +207,7 @@ static enum wire_status outcome(const struct search *search, bool done, const ch
     if (!done)
         strbuf_puts(search->reply, "out of memory\n");
     else if (search->found == 0)
-        strbuf_printf(search->reply, "nothing is counted of %s\n", key);
+        strbuf_printf(search->reply, "nothing is counted for %s\n", key);
     return done && search->found > 0 ? WIRE_YES : WIRE_NO;
 }
 

@@ -147,12 +147,11 @@ static void put_sample(const struct metric *metric, const char *host, const char
 void verbs_put_paused_samples(const struct house *house, struct strbuf *out)
 {
     static const struct metric metrics[SORTS] = {
-        [SORT_CALLAHEAD] = {"callahead_host_paused", "Mailbox hosts left alone after failures.",
-                            "host", false},
+        [SORT_CALLAHEAD] = {"callahead_host_paused", "Mailbox hosts paused after failures.", "host",
+                            false},
         [SORT_DIRECTORY] = {"directory_host_paused",
-                            "Servers of directories left alone after failures.", "host", true},
-        [SORT_DNSLIST] = {"dnslist_paused", "DNS lists that are not believed for now.", "zone",
-                          false},
+                            "Servers of directories paused after failures.", "host", true},
+        [SORT_DNSLIST] = {"dnslist_paused", "DNS lists that are suspended.", "zone", false},
     };
 
     for (enum sort sort = 0; sort < SORTS; sort++) {

@@ -74,7 +74,7 @@ static bool set_address(struct wake *wake, const char *socket, struct err *err)
     if (strncmp(socket, "inet6:", 6) == 0)
         return set_inet(wake, AF_INET6, socket + 6, err);
     return err_set(err, ERR_SYNTAX,
-                   "\"%s\" is no socket; allowed: unix:PATH, inet:PORT@HOST or inet6:PORT@HOST",
+                   "\"%s\" is not a socket; allowed: unix:PATH, inet:PORT@HOST or inet6:PORT@HOST",
                    socket);
 }
 

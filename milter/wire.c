@@ -31,7 +31,7 @@ bool wire_parse_request(char *line, size_t n, struct wire_request *request_out, 
         at++; /* the TAB */
         word = word_at(line + at, n - at);
         if (!is_clean(word))
-            return err_set(err, ERR_SYNTAX, "a word holds control bytes, or is no UTF-8");
+            return err_set(err, ERR_SYNTAX, "a word holds control bytes, or is not UTF-8");
         if (request_out->nwords == WIRE_WORDS_MAX)
             return err_set(err, ERR_RANGE, "more than %d words", WIRE_WORDS_MAX);
         request_out->words[request_out->nwords++] = line + at;
@@ -46,7 +46,7 @@ bool wire_print_request(const char *const *words, size_t nwords, struct strbuf *
     strbuf_puts(out, WIRE_NAME);
     for (size_t i = 0; i < nwords; i++) {
         if (!is_clean(slice_of(words[i])))
-            return err_set(err, ERR_SYNTAX, "\"%.80s\" holds control bytes, or is no UTF-8",
+            return err_set(err, ERR_SYNTAX, "\"%.80s\" holds control bytes, or is not UTF-8",
                            words[i]);
         strbuf_putc(out, '\t');
         strbuf_puts(out, words[i]);

@@ -134,7 +134,7 @@ static bool parse_code(const struct key_row *row, struct slice value, int *code_
 {
     uint64_t code = 0;
     if (value.n != 3 || !str_to_uint(value, 999, &code))
-        return refuse(row, value, "is no SMTP code of three digits", err);
+        return refuse(row, value, "is not an SMTP code of three digits", err);
     *code_out = (int)code;
     return in_range(row, value, (int64_t)code, err);
 }
@@ -285,7 +285,7 @@ static bool parse_ref(struct slice value, struct arena *arena, const char **name
         if (!ascii_is_alnum(value.p[i]) && !strchr("_.-", value.p[i] ? value.p[i] : ' '))
             return err_set(
                 err, ERR_SYNTAX,
-                "\"%s\" is no section name; allowed: letters, digits, \"_\", \".\", \"-\"",
+                "\"%s\" is not a section name; allowed: letters, digits, \"_\", \".\", \"-\"",
                 shown(value, text));
     return store_text(value, arena, name_out, err);
 }
@@ -305,13 +305,13 @@ static bool parse_any(const struct key_row *row, const struct key_source *source
     struct slice value = source->value;
     switch (row->type) {
     case KEY_BOOL:
-        return key_parse_bool(value, &value_out->truth) || refuse(row, value, "is no switch", err);
+        return key_parse_bool(value, &value_out->truth) || refuse(row, value, "is wrong", err);
     case KEY_COUNT:
-        return parse_number(row, value, "is no number", &value_out->wide, err);
+        return parse_number(row, value, "is not a number", &value_out->wide, err);
     case KEY_DURATION:
-        return parse_number(row, value, "is no duration", &value_out->wide, err);
+        return parse_number(row, value, "is not a duration", &value_out->wide, err);
     case KEY_SIZE:
-        return parse_number(row, value, "is no size", &value_out->wide, err);
+        return parse_number(row, value, "is not a size", &value_out->wide, err);
     case KEY_CODE:
         return parse_code(row, value, &value_out->number, err);
     case KEY_STRING:

@@ -102,7 +102,7 @@ static bool stop(struct lines *lines, const char *why)
 {
     struct place at = lines_place(lines, 0);
     at.line++;
-    problem_error(lines->problems, at, "cannot read on: %s", why);
+    problem_error(lines->problems, at, "cannot read further: %s", why);
     lines->at_end = true;
     lines->from = lines->to = 0;
     return false;

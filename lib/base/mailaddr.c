@@ -187,7 +187,7 @@ static bool skip_route(struct parser *ps)
             host.n++;
         }
         if (!is_route_host(host))
-            return fail(ps, "the source route holds something that is no domain");
+            return fail(ps, "the source route holds something that is not a domain");
         skip(&ps->rest, host.n + 1);
         if (ps->rest.n == 0)
             return fail(ps, "the source route is not followed by ':' and an address");
@@ -228,8 +228,7 @@ static bool read_dots_and_atoms(struct parser *ps)
     while (ps->rest.n > 0 && ps->rest.p[0] != '@') {
         char c = ps->rest.p[0];
         if (c != '.' && !is_atext(c))
-            return err_set(ps->err, ERR_SYNTAX, "'%c' must stand in double quotes in a local part",
-                           c);
+            return err_set(ps->err, ERR_SYNTAX, "'%c' must be in double quotes in a local part", c);
         ps->local[ps->local_n++] = c;
         skip(&ps->rest, 1);
     }
@@ -295,7 +294,7 @@ static bool read_domain(struct parser *ps, struct arena *arena, struct mailaddr 
         if (!read_literal(ps, addr, canonical))
             return false;
     } else if (!domain_canon(ps->rest, canonical)) {
-        return fail(ps, "what follows '@' is no valid domain");
+        return fail(ps, "what follows '@' is not a valid domain");
     } else if (has_8bit(ps->rest) && !keep_unicode_domain(ps->rest, arena, addr)) {
         return out_of_memory(ps->err);
     }
@@ -390,7 +389,7 @@ bool mailaddr_parse(struct slice text, enum mailaddr_mode mode, bool allow_null,
         return parse_address(&ps, arena, addr_out);
     if (bracketed && allow_null)
         return true;
-    return fail(&ps, bracketed ? "<> is no recipient" : "the address is empty");
+    return fail(&ps, bracketed ? "<> is not a recipient" : "the address is empty");
 }
 
 /* --- addresses made of others ----------------------------------------------- */

@@ -44,7 +44,7 @@ static bool parse_port(struct slice digits, struct nexthop *hop, struct err *err
     char copy[SHOWN_MAX];
     uint64_t port = 0;
     if (!str_to_uint(digits, UINT16_MAX, &port) || port == 0)
-        return err_set(err, ERR_RANGE, "\"%s\" is no port; allowed: 1 to 65535",
+        return err_set(err, ERR_RANGE, "\"%s\" is not a port; allowed: 1 to 65535",
                        shown(digits, copy));
     hop->port = (uint16_t)port;
     hop->port_given = true;
@@ -63,7 +63,7 @@ static bool parse_host(struct slice text, struct nexthop *hop, struct arena *are
         return err_set(err, ERR_SYNTAX, "a host name or address is missing");
     } else if (!domain_canon(text, name) || domain_is_numeric(name)) {
         return err_set(err, ERR_SYNTAX,
-                       "\"%s\" is no host; allowed: host, host:port, [host], 192.0.2.1, "
+                       "\"%s\" is not a host; allowed: host, host:port, [host], 192.0.2.1, "
                        "[2001:db8::1]:25",
                        shown(text, copy));
     }

@@ -28,7 +28,7 @@ static bool check(struct slice written, struct err *err)
             err, ERR_SYNTAX,
             "the text holds a control character; allowed: text without tabs, and \\n for "
             "a new line of the reply");
-    return str_is_utf8(written) || err_set(err, ERR_SYNTAX, "the text is no UTF-8");
+    return str_is_utf8(written) || err_set(err, ERR_SYNTAX, "the text is not UTF-8");
 }
 
 bool replytext_read(struct slice written, struct arena *arena, const char **text_out,

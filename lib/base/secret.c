@@ -15,12 +15,12 @@ static ssize_t read_from(int fd, const char *path, char *out, size_t room, struc
     struct stat st;
 
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        err_set(err, ERR_SYSTEM, "%s is no ordinary file", path);
+        err_set(err, ERR_SYSTEM, "%s is not a regular file", path);
         return -1;
     }
     if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        err_set(err, ERR_RANGE, "%s is open to others than its owner; allowed: mode 0600 or 0400",
-                path);
+        err_set(err, ERR_RANGE,
+                "%s is accessible to others than its owner; allowed: mode 0600 or 0400", path);
         return -1;
     }
     ssize_t n = read(fd, out, room);

@@ -105,7 +105,7 @@ static void example_key(const struct key_row *row, struct strbuf *out)
 
 static const char *presets_title(const struct conf_type *type)
 {
-    return type->inherits ? "Without being written there are:" : "These have another default:";
+    return type->inherits ? "Predefined:" : "These have another default:";
 }
 
 /* Presets as the sections that would say the same. */
@@ -146,13 +146,14 @@ static void example_section(const struct conf_type *type, struct strbuf *out)
 void conf_example(const struct conf_type *const *types, size_t ntypes, struct strbuf *out)
 {
     static const char head[] =
-        "gatehouse.conf: every section and key with its default. A line in effect has no \"#\" in "
-        "front of its section, nor of its key; take both away. \"#\" and \";\" begin a comment "
+        "gatehouse.conf: every section and key with its default. A line takes effect without the "
+        "\"#\" in front of it, and of its section; remove both. \"#\" and \";\" begin a comment "
         "only "
-        "at the start of a line. Lists are separated by commas or blanks and may go on in indented "
-        "lines. Sizes take K, M, G; durations ms, s, m, h, d, and a bare number is seconds. "
-        "Relative paths begin in the folder of this file. `gatehousectl check` finds every "
-        "mistake, gatehouse.conf(5) says the same as this file.";
+        "at the start of a line. Lists are separated by commas or blanks and may continue in "
+        "indented lines. Sizes may have K, M, G; durations ms, s, m, h, d; a bare number is "
+        "seconds. "
+        "Relative paths start in the folder of this file. `gatehousectl check` finds every error; "
+        "gatehouse.conf(5) has the same descriptions as this file.";
     put_wrapped(head, "# ", false, put_plain, out);
     for (size_t i = 0; i < ntypes; i++)
         example_section(types[i], out);

@@ -124,7 +124,7 @@ static void continue_list(struct reading *reading, struct slice line, struct pla
 {
     if (looks_like_key(reading, line)) {
         report(reading, at, slice_of(reading->section->type->rows[reading->row].name),
-               "an indented line goes on with this list, but this one reads as a key; allowed: "
+               "an indented line continues this list, but this one looks like a key; allowed: "
                "keys begin at the start of a line");
         return;
     }
@@ -138,7 +138,7 @@ static void report_orphan(struct reading *reading, const struct ini_event *event
 {
     if (!reading->orphans && reading->title.n == 0)
         report(reading, event->at, event->name,
-               "this line stands before the first section; allowed: keys below a [section] line");
+               "this line is before the first section; allowed: keys below a [section] line");
     reading->orphans = true;
 }
 
@@ -303,9 +303,10 @@ static bool check_name(struct reading *reading, const struct conf_type *type, st
     else if (type->arg && name.n == 0)
         report(reading, at, none, "a name is missing; allowed: [%s %s]", type->name, type->arg);
     else if (type->arg && !named)
-        report(reading, at, none,
-               "this is no name; allowed: letters, digits, \"_\", \".\", \"-\", at most %d bytes",
-               CONF_NAME_MAX);
+        report(
+            reading, at, none,
+            "this is not a name; allowed: letters, digits, \"_\", \".\", \"-\", at most %d bytes",
+            CONF_NAME_MAX);
     return named || (!type->arg && name.n == 0);
 }
 

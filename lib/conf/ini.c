@@ -159,7 +159,7 @@ bool ini_read(const char *path, void (*take)(const struct ini_event *event, void
         return false;
     /* Line errors cannot come from what it gets to see: only lack of memory. */
     if (ini_parse_stream(read_line, &reader, take_key, &reader) != 0)
-        problem_error(problems, (struct place){.file = path}, "cannot read on: out of memory");
+        problem_error(problems, (struct place){.file = path}, "cannot read further: out of memory");
     lines_close(reader.lines);
     return true;
 }

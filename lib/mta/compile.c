@@ -56,7 +56,7 @@ bool compile_check(const struct compile *compile, struct err *err)
     if (access(compile->compiler, X_OK) != 0 || stat(compile->compiler, &st) != 0)
         return err_system(err, errno, "cannot run the compiler %s", compile->compiler);
     if (!S_ISREG(st.st_mode))
-        return err_set(err, ERR_SYNTAX, "the compiler %s is no file", compile->compiler);
+        return err_set(err, ERR_SYNTAX, "the compiler %s is not a file", compile->compiler);
     return true;
 }
 

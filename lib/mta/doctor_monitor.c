@@ -16,15 +16,15 @@ void doctor_postfix_monitor(const struct postconf *found, struct problems *probl
         problem_warning(
             problems, main_cf,
             "relay_recipient_maps is empty, and with mode = monitor Gatehouse refuses "
-            "nobody: mail for unknown recipients of relay_domains is taken, and bounced");
+            "nobody: mail for unknown recipients of relay_domains is accepted, and bounced");
     if (locals.p != NULL && locals.n == 0)
         problem_warning(problems, main_cf,
                         "local_recipient_maps is empty, and with mode = monitor Gatehouse refuses "
-                        "nobody: mail for unknown users of this host is taken, and bounced");
+                        "nobody: mail for unknown users of this host is accepted, and bounced");
     if (slice_is(postconf_main(found, "smtpd_reject_unlisted_recipient"), "no"))
         problem_warning(problems, main_cf,
                         "smtpd_reject_unlisted_recipient = no, and with mode = monitor Gatehouse "
-                        "refuses nobody: mail for unknown recipients is taken, and bounced");
+                        "refuses nobody: mail for unknown recipients is accepted, and bounced");
 }
 
 /* The features leave no more than these marks. */
@@ -33,9 +33,9 @@ void doctor_sendmail_monitor(const char *cf, struct problems *problems)
     if (strstr(cf, "... unresolvable OK") != NULL)
         problem_warning(problems, sendmail_cf,
                         "FEATURE(`accept_unresolvable_domains'), and with mode = monitor Gatehouse "
-                        "refuses nobody: senders whose domain does not exist are taken");
+                        "refuses nobody: senders whose domain does not exist are accepted");
     if (strstr(cf, "Domain name required for sender address") == NULL)
         problem_warning(problems, sendmail_cf,
                         "FEATURE(`accept_unqualified_senders'), and with mode = monitor Gatehouse "
-                        "refuses nobody: senders without a domain are taken");
+                        "refuses nobody: senders without a domain are accepted");
 }

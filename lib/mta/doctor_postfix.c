@@ -202,12 +202,12 @@ static void tell_no_filter(const struct exam *exam, const struct postconf_servic
     struct slice name = service->name;
     struct slice queue = postconf_main(exam->found, "queue_directory");
     if (reach == LOCKED_OUT)
-        problem_error(exam->problems, master_cf,
-                      "%.*s: smtpd is chrooted to %.*s and cannot reach %s: all mail is put off; "
-                      "write n in the fifth column, or set [gatehouse] socket = "
-                      "unix:%.*s/gatehouse/milter.sock",
-                      (int)name.n, name.p, (int)queue.n, queue.p, exam->input->socket, (int)queue.n,
-                      queue.p);
+        problem_error(
+            exam->problems, master_cf,
+            "%.*s: smtpd is chrooted to %.*s and cannot reach %s: all mail is tempfailed; "
+            "write n in the fifth column, or set [gatehouse] socket = "
+            "unix:%.*s/gatehouse/milter.sock",
+            (int)name.n, name.p, (int)queue.n, queue.p, exam->input->socket, (int)queue.n, queue.p);
     else
         problem_error(exam->problems, master_cf,
                       "%.*s: smtpd_milters does not name %s: Gatehouse is not asked here",
@@ -230,7 +230,7 @@ static void check_time(const struct exam *exam, const struct postconf_service *s
                       name.p, parameter, (int)time.n, time.p, wanted);
     else if (seconds > MTACONFIG_PATIENCE * wanted)
         problem_warning(exam->problems, master_cf,
-                        "%.*s: %s = %llds: so long each client waits for a daemon that hangs; set "
+                        "%.*s: %s = %llds: each client waits that long for a hanging daemon; set "
                         "%llds",
                         (int)name.n, name.p, parameter, (long long)seconds, wanted);
 }
@@ -248,7 +248,7 @@ static void check_filter(const struct exam *exam, const struct postconf_service 
     if (!slice_is(filter.action, "tempfail") && !slice_is(filter.action, "reject"))
         problem_error(
             exam->problems, master_cf,
-            "%.*s: milter_default_action = %.*s: all mail passes while Gatehouse is away; "
+            "%.*s: milter_default_action = %.*s: all mail passes while Gatehouse is down; "
             "set tempfail",
             (int)name.n, name.p, (int)filter.action.n, filter.action.p);
     check_time(exam, service, filter.command, "milter_command_timeout", DEFAULT_SECONDS);
@@ -256,8 +256,8 @@ static void check_filter(const struct exam *exam, const struct postconf_service 
     struct slice maps = postconf_value(exam->found, service, "smtpd_milter_maps");
     if (maps.n > 0)
         problem_warning(exam->problems, master_cf,
-                        "%.*s: clients that smtpd_milter_maps names come to other filters, or to "
-                        "none, and not to Gatehouse",
+                        "%.*s: clients in smtpd_milter_maps are handled by other filters or by "
+                        "none, not by Gatehouse",
                         (int)name.n, name.p);
 }
 
@@ -288,8 +288,8 @@ static void check_fence(const struct exam *exam, const struct postconf_service *
     if (!has_fence(postconf_value(exam->found, service, "smtpd_relay_restrictions")) &&
         !has_fence(postconf_value(exam->found, service, "smtpd_recipient_restrictions")))
         problem_error(exam->problems, master_cf,
-                      "%.*s: no reject_unauth_destination that all clients come to in "
-                      "smtpd_relay_restrictions: an open relay",
+                      "%.*s: smtpd_relay_restrictions has no reject_unauth_destination that "
+                      "applies to all clients: an open relay",
                       (int)service->name.n, service->name.p);
 }
 
@@ -334,11 +334,10 @@ static void check_clients(const struct exam *exam, const struct postconf_service
         const struct maps_listener *listener = &exam->input->listeners[i];
         bool there = has_map(exam, relay, POSTFIX_RELAY_CLIENTS, listener->name);
         if (there && listener != mine)
-            problem_error(
-                exam->problems, master_cf,
-                "%.*s: who may relay at [listener %s] may here too: " POSTFIX_RELAY_CLIENTS
-                ".%s belongs to that listener's service",
-                (int)name.n, name.p, listener->name, listener->name);
+            problem_error(exam->problems, master_cf,
+                          "%.*s: clients that may relay at [listener %s] may here, "
+                          "too: " POSTFIX_RELAY_CLIENTS ".%s belongs to that listener's service",
+                          (int)name.n, name.p, listener->name, listener->name);
         if (!there && listener == mine)
             problem_warning(exam->problems, master_cf,
                             "%.*s: smtpd_relay_restrictions does not use " POSTFIX_RELAY_CLIENTS
@@ -346,10 +345,11 @@ static void check_clients(const struct exam *exam, const struct postconf_service
                             (int)name.n, name.p, listener->name);
     }
     if (mine == NULL)
-        problem_error(exam->problems, master_cf,
-                      "%.*s: no listener is for this service, by milter_macro_daemon_name, address "
-                      "and port: Gatehouse answers 451 to every client",
-                      (int)name.n, name.p);
+        problem_error(
+            exam->problems, master_cf,
+            "%.*s: no listener matches this service, by milter_macro_daemon_name, address "
+            "and port: Gatehouse answers 451 to every client",
+            (int)name.n, name.p);
     else if (!has_map(exam, postconf_value(exam->found, service, "smtpd_client_restrictions"),
                       POSTFIX_REFUSED_CLIENTS, mine->name))
         problem_warning(exam->problems, master_cf,
@@ -440,7 +440,7 @@ static void check_services(const struct exam *exam)
             found++;
         }
     if (found == 0)
-        problem_error(exam->problems, master_cf, "no smtpd service: Postfix takes no mail");
+        problem_error(exam->problems, master_cf, "no smtpd service: Postfix accepts no mail");
 }
 
 /* --- main.cf ------------------------------------------------------------------------ */
@@ -527,12 +527,12 @@ static void check_relaying(const struct exam *exam)
         any = any || begins(word, "static:") || slice_is(word, "*");
     if (any)
         problem_error(exam->problems, main_cf,
-                      "relay_domains lets every domain through: an open relay when a filter is "
+                      "relay_domains accepts every domain: an open relay when a filter is "
                       "missing");
     if (has_word(postconf_main(exam->found, "parent_domain_matches_subdomains"), "relay_domains"))
         problem_warning(exam->problems, main_cf,
                         "parent_domain_matches_subdomains names relay_domains: example.com there "
-                        "lets sub.example.com through as well");
+                        "also accepts sub.example.com");
     check_networks(exam, main_cf, slice_of(""), postconf_main(exam->found, "mynetworks"));
 }
 

@@ -92,7 +92,7 @@ static void check_tls(const struct desk *desk, const struct offers *offers)
              offers->tls_required
                  ? "smtpd_tls_security_level offers no TLS, and a policy has tls = "
                    "required: its clients cannot send"
-                 : "smtpd_tls_security_level offers no TLS, which policies want");
+                 : "smtpd_tls_security_level offers no TLS, which policies use");
     if (offered && !has_certificate(desk))
         tell(desk, offers->tls_required,
              "TLS without a certificate (smtpd_tls_chain_files): Postfix does not offer it");
@@ -119,8 +119,8 @@ static void check_auth(const struct desk *desk, const struct offers *offers)
              "forbids");
     if (offers->auth_required && sasl && safe && !offers_tls(desk))
         tell(desk, true,
-             "AUTH is offered within TLS only, and TLS is not: nobody can authenticate, which a "
-             "policy requires");
+             "AUTH is offered only inside TLS, and TLS is not offered: nobody can authenticate, as "
+             "a policy requires");
 }
 
 void doctor_postfix_security(const struct maps_listener *listener, const struct postconf *found,
@@ -177,9 +177,9 @@ static void check_port(const struct doctor_port *port, const char *cf, bool cert
     bool auth = !has_letter(port->modifiers, 'A');
     if (offers.tls && !offered)
         tell_of(port, offers.tls_required,
-                certificate ? "M=S offers no TLS, which policies want"
+                certificate ? "M=S offers no TLS, which policies use"
                             : "confSERVER_CERT and confSERVER_KEY name no certificate: Sendmail "
-                              "offers no TLS, which policies want",
+                              "offers no TLS, which policies use",
                 problems);
     if (offers.certificate && has_letter(doctor_sendmail_option(cf, "TLSSrvOptions"), 'V'))
         tell_of(port, true,

@@ -163,8 +163,8 @@ static void check_time(const struct exam *exam, struct slice line, const char *l
                       letter, (long long)otherwise, letter, wanted);
     else if (seconds > MTACONFIG_PATIENCE * wanted)
         problem_warning(exam->problems, sendmail_cf,
-                        "INPUT_MAIL_FILTER: T=%s%llds: so long each client waits for a daemon that "
-                        "hangs; set %s%llds",
+                        "INPUT_MAIL_FILTER: T=%s%llds: each client waits that long for a hanging "
+                        "daemon; set %s%llds",
                         letter, (long long)seconds, letter, wanted);
 }
 
@@ -172,7 +172,7 @@ static void check_filter_line(const struct exam *exam, struct slice line)
 {
     if (!has_text(line, "F=T") && !has_text(line, "F=R") && !has_text(line, "F=4"))
         problem_error(exam->problems, sendmail_cf,
-                      "INPUT_MAIL_FILTER without F=T: all mail passes while Gatehouse is away");
+                      "INPUT_MAIL_FILTER without F=T: all mail passes while Gatehouse is down");
     check_time(exam, line, "R:", DEFAULT_SECONDS);
     check_time(exam, line, "E:", DEFAULT_END_SECONDS);
     size_t n = 0;
@@ -262,7 +262,7 @@ static void check_directory(const struct exam *exam)
          (!has_line(exam, "R", "$(" SENDMAIL_LDAP_ADDRESS " ") ||
           !has_line(exam, "R", "$>" SENDMAIL_LDAP_ADDRESSES " "))))
         problem_error(exam->problems, sendmail_cf,
-                      "the maps and rulesets that ask [ldap %s] are missing: take the lines of "
+                      "the maps and rulesets that ask [ldap %s] are missing: apply the lines of "
                       "mta-config again",
                       directory->name);
 }
@@ -343,8 +343,8 @@ static void check_folder(const struct exam *exam, const char *folder, const char
         return;
     if (group || others)
         problem_error(exam->problems, sendmail_cf,
-                      "%s: its folder %s can be written by %s: Sendmail calls that unsafe, and "
-                      "puts all mail off",
+                      "%s: its folder %s is writable by %s: Sendmail considers that unsafe, and "
+                      "tempfails all mail",
                       path, folder, others ? "everybody" : "its group");
 }
 
@@ -379,7 +379,7 @@ static void check_mailer(const struct exam *exam, const char *name)
     snprintf(start, sizeof start, "M%s,", name);
     if (!has_line(exam, start, ""))
         problem_error(exam->problems, sendmail_cf,
-                      "no mailer %s, which routes need: take the lines of mta-config again", name);
+                      "no mailer %s, which routes need: apply the lines of mta-config again", name);
 }
 
 static void check_mailers(const struct exam *exam)
@@ -451,7 +451,7 @@ static void check_services(const struct exam *exam)
     while (doctor_sendmail_port(exam->input, &at, &port))
         if (port.listener == NULL)
             problem_error(exam->problems, sendmail_cf,
-                          "%.*s: no listener is for this service, by Name=, address and port: "
+                          "%.*s: no listener matches this service, by Name=, address and port: "
                           "Gatehouse answers 451 to every client",
                           (int)port.name.n, port.name.p);
 }

@@ -26,7 +26,7 @@ bool ldap_maps_check_attributes(const struct maps_directory *directory, struct e
     bool good = is_attribute(directory->host_attr);
     if (good && (directory->address_attr[0] == '\0' || is_attribute(directory->address_attr)))
         return true;
-    return err_set(err, ERR_SYNTAX, "%s: \"%.80s\" is no attribute",
+    return err_set(err, ERR_SYNTAX, "%s: \"%.80s\" is not an attribute",
                    good ? "routing_address_attr" : "routing_host_attr",
                    good ? directory->address_attr : directory->host_attr);
 }
@@ -332,7 +332,7 @@ static bool build_lists(const struct maps_input *input, struct maps *maps)
     put_pattern(input->transport, out);
     strbuf_printf(out, ": *)?" HOST PORT ")* *$/ %s:\n", input->transport);
     strbuf_puts(out,
-                "# Not to be guessed, and no reason to return mail: somebody must set it right.\n"
+                "# This cannot be guessed, and is no reason to return mail: it must be corrected.\n"
                 "/^/ retry:4.3.5 wrong mail host in the directory: \n");
     return !out->failed;
 }

@@ -200,7 +200,7 @@ static void lint_length(struct lint *lint, const struct route *route)
     if (hosts.n > SENDMAIL_HOSTS_MAX)
         problem_error(lint->problems, route->at,
                       "%s: its hosts are %zu bytes in Sendmail's writing, which takes %d and cuts "
-                      "off the rest: name fewer",
+                      "off the rest: name fewer hosts",
                       route->key, hosts.n, SENDMAIL_HOSTS_MAX);
     strbuf_done(&hosts);
 }
@@ -367,8 +367,8 @@ static void lint_huge(struct problems *problems, const struct maps_listener *lis
     if (sight->huge == NULL || !leads_to(sight, POLICY_RELAY))
         return;
     if (!sight->everybody)
-        problem_warning(problems, at, HUGE "it is more than a network of one's own", listener->name,
-                        group, colon, sight->huge);
+        problem_warning(problems, at, HUGE "it is very large", listener->name, group, colon,
+                        sight->huge);
     else if (!strict || listener->private)
         problem_warning(problems, at, HUGE "an open relay", listener->name, group, colon,
                         sight->huge);
@@ -400,7 +400,7 @@ static void lint_group(struct problems *problems, const char *mta,
     else if (follows.relay)
         problem_warning(problems, at,
                         "[listener %s] %s%s%s stands ahead of addresses that may relay; %s "
-                        "cannot see it, and lets such a client as far as the milter",
+                        "cannot see it, and lets such a client reach the milter",
                         listener->name, group, colon, sight->doubt, mta);
     if (follows.refuse && !leads_to(sight, POLICY_TCPREFUSE))
         problem_warning(problems, at,
@@ -445,7 +445,7 @@ static void lint_service(struct lint *lint, size_t number)
         if (ascii_casecmp(sendmail_service(&lint->input->listeners[i]), name) == 0)
             problem_error(lint->problems, listener->at,
                           "[listener %s] daemon_name: [listener %s] is called \"%s\" too; Sendmail "
-                          "tells services apart by their names",
+                          "distinguishes services by their names",
                           listener->name, lint->input->listeners[i].name, name);
 }
 

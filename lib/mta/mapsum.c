@@ -189,7 +189,7 @@ static void look_at(struct mapsum *sum, int folder)
     }
     int fd = openat(folder, sum->name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
-        found(sum, MAPSUM_DIFFERS, "is no file");
+        found(sum, MAPSUM_DIFFERS, "is not a file");
     else
         look_at_text(sum, folder, fd, &st);
     if (fd >= 0)

@@ -107,11 +107,12 @@ static void put_milter(const struct maps_input *input, const struct milter_socke
 {
     long long seconds = (long long)mtaconfig_milter_seconds(&input->limits);
     strbuf_printf(out,
-                  "# Without an answer from Gatehouse the client is told to come back (never "
+                  "# Without an answer from Gatehouse clients are told to try again later (never "
                   "\"accept\": that\n"
-                  "# would be an open relay for relay_domains). The time-outs are longer than "
-                  "command_deadline, that of\n"
-                  "# the end of a message too, and short enough for clients while a daemon hangs.\n"
+                  "# would accept everything for relay_domains). The time-outs, also that of the "
+                  "end of a message,\n"
+                  "# are longer than command_deadline, and short enough for clients if a daemon "
+                  "hangs.\n"
                   "smtpd_milters = { %s, command_timeout=%llds, content_timeout=%llds, "
                   "default_action=tempfail }\n"
                   "milter_protocol = 6\n"
@@ -131,8 +132,8 @@ static void put_directory(const struct maps_input *input, const struct mtaconfig
     const char *type = options->type, *folder = options->folder;
     strbuf_printf(out,
                   "\n# Delivery to the mail hosts that [ldap %s] names, through the SMTP routes; "
-                  "then by the SMTP routes.\n# While the directory does not answer, recipients are "
-                  "told to come back, and mail stays in the queue.\n"
+                  "then by the SMTP routes.\n# While the directory does not answer, recipients get "
+                  "a temporary answer, and mail stays in the queue.\n"
                   "transport_maps =\n"
                   "    pipemap:{ldap:%s/" LDAP_ROUTING ", %s:%s/" LDAP_ROUTES "},\n"
                   "    pipemap:{ldap:%s/" LDAP_ROUTING ", regexp:%s/" LDAP_SUBDOMAINS "},\n",
@@ -144,8 +145,8 @@ static void put_directory(const struct maps_input *input, const struct mtaconfig
                   folder, folder, folder, type, folder);
     if (rewrites(input))
         strbuf_printf(out,
-                      "# The address that mail goes to, where an entry has one. While it is wrong, "
-                      "clients are told to come back.\n"
+                      "# The address that mail is sent on to, if an entry has one. While it is "
+                      "wrong, clients are told to try again later.\n"
                       "virtual_alias_maps = pipemap:{ldap:%s/" LDAP_ALIASES ",\n"
                       "    unionmap:{regexp:%s/" LDAP_ADDRESSES ", pipemap:{regexp:%s/" LDAP_WRONG
                       ", fail:wrong_address_in_directory}}}\n",
@@ -160,28 +161,29 @@ static void put_recipients(const struct maps_input *input, const struct mtaconfi
     if (input->monitor)
         strbuf_printf(
             out,
-            "\n# [gatehouse] mode = monitor: Gatehouse refuses nobody, so that who exists is still "
-            "for Postfix to\n"
-            "# say. mydestination, relay_recipient_maps, local_recipient_maps and all of virtual_* "
-            "stay as they\n"
-            "# are. A domain that relay_domains alone names takes mail for everybody while "
+            "\n# [gatehouse] mode = monitor: Gatehouse refuses nobody, so Postfix still decides "
+            "which "
+            "recipients\n"
+            "# exist. mydestination, relay_recipient_maps, local_recipient_maps and all of "
+            "virtual_* stay as they\n"
+            "# are. A domain that is in relay_domains only accepts mail for everybody while "
             "relay_recipient_maps\n"
-            "# is empty. With mode = enforce take these lines again.\n"
+            "# is empty. With mode = enforce apply these lines again.\n"
             "relay_domains = %s:%s/" POSTFIX_RELAY_DOMAINS "\n",
             options->type, options->folder);
     else
         strbuf_printf(
             out,
-            "\n# Recipients: relay_domains is the fence that holds without Gatehouse; who exists "
-            "in "
-            "these\n"
-            "# domains is for Gatehouse alone to say. Postfix would refuse unknown users of "
+            "\n# Recipients: relay_domains is the safeguard that works without Gatehouse; "
+            "Gatehouse "
+            "alone decides\n"
+            "# which recipients exist in these domains. Postfix would refuse unknown users of "
             "mydestination,\n"
-            "# virtual_alias_domains and virtual_mailbox_domains before Gatehouse is asked: none "
-            "of "
-            "them may\n"
-            "# name a domain the RAT accepts. Names of this host that no RAT accepts may stay in "
-            "mydestination.\n"
+            "# virtual_alias_domains and virtual_mailbox_domains before it asks Gatehouse: none "
+            "of them may\n"
+            "# name a domain that a RAT accepts. Names of this host that no RAT accepts may stay "
+            "in\n"
+            "# mydestination.\n"
             "relay_domains = %s:%s/" POSTFIX_RELAY_DOMAINS "\n"
             "relay_recipient_maps =\n"
             "mydestination =\n",
@@ -202,12 +204,12 @@ static void put_maps(const struct maps_input *input, const struct mtaconfig_opti
         strbuf_printf(out, "smtp_tls_policy_maps = %s:%s/" POSTFIX_TLS_POLICY "\n", options->type,
                       options->folder);
     if (maps_have_verify(input->routes))
-        strbuf_puts(out, "# tls=verify: who has signed the certificates of mailbox hosts.\n"
+        strbuf_puts(out, "# tls=verify: the CAs of the certificates of mailbox hosts.\n"
                          "smtp_tls_CAfile = " AUTHORITIES_FILE "\n");
     if (maps_have_auth(input))
         strbuf_printf(
             out,
-            "# Credentials of routes: said to the hosts they are for, never without TLS.\n"
+            "# Credentials of routes: sent only to the hosts they are for, never without TLS.\n"
             "smtp_sasl_auth_enable = yes\n"
             "smtp_sasl_password_maps = %s:%s/" POSTFIX_SASL_PASSWD "\n"
             "smtp_sasl_security_options = noanonymous, noplaintext\n"
@@ -265,7 +267,7 @@ static void put_limits(const struct maps_input *input, struct strbuf *out)
     int64_t errors = larger(mtaconfig_errors(limits), DEFAULT_HARD_ERRORS);
     strbuf_printf(
         out,
-        "\n# Limits of Postfix, none below the largest value of any policy: the policies judge.\n"
+        "\n# Limits of Postfix, none below the largest value of any policy: the policies decide.\n"
         "message_size_limit = %lld\n",
         (long long)size);
     if (size == 0 || size > DEFAULT_MAILBOX_SIZE)
@@ -348,11 +350,12 @@ static void put_tls_advice(const struct maps_input *input, struct strbuf *out)
 
     offers_of_all(input, &offers);
     if (offers.tls)
-        strbuf_puts(out, "\n# Policies ask for TLS: smtpd_tls_chain_files must name a key and its "
+        strbuf_puts(out, "\n# Policies use TLS: smtpd_tls_chain_files must name a key and its "
                          "certificate.\n");
     if (offers.certificate)
-        strbuf_puts(out, "# Client certificates are good when an authority in smtpd_tls_CAfile has "
-                         "signed them.\n");
+        strbuf_puts(
+            out,
+            "# Client certificates are trusted if a CA in smtpd_tls_CAfile has signed them.\n");
 }
 
 static void put_listener(const struct maps_listener *listener, const char *folder, bool chrooted,
@@ -400,10 +403,9 @@ static void put_listeners(const struct maps_input *input, const struct mtaconfig
 /* The same lines as in Postfix's own master.cf, but for the chroot. */
 static void put_askers(const struct maps_input *input, struct strbuf *out)
 {
-    strbuf_puts(out,
-                "# Programs that ask the directory do so by its name, and by the files of [tls]: "
-                "outside a chroot.\n"
-                "rewrite unix - - n - - trivial-rewrite\n");
+    strbuf_puts(out, "# Programs that ask the directory need its name and the files of [tls]: they "
+                     "run outside a chroot.\n"
+                     "rewrite unix - - n - - trivial-rewrite\n");
     if (rewrites(input))
         strbuf_puts(out, "cleanup unix n - n - 0 cleanup\n");
 }
@@ -453,15 +455,15 @@ bool mtaconfig_postfix(const struct maps_input *input, const struct mtaconfig_op
         !read_socket(input->socket, options->queue_directory, &socket, err) ||
         !check_listeners(input, err))
         return false;
-    strbuf_puts(
-        out, "# === main.cf: these lines take the place of lines of the same name =========\n\n");
+    strbuf_puts(out,
+                "# === main.cf: these lines replace lines with the same name ================\n\n");
     put_milter(input, &socket, out);
     put_maps(input, options, out);
     put_limits(input, out);
     put_tls_advice(input, out);
     strbuf_puts(
         out,
-        "\n# === master.cf: these services take the place of smtp inet ==================\n\n");
+        "\n# === master.cf: these services replace smtp inet ============================\n\n");
     if (input->directory != NULL)
         put_askers(input, out);
     put_chroot_advice(options, &socket, out);

@@ -54,12 +54,11 @@ static bool put_socket(const char *text, struct strbuf *out)
 
 static bool put_filter(const struct maps_input *input, struct strbuf *out, struct err *err)
 {
-    strbuf_puts(
-        out,
-        "dnl Without an answer from Gatehouse (F=T) the client is told to come back. Without F=T\n"
-        "dnl all mail would pass unseen. R: and E: (end of message) are longer than\n"
-        "dnl command_deadline, and short enough for clients while a daemon hangs.\n"
-        "INPUT_MAIL_FILTER(`gatehouse', `S=");
+    strbuf_puts(out, "dnl Without an answer from Gatehouse clients are told to try again later "
+                     "(F=T). Without F=T\n"
+                     "dnl all mail would pass unseen. R: and E: (end of message) are longer than\n"
+                     "dnl command_deadline, and short enough for clients while a daemon hangs.\n"
+                     "INPUT_MAIL_FILTER(`gatehouse', `S=");
     if (!put_socket(input->socket, out))
         return err_set(err, ERR_SYNTAX,
                        "[gatehouse] socket: \"%s\" cannot be written for Sendmail; unix:PATH, "
@@ -78,13 +77,13 @@ static void put_features(const struct maps_input *input, const struct mtaconfig_
 {
     strbuf_printf(
         out,
-        "\ndnl Delivery by the SMTP routes. Names are taken as they are written: the routes are "
+        "\ndnl Delivery by the SMTP routes. Names are used as they are written: the routes are "
         "for\n"
-        "dnl these, and not for what DNS makes of them.%s\n"
+        "dnl these names, and not for what DNS makes of them.%s\n"
         "FEATURE(`nocanonify')dnl\n"
         "FEATURE(`mailertable', `%s %s/" SENDMAIL_MAILERTABLE "')dnl\n"
         "dnl Who may relay, by service, and TLS of routes. FEATURE(`delay_checks') must not be "
-        "there.\n"
+        "used.\n"
         "FEATURE(`access_db', `%s -T<TMPF> %s/" SENDMAIL_ACCESS "', `skip', `lookupdotdomain')dnl\n"
         "define(`confUSE_COMPRESSED_IPV6_ADDRESSES', `False')dnl\n",
         input->monitor ? ""
@@ -94,7 +93,7 @@ static void put_features(const struct maps_input *input, const struct mtaconfig_
     if (maps_have_auth(input))
         strbuf_printf(
             out,
-            "dnl Credentials of routes: said to the hosts they are for, never without TLS.\n"
+            "dnl Credentials of routes: sent only to the hosts they are for, never without TLS.\n"
             "FEATURE(`authinfo', `%s %s/" SENDMAIL_AUTHINFO "')dnl\n",
             options->type, options->folder);
     if (maps_have_verify(input->routes))
@@ -105,9 +104,9 @@ static void put_features(const struct maps_input *input, const struct mtaconfig_
                          "Sendmail's own checks of\n"
                          "dnl senders and recipients stay as they are: class {w}, virtusertable, "
                          "FEATURE(`ldap_routing').\n"
-                         "dnl With mode = enforce take these lines again.\n");
+                         "dnl With mode = enforce apply these lines again.\n");
     else
-        strbuf_puts(out, "dnl Envelope senders are for Gatehouse to judge.\n"
+        strbuf_puts(out, "dnl Gatehouse checks envelope senders.\n"
                          "FEATURE(`accept_unresolvable_domains')dnl\n"
                          "FEATURE(`accept_unqualified_senders')dnl\n");
 }
@@ -115,7 +114,7 @@ static void put_features(const struct maps_input *input, const struct mtaconfig_
 /* PLAIN and LOGIN are not among Sendmail's own; p keeps these inside TLS. */
 static void put_auth(const struct offers *offers, struct strbuf *out)
 {
-    strbuf_puts(out, "dnl Clients that authenticate may relay. Who they are is for SASL to say.\n"
+    strbuf_puts(out, "dnl Clients that authenticate may relay. SASL checks their passwords.\n"
                      "define(`confAUTH_MECHANISMS', `" MECHANISMS "')dnl\n"
                      "TRUST_AUTH_MECH(`" MECHANISMS "')dnl\n");
     if (!offers->auth_in_clear)
@@ -169,12 +168,12 @@ static void put_service(const struct maps_listener *listener, struct strbuf *out
     strbuf_printf(out, ", Port=%lld')dnl\n",
                   listener->local_port != 0 ? (long long)listener->local_port : 25);
     if (address[0] == '\0')
-        strbuf_puts(out, "dnl IPv4 alone. Where the host has IPv6, Family=inet6 takes both.\n");
+        strbuf_puts(out, "dnl IPv4 only. If the host has IPv6, Family=inet6 accepts both.\n");
 }
 
 static bool put_services(const struct maps_input *input, struct strbuf *out, struct err *err)
 {
-    strbuf_puts(out, "\ndnl One service a listener, in place of those that are there.\n"
+    strbuf_puts(out, "\ndnl One service for each listener, in place of the existing ones.\n"
                      "FEATURE(`no_default_msa')dnl\n");
     for (size_t i = 0; i < input->nlisteners; i++) {
         const struct maps_listener *listener = &input->listeners[i];
@@ -228,11 +227,11 @@ static void put_banner(const struct maps_input *input, const struct offers *offe
 static void put_advice(const struct offers *offers, struct strbuf *out)
 {
     if (offers->tls)
-        strbuf_puts(out, "dnl Policies ask for TLS: confSERVER_CERT and confSERVER_KEY must name a "
+        strbuf_puts(out, "dnl Policies use TLS: confSERVER_CERT and confSERVER_KEY must name a "
                          "certificate and its\ndnl key.\n");
     if (offers->certificate)
-        strbuf_puts(out, "dnl Client certificates are good when an authority in confCACERT has "
-                         "signed them.\n");
+        strbuf_puts(out,
+                    "dnl Client certificates are trusted if a CA in confCACERT has signed them.\n");
 }
 
 /* --- mailers ---------------------------------------------------------------------- */
@@ -278,8 +277,9 @@ static bool discards(const struct routes *routes)
 static void put_mailers(const struct maps_input *input, const struct ports *ports,
                         struct strbuf *out)
 {
-    strbuf_puts(out, "\nMAILER_DEFINITIONS\n"
-                     "# Of routes with a port, and of /dev/null: a mailertable knows neither.\n");
+    strbuf_puts(out,
+                "\nMAILER_DEFINITIONS\n"
+                "# For routes with a port and for /dev/null, which a mailertable does not know.\n");
     for (size_t i = 0; i < ports->n; i++)
         put_mailer(input->transport, ports->v[i], out);
     if (discards(input->routes))
@@ -349,7 +349,7 @@ bool mtaconfig_sendmail(const struct maps_input *input, const struct mtaconfig_o
         return false;
     put_advice(&offers, out);
     strbuf_puts(out,
-                "\ndnl === sendmail.mc, at its end; MAILER(`smtp') stands before it =======\n");
+                "\ndnl === sendmail.mc, at its end; after MAILER(`smtp') ==================\n");
     struct ports *ports = new_ports(input->routes);
     if (ports != NULL) {
         put_mailers(input, ports, out);

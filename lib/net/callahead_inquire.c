@@ -115,10 +115,11 @@ static bool look_again(struct asking *asking, const struct callahead_where *wher
         (void)inquire_random(asking, where, deadline);
         return true;
     case TRUST_NOBODY:
-        cannot_tell(asking, "the server refuses every recipient, even those who were good");
+        cannot_tell(asking,
+                    "the server refuses every recipient, even those that it accepted before");
         return false;
     }
-    cannot_tell(asking, "a good recipient is refused, and another one cannot be asked for");
+    cannot_tell(asking, "a known recipient is refused, and another one cannot be asked about");
     return false;
 }
 
@@ -127,7 +128,7 @@ static void settle(struct asking *asking, const struct callahead_where *where, m
 {
     for (int steps = 0; asking->answer->class == CALLAHEAD_USER_UNKNOWN; steps++) {
         if (steps == STEPS_MAX)
-            cannot_tell(asking, "a good recipient is refused, and nobody can be found out about");
+            cannot_tell(asking, "a known recipient is refused, and no other can be asked about");
         else if (!look_again(asking, where, deadline))
             break;
     }
@@ -158,7 +159,7 @@ void inquire(struct asking *asking, const struct callahead_where *where, mono_us
     if (asking->answer->class == CALLAHEAD_USER_UNKNOWN && asking->base_recipient &&
         trust_is_good(asking->memory->trust, asking->base, mono_now()) &&
         !can_tell_of_base(asking, where, deadline))
-        cannot_tell(asking, "a good recipient is refused with an extension, and nobody can tell of "
-                            "him without");
+        cannot_tell(asking, "a known recipient is refused with an extension, and the address "
+                            "without it cannot be asked about");
     settle(asking, where, deadline);
 }

@@ -168,10 +168,10 @@ static void note_change(enum trust_change change, const char *recipient, const c
     const char *domain = domain_of(recipient);
 
     if (change == TRUST_FELL_ILL)
-        log_note(
-            LOG_AT_WARNING, "callahead_ill",
-            "%s refuses every recipient of %s, even those who were good: its refusals do not count",
-            server, domain);
+        log_note(LOG_AT_WARNING, "callahead_ill",
+                 "%s refuses every recipient of %s, even those that it accepted before: its "
+                 "refusals do not count",
+                 server, domain);
     else if (change == TRUST_GOT_WELL)
         log_note(LOG_AT_INFO, "callahead_well", "refusals of recipients of %s count again", domain);
 }

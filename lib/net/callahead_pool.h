@@ -259,7 +259,7 @@ void state_write(struct callahead *pool);
 /* Put the question into the queue of the first of its addresses, from
  * question->at on, that is not in a pause, and see to it that a connection
  * works on it. When there is none it is finished with failure, or where that
- * is NULL with "server in pause" and its cause. */
+ * is NULL with "server paused" and its cause. */
 void server_ask(struct callahead *pool, struct question *question,
                 const struct callahead_answer *failure);
 

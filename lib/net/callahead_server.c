@@ -220,8 +220,8 @@ void pool_tell_shortage(struct callahead *pool, const char *server, const char *
     pthread_mutex_unlock(&pool->lock);
     if (tell)
         log_note(LOG_AT_WARNING, "callahead",
-                 "%s not asked, and not to blame: this host is short of something: %s", server,
-                 text);
+                 "%s not asked: this host is short of a resource, the server is not to blame: %s",
+                 server, text);
 }
 
 /* closing: of those, so many are the caller. */
@@ -291,7 +291,7 @@ void server_ask(struct callahead *pool, struct question *question,
         pthread_mutex_lock(&pool->lock);
         enum queued result = queue_locked(server, question, now);
         if (result == REFUSED_PAUSE && !failure)
-            why = ill(server, "server in pause", server->backoff.cause);
+            why = ill(server, "server paused", server->backoff.cause);
         if (result == REFUSED_PAUSE || result == REFUSED_FULL)
             unref_locked(server);
         if (result == QUEUED_OPEN)
@@ -490,7 +490,7 @@ void server_works(struct server *server, size_t answers, size_t of_itself)
     pthread_mutex_unlock(&server->pool->lock);
     if (shunned > 0)
         log_note(LOG_AT_WARNING, "callahead_unwell",
-                 "server %s speaks of its own trouble only: for %d s others are asked first",
+                 "server %s only reports trouble of its own: others are asked first for %d s",
                  server->text, (int)(shunned / MONO_SECONDS(1)));
 }
 
@@ -512,7 +512,7 @@ void server_failed(struct server *server, const struct callahead_answer *failure
     bool stopping = pool->stopping;
     pthread_mutex_unlock(&pool->lock);
     if (pause > 0 && !stopping)
-        log_note(LOG_AT_WARNING, "callahead_pause", "server %s gets a pause of %d s: %s",
+        log_note(LOG_AT_WARNING, "callahead_pause", "server %s is paused for %d s: %s",
                  server->text, (int)(pause / MONO_SECONDS(1)), failure->text);
     server_elsewhere(pool, &left, failure);
 }

@@ -280,8 +280,7 @@ void state_write(struct callahead *pool)
     else if (statefile_write(pool->folder, STATE_FILE, KIND, content, &err))
         err.kind = ERR_NONE;
     if (err.kind != ERR_NONE)
-        log_note(LOG_AT_WARNING, "state", "what call-ahead remembers is not written down: %s",
-                 err.text);
+        log_note(LOG_AT_WARNING, "state", "the cache of call-ahead cannot be saved: %s", err.text);
     strbuf_done(&writing.out);
 }
 
@@ -348,8 +347,8 @@ static void load_text(struct callahead *pool, struct strbuf *text)
         return;
     for (struct callahead_memory *memory = memory_first(pool); memory; memory = memory->next)
         trust_clear(memory->trust);
-    log_note(LOG_AT_WARNING, "state", "what call-ahead remembered is not used: %s",
-             loading.why ? loading.why : STATE_FILE " holds lines that are none of ours");
+    log_note(LOG_AT_WARNING, "state", "the saved cache of call-ahead is not used: %s",
+             loading.why ? loading.why : STATE_FILE " holds lines that gatehoused did not write");
 }
 
 /* Secrets that nobody has written down yet. */

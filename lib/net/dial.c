@@ -18,7 +18,7 @@
 #include "lib/net/sock.h"
 
 #define FORMS_MAX (DNS_SEARCH_MAX + 1)
-#define DOING "looking for its address"
+#define DOING "looking up its address"
 
 void dial_setup(void)
 {

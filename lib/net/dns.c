@@ -96,7 +96,7 @@ bool dns_parse_server(const char *text, struct ip *ip_out, uint16_t *port_out, s
             *port_out = hop.port;
         } else {
             err_set(err, ERR_SYNTAX,
-                    "\"%.100s\" is no address or address:port; allowed: 192.0.2.1, "
+                    "\"%.100s\" is neither an address nor address:port; allowed: 192.0.2.1, "
                     "192.0.2.1:53 or [2001:db8::1]:53",
                     text);
         }

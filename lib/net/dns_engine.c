@@ -207,7 +207,7 @@ static void tell_shortage(struct dns_engine *engine, int status, const struct dn
     if (now < engine->tell_at)
         return;
     engine->tell_at = now + TELL_EVERY;
-    log_note(LOG_AT_WARNING, "dns", "questions wait, no name server is to blame: %s",
+    log_note(LOG_AT_WARNING, "dns", "queries wait, no name server is to blame: %s",
              status == ARES_ENOMEM ? "out of memory" : strerror(channel->shortage.sys));
 }
 

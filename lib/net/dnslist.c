@@ -133,7 +133,7 @@ static void log_suspended(const struct dnslist *list, enum dnslist_health health
 {
     char detail[200];
 
-    snprintf(detail, sizeof detail, "%s; it is left out until it is good again",
+    snprintf(detail, sizeof detail, "%s; it is not used until it passes its test",
              dnslist_health_text(health));
     log_list(LOG_AT_WARNING, list, "suspended", dnslist_health_name(health), detail);
 }

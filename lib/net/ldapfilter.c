@@ -106,7 +106,7 @@ static bool value(struct check *check)
     case '{':
         if (!is_token(check->at))
             return err_set(check->err, ERR_SYNTAX,
-                           "\"%.10s\" is no token; allowed: {a}, {u}, {d} and {f}", check->at);
+                           "\"%.10s\" is not a token; allowed: {a}, {u}, {d} and {f}", check->at);
         check->at += 3;
         return true;
     default:

@@ -138,12 +138,12 @@ static void say_paused_locked(const struct directory *directory, struct err *err
     for (size_t i = 0; i < directory->nservers; i++) {
         const struct directory_server *server = &directory->server[i];
         if (backoff_is_on(&server->backoff, now)) {
-            err_set(err, ERR_PEER, "every server is in its pause after a failure; %.80s: %s",
-                    server->uri, server->backoff.cause);
+            err_set(err, ERR_PEER, "every server is paused after a failure; %.80s: %s", server->uri,
+                    server->backoff.cause);
             return;
         }
     }
-    err_set(err, ERR_PEER, "every server was in its pause after a failure");
+    err_set(err, ERR_PEER, "every server was paused after a failure");
 }
 
 void ldappool_say_paused(struct directory *directory, struct err *err)
@@ -378,8 +378,9 @@ void ldappool_tell_shortage(struct ldappool *pool, const char *name, const struc
     pthread_mutex_unlock(&pool->lock);
     if (tell)
         log_note(LOG_AT_WARNING, "ldap",
-                 "[ldap %s] not asked, and not to blame: this host is short of something: %s", name,
-                 err->text);
+                 "[ldap %s] not asked: this host is short of a resource, the server is not "
+                 "to blame: %s",
+                 name, err->text);
 }
 
 void ldappool_setup(void)

@@ -37,7 +37,7 @@ static bool wrong_source(const char *text, unsigned allowed, struct err *err)
         if ((allowed & 1U << kinds[i].kind) != 0)
             snprintf(forms + n, sizeof forms - n, " or %s", kinds[i].form);
     }
-    return err_set(err, ERR_SYNTAX, "\"%.100s\" is no source; allowed: %s", text, forms);
+    return err_set(err, ERR_SYNTAX, "\"%.100s\" is not a source; allowed: %s", text, forms);
 }
 
 bool reputation_parse_source(const char *text, unsigned allowed,
@@ -62,7 +62,7 @@ bool reputation_parse_source(const char *text, unsigned allowed,
         source.path = arg;
     else if (!domain_canon(slice_of(arg), source.zone))
         return err_set(err, ERR_SYNTAX,
-                       "\"%.100s\" is no name of a DNS zone; allowed: a name as "
+                       "\"%.100s\" is not the name of a DNS zone; allowed: a name as "
                        "list.example",
                        arg);
     *source_out = source;
@@ -129,7 +129,7 @@ bool reputation_parse_map(const char *text, struct reputation_map *map_out, stru
 
     if (!cut(&rest, "->", &answers) || !parse_answers(answers, &map) || !parse_scores(rest, &map))
         return err_set(err, ERR_SYNTAX,
-                       "\"%.100s\" is no map; allowed: 127.A.B.LOW-HIGH -> FROM..TO, LOW under "
+                       "\"%.100s\" is not a map; allowed: 127.A.B.LOW-HIGH -> FROM..TO, LOW under "
                        "HIGH, scores from -10.0 to 10.0, as in 127.0.4.0-100 -> -10..10",
                        text);
     *map_out = map;

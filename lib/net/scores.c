@@ -95,7 +95,7 @@ static void add(const struct loading *loading, const struct ip *ip, unsigned bit
 
     if (!ip_equal(&first, ip))
         problem_warning(loading->problems, lines_place(loading->lines, 1),
-                        "bits behind the prefix length are set; they do not count");
+                        "bits after the prefix length are set; they are ignored");
     if (ipmap_add(scores->map, &first, &last, value))
         scores->count++;
     else
@@ -123,11 +123,12 @@ static void take_line(const struct loading *loading, struct slice line)
         return;
     struct slice network = cut_word(&rest);
     if (!parse_network(network, &ip, &bits))
-        refuse(loading, line, network, "is no network; allowed: 192.0.2.0/24 or 2001:db8::/32");
+        refuse(loading, line, network, "is not a network; allowed: 192.0.2.0/24 or 2001:db8::/32");
     else if (rest.n == 0)
         refuse(loading, line, network, "has no score; allowed: a network, a blank and a score");
     else if (!scores_parse(rest, &score))
-        refuse(loading, line, rest, "is no score; allowed: -10.0 to 10.0, three decimals at most");
+        refuse(loading, line, rest,
+               "is not a score; allowed: -10.0 to 10.0, three decimals at most");
     else
         add(loading, &ip, bits, score);
 }

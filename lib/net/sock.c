@@ -86,7 +86,8 @@ bool sock_check_interface(const char *interface, struct err *err)
     if (!ip_parse(slice_of(interface), &from))
         return if_nametoindex(interface) != 0 ||
                err_set(err, ERR_RANGE,
-                       "\"%.64s\" is no address and no device of this host; allowed: auto, a local "
+                       "\"%.64s\" is neither an address nor a device of this host; allowed: auto, "
+                       "a local "
                        "address or a device",
                        interface);
     int fd = socket(ip_is_v4(&from) ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);

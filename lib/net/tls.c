@@ -132,7 +132,7 @@ static void load_folder(struct making *making)
         err_set(&err, ERR_SYSTEM, "cannot read %s: %s; allowed: %s", path, strerror(errno),
                 allowed);
     else if (!S_ISDIR(st.st_mode))
-        err_set(&err, ERR_RANGE, "%s is no folder; allowed: %s", path, allowed);
+        err_set(&err, ERR_RANGE, "%s is not a folder; allowed: %s", path, allowed);
     else if (access(path, R_OK | X_OK) != 0)
         err_set(&err, ERR_SYSTEM, "cannot read %s: %s; allowed: %s", path, strerror(errno),
                 allowed);

@@ -35,7 +35,7 @@ static bool is_private(const char *folder, uid_t uid, struct err *err)
     if (stat(folder, &status) != 0)
         return err_system(err, errno, "%s", folder);
     if (!S_ISDIR(status.st_mode))
-        return err_set(err, ERR_RANGE, "%s is no folder", folder);
+        return err_set(err, ERR_RANGE, "%s is not a folder", folder);
     if (status.st_uid != uid || (status.st_mode & 0077) != 0)
         return err_set(err, ERR_RANGE,
                        "%s has mode %04o and belongs to user %lu; allowed: mode 0700, of user %lu",

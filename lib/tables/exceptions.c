@@ -68,7 +68,7 @@ static bool read_address(struct loader *loader, struct scan *scan, struct except
         return reader_no_memory(&loader->reader);
     if (!addrkey_sender(utf8, loader->reader.scratch, &entry->form, key))
         return reader_refuse(&loader->reader, column,
-                             "\"%s\" is no address; allowed: user@example.com, user@, "
+                             "\"%s\" is not an address; allowed: user@example.com, user@, "
                              "@example.com, @.example.com, user@[192.0.2.1], @[192.0.2.1]",
                              reader_shown(word, copy));
     entry->at = (struct place){
@@ -101,7 +101,7 @@ static bool read_action(struct loader *loader, struct scan *scan, struct excepti
         return reader_refuse(&loader->reader, column, "ALLOW or REJECT is missing");
     if (!entry->allow && !slice_is_nocase(word, "REJECT"))
         return reader_refuse(&loader->reader, column,
-                             "\"%s\" is no action; allowed: ALLOW or REJECT",
+                             "\"%s\" is not an action; allowed: ALLOW or REJECT",
                              reader_shown(word, copy));
     scan_blanks(scan);
     return read_reply(loader, scan, entry);

@@ -39,11 +39,11 @@ static bool parse_range(struct slice text, struct slice from, struct slice to, c
                         struct hat_form *form, struct err *err)
 {
     if (!ip_parse(from, &form->first) || !ip_parse(to, &form->last))
-        return wrong(text, "is no range", allowed, err);
+        return wrong(text, "is not a range", allowed, err);
     if (ip_is_v4(&form->first) != ip_is_v4(&form->last))
         return wrong(text, "one end is IPv4 and the other IPv6", allowed, err);
     if (ip_compare(&form->first, &form->last) > 0)
-        return wrong(text, "the range runs backwards", allowed, err);
+        return wrong(text, "the range is descending", allowed, err);
     return true;
 }
 
@@ -111,9 +111,9 @@ static bool parse_octets4(struct slice text, struct hat_form *form, struct err *
 {
     struct octets o;
     if (!read_octets(text, &o))
-        return wrong(text, "is no IPv4 address", allowed4, err);
+        return wrong(text, "is not an IPv4 address", allowed4, err);
     if (o.v[o.n - 1] > o.to)
-        return wrong(text, "the range runs backwards", allowed4, err);
+        return wrong(text, "the range is descending", allowed4, err);
     form->first = ip_from_v4(join(&o, o.v[o.n - 1], 0));
     form->last = ip_from_v4(join(&o, o.to, 255));
     return true;
@@ -127,7 +127,7 @@ static bool parse_network4(struct slice text, struct slice address, struct slice
     if (!str_to_uint(length, 32, &bits))
         return wrong(text, "the prefix length must be 0 to 32", allowed4, err);
     if (!read_octets(address, &o) || o.range || o.dot)
-        return wrong(text, "is no IPv4 network", allowed4, err);
+        return wrong(text, "is not an IPv4 network", allowed4, err);
     struct ip ip = ip_from_v4(join(&o, o.v[o.n - 1], 0));
     form->first = ip_masked(&ip, (unsigned)bits);
     form->last = ip_last(&ip, (unsigned)bits);
@@ -166,7 +166,7 @@ static bool parse_network6(struct slice text, struct slice address, struct slice
     struct ip ip;
     uint64_t bits;
     if (!ip_parse(address, &ip))
-        return wrong(text, "is no IPv6 network", allowed6, err);
+        return wrong(text, "is not an IPv6 network", allowed6, err);
     if (!str_to_uint(length, 128, &bits))
         return wrong(text, "the prefix length must be 0 to 128", allowed6, err);
     network6(&ip, (unsigned)bits, &form->first, &form->last);
@@ -225,12 +225,12 @@ static bool parse_groups6(struct slice text, struct hat_form *form, struct err *
         if (!more)
             part = rest;
         if (more != (i < GROUPS - 1) || !parse_group(part, i, form))
-            return wrong(text, "is no IPv6 range", allowed6, err);
+            return wrong(text, "is not an IPv6 range", allowed6, err);
     }
     if (form->group == GROUPS)
-        return wrong(text, "is no IPv6 range", allowed6, err);
+        return wrong(text, "is not an IPv6 range", allowed6, err);
     if (form->from > form->to)
-        return wrong(text, "the range runs backwards", allowed6, err);
+        return wrong(text, "the range is descending", allowed6, err);
     if (form->group == GROUPS - 1 || form->from == form->to)
         return true; /* from first to last after all */
     if (ip_is_v4(&form->first) && ip_is_v4(&form->last))
@@ -247,7 +247,7 @@ static bool parse6(struct slice text, struct hat_form *form, struct err *err)
         return parse_network6(text, before, after, form, err);
     if (!cut(text, '-', &before, &after)) {
         if (!ip_parse(text, &form->first))
-            return wrong(text, "is no IPv6 address", allowed6, err);
+            return wrong(text, "is not an IPv6 address", allowed6, err);
         form->last = form->first;
         return true;
     }

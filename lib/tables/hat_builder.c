@@ -247,7 +247,7 @@ static bool index_entries(struct hat_builder *builder, uint32_t first, struct pl
 static void warn_host_bits(struct hat_builder *builder, struct slice text, struct place at)
 {
     char shown[READER_SHOWN_MAX], network[IP_TEXT_MAX];
-    problem_warning(builder->problems, at, "%s has bits set behind its prefix: %s/%u is meant",
+    problem_warning(builder->problems, at, "%s has bits set after its prefix: %s/%u is used",
                     reader_shown(text, shown), ip_text(&builder->last.first, network),
                     builder->last.network_bits);
 }

@@ -148,10 +148,11 @@ static bool parse_answer_range(struct slice text, struct hat_answers *answers, s
     struct slice to = dash != NULL ? (struct slice){dash + 1, text.n - n - 1} : from;
     if (!parse_answer(from, &answers->first) || !parse_answer(to, &answers->last) ||
         answers->first > answers->last)
-        return err_set(err, ERR_SYNTAX,
-                       "\"%s\" is no answer of a DNS list; allowed: an address inside 127.0.0.0/8, "
-                       "or two, from-to, the lower one first",
-                       shown(text, copy));
+        return err_set(
+            err, ERR_SYNTAX,
+            "\"%s\" is not an answer of a DNS list; allowed: an address inside 127.0.0.0/8, "
+            "or two, from-to, the lower one first",
+            shown(text, copy));
     if (answers->first > LAST_ANSWER)
         return err_set(err, ERR_RANGE,
                        "\"%s\" can never match: with 127.255.255.0/24 a DNS list refuses to answer",

@@ -146,9 +146,8 @@ static bool take_name(struct hat_text *text, struct slice name, struct hat_build
     group->name = (struct slice){arena_dup_slice(text->builder.scratch, name), name.n};
     if (group->name.p == NULL || !strmap_add(text->groups, name, text->start.line, &was_there))
         return hat_text_stop(text);
-    return !was_there ||
-           hat_text_refuse(text, text->start, "the group %s stands in line %u already",
-                           group->name.p, (unsigned)strmap_get(text->groups, name));
+    return !was_there || hat_text_refuse(text, text->start, "the group %s is in line %u already",
+                                         group->name.p, (unsigned)strmap_get(text->groups, name));
 }
 
 /* "spamdomain.com: REJECT" names no sender. */
@@ -224,7 +223,7 @@ static bool read_statement(struct hat_text *text)
                                "only a comment in parentheses may follow in this line");
     if (text->all.line != 0 && !text->behind) {
         text->behind = true;
-        hat_text_refuse(text, now->at, "nothing may follow ALL, which stands in line %u",
+        hat_text_refuse(text, now->at, "nothing may follow ALL, which is in line %u",
                         text->all.line);
     }
     if (now->kind == HAT_TOKEN_POLICY)

@@ -90,8 +90,7 @@ static bool apply_setting(struct hat_text *text, struct braces *braces, struct h
     if (policy_text_switch(key) == NULL)
         return keep_unknown(text, setting);
     if (!key_parse_bool(slice_of(setting->value), &on))
-        return hat_text_refuse(text, setting->at, "%s is no switch; allowed: on or off",
-                               setting->key);
+        return hat_text_refuse(text, setting->at, "%s is wrong; allowed: on or off", setting->key);
     return keep_setting(text, setting);
 }
 
@@ -278,7 +277,7 @@ static bool define(struct hat_text *text, const char *name, uint32_t target)
     if (!was_there)
         return true;
     uint32_t first = strmap_get(text->targets, slice_of(name));
-    return hat_text_refuse(text, text->start, "$%s stands in line %u already", name,
+    return hat_text_refuse(text, text->start, "$%s is in line %u already", name,
                            hat_builder_policy(&text->builder, first)->at.line);
 }
 
@@ -309,10 +308,11 @@ bool hat_text_policy(struct hat_text *text)
     uint32_t target;
     char shown[READER_SHOWN_MAX];
     if (!hat_text_is_name(text->tokens.now.text))
-        return hat_text_refuse(text, text->start,
-                               "\"$%s\" is no name of a policy; allowed: letters, digits, \"_\", "
-                               "\".\", \"-\"",
-                               reader_shown(text->tokens.now.text, shown));
+        return hat_text_refuse(
+            text, text->start,
+            "\"$%s\" is not the name of a policy; allowed: letters, digits, \"_\", "
+            "\".\", \"-\"",
+            reader_shown(text->tokens.now.text, shown));
     const char *name = keep_token(text);
     if (name == NULL)
         return false;
@@ -320,7 +320,7 @@ bool hat_text_policy(struct hat_text *text)
     bool good = read_definition(text, name, &braces, &comment);
     if (good && text->entry.line != 0)
         hat_text_refuse(text, text->start,
-                        "policies stand before groups and senders, which begin in line %u",
+                        "policies must come before groups and senders, which begin in line %u",
                         text->entry.line);
     /* Known from now on even where it is wrong, so that those who name it are
      * not wrong as well. */

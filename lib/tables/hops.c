@@ -16,7 +16,7 @@ static bool add(struct ipmap *map, const struct key_item *item, struct problems 
     bool good = hat_form_parse(slice_of(item->text), &form, &err);
     if (good && form.kind == HAT_ENTRY_RANGE) {
         if (form.host_bits)
-            problem_warning(problems, item->at, "%s has bits set behind its prefix: %s/%u is meant",
+            problem_warning(problems, item->at, "%s has bits set after its prefix: %s/%u is used",
                             item->text, ip_text(&form.first, network), form.network_bits);
         added = ipmap_add(map, &form.first, &form.last, 0);
     } else if (good && form.kind == HAT_ENTRY_GROUP_RANGE) {
@@ -24,7 +24,7 @@ static bool add(struct ipmap *map, const struct key_item *item, struct problems 
     } else {
         escape_line(slice_of(item->text), shown, sizeof shown);
         problem_error(problems, item->at,
-                      "\"%s\" is no address; allowed: addresses, ranges and networks, as in "
+                      "\"%s\" is not an address; allowed: addresses, ranges and networks, as in "
                       "192.0.2.1 or 2001:db8::/32",
                       shown);
     }

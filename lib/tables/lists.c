@@ -140,11 +140,11 @@ static void add_entry(struct adding *adding, struct slice word, struct place at)
         return;
     }
     if (!addrkey_sender(utf8, adding->scratch, &form, key))
-        problem_error(adding->problems, at, "\"%s\" is no address; allowed: %s",
+        problem_error(adding->problems, at, "\"%s\" is not an address; allowed: %s",
                       reader_shown(word, copy), allowed(kind));
     else if (!fits(kind, form))
         problem_error(adding->problems, at,
-                      "\"%s\" does not belong into a list of kind = %s; allowed: %s",
+                      "\"%s\" does not belong in a list of kind = %s; allowed: %s",
                       reader_shown(word, copy), lists_kind_words[kind], allowed(kind));
     else if (!append(adding, key, utf8, at))
         problem_error(adding->problems, at, "out of memory");

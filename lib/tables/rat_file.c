@@ -91,7 +91,7 @@ static bool refuse_flag(struct loader *loader, const struct scan *scan, unsigned
     put_in_order(scan->line, &right);
     escape_line(slice_trim(slice_of(strbuf_text(&right))), shown, sizeof shown);
     reader_refuse(&loader->reader, column,
-                  "\"%s\" is a flag, which stands in braces behind the action; allowed: %s",
+                  "\"%s\" is a flag, which must be in braces after the action; allowed: %s",
                   reader_shown(word, copy), shown);
     strbuf_done(&right);
     return true;
@@ -110,7 +110,7 @@ static bool read_flag(struct loader *loader, struct slice word, unsigned column,
         }
     }
     return reader_refuse(&loader->reader, column,
-                         "\"%s\" is no flag; allowed: bypass_rate_limit, bypass_ldap, "
+                         "\"%s\" is not a flag; allowed: bypass_rate_limit, bypass_ldap, "
                          "bypass_callahead",
                          reader_shown(word, copy));
 }
@@ -169,7 +169,7 @@ static bool read_rule(struct loader *loader, struct scan *scan, struct rat_entry
         return reader_refuse(&loader->reader, column, "ACCEPT or REJECT is missing");
     if (!rule->accept && !slice_is_nocase(word, "REJECT"))
         return reader_refuse(&loader->reader, column,
-                             "\"%s\" is no action; allowed: ACCEPT or REJECT",
+                             "\"%s\" is not an action; allowed: ACCEPT or REJECT",
                              reader_shown(word, copy));
     scan_blanks(scan);
     if (!read_flags(loader, scan, rule))
@@ -254,7 +254,7 @@ static bool read_address(struct loader *loader, struct scan *scan, struct rat_en
         return false;
     if (!parse_form(utf8, loader->reader.scratch, &entry->form, key))
         return reader_refuse(&loader->reader, column,
-                             "\"%s\" is no address; allowed: example.com, .example.com, "
+                             "\"%s\" is not an address; allowed: example.com, .example.com, "
                              "user@example.com, user@, user@[192.0.2.1], [192.0.2.1], "
                              "[IPv6:2001:db8::1], ALL",
                              reader_shown(word, copy));

@@ -45,7 +45,7 @@ static bool read_key(struct loader *loader, struct scan *scan, char key[DOMAIN_M
         return reader_refuse(&loader->reader, column, "a domain is missing before \":\"");
     if (!canon_key(word, loader->reader.scratch, key))
         return reader_refuse(&loader->reader, column,
-                             "\"%s\" is no route key; allowed: example.com, .example.com or ALL",
+                             "\"%s\" is not a route key; allowed: example.com, .example.com or ALL",
                              reader_shown(word, copy));
     scan_blanks(scan);
     scan_take(scan, ':');
@@ -179,7 +179,7 @@ static bool read_options(struct loader *loader, struct scan *scan, struct route 
             good = read_tls(loader, value, column, route);
         else
             good = reader_refuse(&loader->reader, column,
-                                 "\"%s\" is no option; allowed: auth=PROFILE, "
+                                 "\"%s\" is not an option; allowed: auth=PROFILE, "
                                  "tls=none|may|encrypt|verify",
                                  reader_shown(word, copy));
         if (!good)
@@ -229,7 +229,7 @@ static bool read_target(struct loader *loader, struct slice text, struct scan *s
         if (strcmp(route->key, "ALL") == 0)
             return true;
         return reader_refuse(&loader->reader, scan_column(scan),
-                             "a destination is missing (only ALL: may stand without one)");
+                             "a destination is missing (only ALL: may be without one)");
     }
     uint32_t like = strmap_get(loader->known, text);
     if (like != STRMAP_NONE) {
@@ -268,7 +268,7 @@ static bool index_key(struct loader *loader, const char *key)
         return reader_no_memory(&loader->reader);
     if (was_there) {
         uint32_t first = all ? routes->all : strmap_get(routes->keys, slice_of(key));
-        return reader_refuse(&loader->reader, 1, "%s stands in line %u already", key,
+        return reader_refuse(&loader->reader, 1, "%s is in line %u already", key,
                              routes->list[first].at.line);
     }
     if (all)

@@ -13,11 +13,12 @@ static bool read_code(struct reader *reader, struct scan *scan, bool accept, int
         return reader_refuse(reader, column, "a code of three digits is missing before the text");
     struct slice word = scan_word(scan, "");
     if (word.n != 3 || !str_to_uint(word, most, &code) || code < least)
-        return reader_refuse(reader, column,
-                             "\"%s\" is no code for %s; allowed: %u to %u, then a text in double "
-                             "quotes",
-                             reader_shown(word, copy), accept ? "ACCEPT" : "REJECT",
-                             (unsigned)least, (unsigned)most);
+        return reader_refuse(
+            reader, column,
+            "\"%s\" is not a code for %s; allowed: %u to %u, then a text in double "
+            "quotes",
+            reader_shown(word, copy), accept ? "ACCEPT" : "REJECT", (unsigned)least,
+            (unsigned)most);
     *code_out = (int)code;
     return true;
 }

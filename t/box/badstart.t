@@ -193,9 +193,9 @@ def sockets():
         ("folder missing", "unix:nowhere/milter.sock", r"socket: .*/nowhere.*No such file"),
         ("folder is a file", "unix:rat/milter.sock", r"socket: .*/rat\b.*(no folder|Not a directory)"),
         ("path too long", "unix:run/" + "x" * 120, r"socket: .*bytes"),
-        ("port is no number", "inet:smtp@127.0.0.1", r"socket: .*inet:smtp"),
+        ("port is not a number", "inet:smtp@127.0.0.1", r"socket: .*inet:smtp"),
         ("port out of range", "inet:70000@127.0.0.1", r"socket: .*70000"),
-        ("host is no address", "inet:2525@no.such.host.invalid", r"socket: .*no\.such\.host"),
+        ("host is not an address", "inet:2525@no.such.host.invalid", r"socket: .*no\.such\.host"),
         ("not ours to listen on", "inet:2525@192.0.2.1", r"socket: .*192\.0\.2\.1"),
     ):
         it = house(gatehouse={"socket": value})

@@ -126,10 +126,10 @@ def nothing_found():
 @tap.part
 def listings():
     with Server() as server, House(CONF % server.port, RAT) as it:
-        tap.eq(it.ctl("cache", "list")[:2], (0, "call-ahead remembers nothing\n"), "an empty cache, in words")
+        tap.eq(it.ctl("cache", "list")[:2], (0, "the cache of call-ahead is empty\n"), "an empty cache, in words")
         tap.eq(it.ctl("hat", "blocks")[:2], (0, "there are no entries made at run time\n"), "no blocks, in words")
-        tap.eq(it.ctl("stats")[:2], (0, "nothing was decided since the start\n"), "no decisions, in words")
-        tap.eq(it.ctl("cache", "flush", "joe@example.com"), (1, "", "nothing is remembered of joe@example.com\n"),
+        tap.eq(it.ctl("stats")[:2], (0, "no decisions since the start\n"), "no decisions, in words")
+        tap.eq(it.ctl("cache", "flush", "joe@example.com"), (1, "", "nothing is cached for joe@example.com\n"),
                "nothing to forget, in words")
         tap.eq((it.ctl("cache", "list", "--json")[1], it.ctl("hat", "blocks", "--json")[1]), ("", "[]\n"), "... not in JSON")
         with it.session() as mta:

@@ -111,10 +111,10 @@ ALL $Q
     with House(IN + "hat = hat\n", {**FILES, "hat": hat}, start=False) as it:
         status, _out, err = it.ctl("check")
         tap.eq((status, [line.replace(it.folder + "/", "") for line in err.splitlines()]), (0, [
-            "hat:3:16: warning: $P tls_verify: acts with tls = required only",
-            "hat:4:22: warning: $P smtp_banner_text: acts in the policy of ALL only: the MTA greets before the client's group is known",
-            "hat:5:16: warning: $P spam_check: acts with [gatehouse] header only",
-            "hat:8:42: warning: smtpauth_requiretls: acts where neither tls nor auth is off",
+            "hat:3:16: warning: $P tls_verify: has an effect with tls = required only",
+            "hat:4:22: warning: $P smtp_banner_text: has an effect in the policy of ALL only: the MTA greets before the client's group is known",
+            "hat:5:16: warning: $P spam_check: has an effect with [gatehouse] header only",
+            "hat:8:42: warning: smtpauth_requiretls: has an effect where neither tls nor auth is off",
         ]), "policies of a HAT text file")
 
 
@@ -182,7 +182,7 @@ def files_nobody_needs():
         os.chmod(password, 0o644)
         it.configure("[auth x]\nuser = u\npassword_file = password\n" + IN)
         status, _out, err = it.ctl("check")
-        tap.ok(status == 1 and "is open to others than its owner" in err, "a password that others may read", err)
+        tap.ok(status == 1 and "is accessible to others than its owner" in err, "a password that others may read", err)
         os.chmod(password, 0o600)
         tap.eq(it.ctl("check")[0], 0, "... and that nobody may")
 

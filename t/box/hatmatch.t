@@ -264,8 +264,8 @@ def mistakes():
         it.configure("[group F]\npolicy = reject\nsenders_file = senders\n[listener in]\ngroups = F\nrat = rat\n"
                      "[listener hat]\ndaemon_name = hat\nhat = in.hat\nrat = rat\n")
         _status, _out, err = it.ctl("check")
-        for place, part in (("senders:2:13: ", '"127.0.0.9-127.0.0.2" is no answer of a DNS list; allowed: '),
-                            ("in.hat:1:13: ", '"128.0.0.1" is no answer of a DNS list; allowed: ')):
+        for place, part in (("senders:2:13: ", '"127.0.0.9-127.0.0.2" is not an answer of a DNS list; allowed: '),
+                            ("in.hat:1:13: ", '"128.0.0.1" is not an answer of a DNS list; allowed: ')):
             tap.ok(any(place in line and part in line for line in err.splitlines()), f"{place} is told", err)
         # bare answers and commas in the facts
         it.configure(conf(["dnslist[bl.test=127.0.0.5]"]))

@@ -140,8 +140,8 @@ def asked_about():
         tap.eq([line["by"], line["invalid"], line["server"]], ["callahead", "1", f"127.0.0.1:{it.routed.port}"],
                "the log is about the address that the client said")
         for local, said in (("circle", ENDLESS), ("chain.a", ENDLESS),
-                            ("word", '[ldap d] mailRoutingAddress: "joe" is no address: it has no domain'),
-                            ("escape", '[ldap d] mailRoutingAddress: "?[31m@there.example" is no address: '
+                            ("word", '[ldap d] mailRoutingAddress: "joe" is not an address: it has no domain'),
+                            ("escape", '[ldap d] mailRoutingAddress: "?[31m@there.example" is not an address: '
                                        "control byte 27 in the address")):
             tap.eq(it.told(local)["said"], said, f"the log says why: {local}")
         for local in ("word", "circle", "busy", "tolong", "literal"):
@@ -241,7 +241,7 @@ def tools():
                [0, ["address", "server", "verdict", "class", "code", "status", "text", "cached", "ms"], None, "accept",
                 "the directory lists several addresses"], "callahead --json")
         status, out, _ = ctl("callahead", "--listener", "in", "word@example.com")
-        tap.ok(status == 1 and "is no address" in out and "remembered:  no\n" in out, "callahead: nobody can tell", out)
+        tap.ok(status == 1 and "is not an address" in out and "remembered:  no\n" in out, "callahead: nobody can tell", out)
 
         it.house.configure(it.house.conf.replace("[ldap without]\n", "[ldap without]\naccept_query = (mail={a})\nrouting_address_attr = x\n")
                            .replace("base_dn = dc=test\nrouting_query = (mail={a})\n[callahead d]", "base_dn = dc=test\n[callahead d]")

@@ -25,7 +25,7 @@ RAT = {"rat": "ALL ACCEPT\n"}
 def mistakes():
     for servers, wanted in (
         ("lmtp:store.example:25", "port 25"),
-        ("lmtp:", "is no port"),
+        ("lmtp:", "is not a port"),
         ("lmtp:store.example:70000", "70000"),
         ("lmtp:/run/dovecot/lmtp", "is wrong"),
         ("127.0.0.1, lmtp:127.0.0.1:25", "port 25"),

@@ -132,7 +132,7 @@ def from_dns():
             tap.eq(answer(house, ip), wanted, f"dns: {ip}")
             tap.eq(house.wait_log(event="connect", ip=ip).get("failed"), failed, f"dns: {ip}, failures")
         began = time.monotonic()
-        tap.eq(answer(house, "192.0.2.5"), none, "dns: no answer is no score")
+        tap.eq(answer(house, "192.0.2.5"), none, "dns: no answer is not a score")
         took = time.monotonic() - began
         tap.ok(0.9 < took < 15, "dns: after [reputation] timeout, not that of [dns]", took)
         tap.eq(house.wait_log(event="connect", ip="192.0.2.5")["failed"], "score", "dns: and logged")
@@ -279,19 +279,19 @@ country_source = dns:x
     with House(conf, RAT, start=False) as house:
         status, lines = warnings(house)
         tap.eq((status, [line for line in lines if "[reputation]" in line]), (1, [
-            '[reputation] source: "mmdb:x" is no source; allowed: none or file:PATH or dns:ZONE',
-            '[reputation] map: "127.0.4.0-100" is no map; allowed: 127.A.B.LOW-HIGH -> FROM..TO, LOW under HIGH, '
+            '[reputation] source: "mmdb:x" is not a source; allowed: none or file:PATH or dns:ZONE',
+            '[reputation] map: "127.0.4.0-100" is not a map; allowed: 127.A.B.LOW-HIGH -> FROM..TO, LOW under HIGH, '
             'scores from -10.0 to 10.0, as in 127.0.4.0-100 -> -10..10',
-            '[reputation] owner_source: "file:x" is no source; allowed: none or dns:ZONE or mmdb:PATH',
-            '[reputation] country_source: "dns:x" is no source; allowed: none or mmdb:PATH']),
+            '[reputation] owner_source: "file:x" is not a source; allowed: none or dns:ZONE or mmdb:PATH',
+            '[reputation] country_source: "dns:x" is not a source; allowed: none or mmdb:PATH']),
             "kinds that make no sense")
         house.configure("[listener in]\nrat = rat\n[reputation]\nsource = dns:x.test\n")
         status, lines = warnings(house)
-        tap.ok(status == 1 and any('map: "" is no map' in line for line in lines), "dns: needs a map", lines)
+        tap.ok(status == 1 and any('map: "" is not a map' in line for line in lines), "dns: needs a map", lines)
         house.configure("[listener in]\nrat = rat\n[reputation]\nsource = file:scores\n")
         house.write("scores", "192.0.2.0/24 11\n")
         status, lines = warnings(house)
-        tap.ok(status == 1 and any("is no score; allowed" in line for line in lines), "a bad score", lines)
+        tap.ok(status == 1 and any("is not a score; allowed" in line for line in lines), "a bad score", lines)
         house.configure("[listener in]\nrat = rat\n[reputation]\nsource = file:nowhere\n")
         status, lines = warnings(house)
         tap.ok(status == 1 and any("nowhere" in line for line in lines), "a missing file is an error", lines)

@@ -56,7 +56,7 @@ def files_that_are_none():
                 status, _out, err = it.ctl("check")
                 told = lines(it, err, "error")
                 tap.ok(status == 1 and len(told) == 1 and re.match(rf"F:\d+: {re.escape(key)}: \S", told[0])
-                       and re.search("is not a regular file|is no ordinary file|cannot open \\S+: No such device|it is a folder", told[0]),
+                       and re.search("is not a regular file|is not a regular file|cannot open \\S+: No such device|it is a folder", told[0]),
                        f"{key} = {name}", err)
         for conf, key in READ[2:6]:
             it.configure(conf.format("/dev/null"))
@@ -188,7 +188,7 @@ def words_that_are_no_variables():
         status, _out, err = it.ctl("check")
         key = "F: warning: [policy DEFAULT] max_recipients_per_hour_text: "
         known = "known are $Group, $Hostname, $OrgID, $RemoteIP, $HATEntry"
-        is_none = "is no variable, and stays as it stands there; "
+        is_none = "is not a variable, and stays as it stands there; "
         tap.eq((status, [re.sub(r"F:\d+", "F", line) for line in lines(it, err, "warning") if "variable" in line]),
                (0, [f"{key}$HostNam {is_none}did you mean $Hostname?", f"{key}$Thing {is_none}{known}", f"{key}$EnvelopeSender {is_none}{known}",
                     f"F: warning: [policy DEFAULT] nonexistent_sender_text: $Entri {is_none}{known}, $EnvelopeSender"]), "of a policy")

@@ -30,7 +30,7 @@ def all_goes_well():
         tap.eq(it.heard(), ["reload"], "client files changed: the MTA is told, once")
         it.forget()
         code, out, _err = it.ctl("reload")
-        tap.ok(code == YES and "all maps are right already\n" in out and not it.heard(), "nothing changed", out)
+        tap.ok(code == YES and "all maps are up to date\n" in out and not it.heard(), "nothing changed", out)
         it.change({"routes": "b.example: [203.0.113.3]\n"})
         tap.eq((it.ctl("reload")[0], it.heard()), (YES, []), "a route only: the MTA sees it by itself")
         it.configure(CONF.replace("reload_program", "reload = no\nreload_program"))

@@ -135,7 +135,7 @@ def the_cause_of_a_pause():
                "the second has the cause of the first", told)
         _status, out, _err = it.ctl("callahead", "-", stdin="joe@example.com\njim@example.com\n")
         first, second = [json.loads(line)["text"] for line in out.splitlines()]
-        tap.eq(second, f"server in pause: {first}", "callahead: the same")
+        tap.eq(second, f"server paused: {first}", "callahead: the same")
     with LdapPeer("unavailable") as peer, House(CONF % {"dns": free_port(), "smtp": free_port(), "ldap": peer.port}
                                                 + "routing_query = (mail={a})\n", RAT, start=False) as it:
         told = json.loads(it.ctl("ldap", "test", "--json", "d", "joe@example.com")[1])

@@ -95,7 +95,7 @@ def who_hangs_up_gives_back():
             for mta in crowd:
                 mta.close()
             it.wait_log(event="close", count=(round_ + 1) * 21)
-            tap.eq(it.ctl("counter", "show", "192.0.2.1"), (1, "", "nothing is counted of 192.0.2.1\n"), f"round {round_}: nothing is left of them")
+            tap.eq(it.ctl("counter", "show", "192.0.2.1"), (1, "", "nothing is counted for 192.0.2.1\n"), f"round {round_}: nothing is left of them")
 
 
 @tap.part

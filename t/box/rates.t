@@ -350,7 +350,7 @@ significant_bits = 24
         def show(key, *options):
             return it.ctl("counter", "show", *options, key)
 
-        tap.eq(show("192.0.2.1"), (1, "", "nothing is counted of 192.0.2.1\n"), "nothing yet")
+        tap.eq(show("192.0.2.1"), (1, "", "nothing is counted for 192.0.2.1\n"), "nothing yet")
         rcpts(it, *["u@example.com"] * 3, "x@no.example", "x@no.example", "y@no.example", sender="<S@B.test>")
         rcpts(it, "u@example.com", ip="198.51.100.7")
         rcpts(it, "u@example.com", ip="2001:db8::7", auth="Joe")
@@ -381,7 +381,7 @@ significant_bits = 24
         tap.eq(row("joe")[:4], ["account", "joe", "1", "1"], "... an account")
         tap.eq(it.ctl("counter", "reset", "192.0.2.1"), (0, "2 reset\n", ""), "reset")
         tap.eq(show("192.0.2.1")[0], 1, "... forgets")
-        tap.eq(it.ctl("counter", "reset", "192.0.2.1"), (1, "", "nothing is counted of 192.0.2.1\n"), "... once")
+        tap.eq(it.ctl("counter", "reset", "192.0.2.1"), (1, "", "nothing is counted for 192.0.2.1\n"), "... once")
         tap.eq(rcpts(it, "u@example.com", "y@no.example"), [CONTINUE, CONTINUE, NO], "... and counting begins anew")
         line = it.wait_log(event="rcpt", to="<y@no.example>", count=2)
         tap.eq((line["invalid"], line["attempts"]), ("1", "1"), "... of invalid recipients, too")

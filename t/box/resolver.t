@@ -113,7 +113,7 @@ def default_route_to_nowhere():
                 tap.ok(line == answer and took < 3 * SLOWNESS, f"{daemon}: ldap_error, within connect_timeout",
                        f"{line}, {took:.2f} s")
             said = it.wait_log(event="rcpt", detail="failure")["said"]
-            tap.eq(said, "looking for its address: no answer in time", "and the log says why")
+            tap.eq(said, "looking up its address: no answer in time", "and the log says why")
             tap.ok(any(b"dir" in b for b in mute.heard()), "the mute one has been asked")
 
             began = time.monotonic()

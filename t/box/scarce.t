@@ -85,7 +85,7 @@ def no_descriptors():
             tap.eq(mta.rcpt("<v@slow.example>").line, EXCUSE, "no descriptor: call-ahead gives the failure action")
             it.wait_log(event="callahead")
             tap.ok(not it.find_log(event="callahead_pause"), "... which is no fault of the mailbox host")
-            tap.eq(len([line for line in it.lines if "127.0.0.1" in line and "short of something" in line]), 1,
+            tap.eq(len([line for line in it.lines if "127.0.0.1" in line and "short of a resource" in line]), 1,
                    "... and told once")
             tap.eq(mta.rcpt("<u@fast.example>").line, "continue", "... and the session goes on")
             late = [it.dial() for _ in range(20)]  # in the kernel's queue
@@ -148,7 +148,7 @@ def no_threads():
             said = report("60 that wait for a name server", all_at_once(
                 fresh, lambda n, mta: mta.connect(f"192.0.3.{n + 1}")), 3)
             tap.ok(said <= {"continue", SHORT}, "... the answers", said)
-            tap.ok(SHORT in said, "... who need not wait long is told that we are short of something", said)
+            tap.ok(SHORT in said, "... who need not wait long is told that we are short of a resource", said)
             said = report("20 that need a mailbox host", all_at_once(
                 opened, lambda n, mta: mta.rcpt(f"<u{n}@slow.example>")), 3)
             tap.ok(said <= {EXCUSE, SHORT}, "... nobody is accepted or refused for it", said)

@@ -271,14 +271,14 @@ def mistakes():
         lines = [line.replace(it.folder + "/", "") for line in err.split("\n") if line]
         tap.eq(status, 1, "check refuses")
         for wanted in (
-                '[addresslist a] addresses: "@a.test" does not belong into a list of kind = ip',
-                'lista:2:1: "u@b.test" does not belong into a list of kind = ip',
-                "warning: [addresslist b] the list is empty", 'exceptions:2:1: "b" is no address',
+                '[addresslist a] addresses: "@a.test" does not belong in a list of kind = ip',
+                'lista:2:1: "u@b.test" does not belong in a list of kind = ip',
+                "warning: [addresslist b] the list is empty", 'exceptions:2:1: "b" is not an address',
                 "[policy P] sender_rate_exempt: there is no section [addresslist none]",
-                "warning: [policy P] tls_required_senders: acts with tls = preferred only",
-                '[listener in] default_domain: "not..good" is no domain',
+                "warning: [policy P] tls_required_senders: has an effect with tls = preferred only",
+                '[listener in] default_domain: "not..good" is not a domain',
                 '[listener in] recipient_delimiter: "+a" is wrong',
-                '[listener in] trusted_hops: "mail.test" is no address',
+                '[listener in] trusted_hops: "mail.test" is not an address',
                 "warning: [listener two] default_domain: not used with allow_partial_domain = no"):
             tap.ok(any(wanted in line for line in lines), wanted, "\n".join(lines))
 

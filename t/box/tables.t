@@ -86,7 +86,7 @@ def batches():
         lines = "192.0.2.1\n\n  192.0.2.1\tnone \r\nx\n251.192.1.9 a b\n192.0.2.1 servfail"
         got = ask(it, "hat", "match", "in", "-", stdin=lines)
         tap.eq([answer.get("entry") for answer in got], ["ALL", "nx.domain", None, None, "ALL"], "one line each, in order")
-        tap.eq(got[2], {"query": "x", "error": '"x" is no address; allowed: IPv4, IPv6, or unknown for a client without one'}, "a wrong line is told in its place")
+        tap.eq(got[2], {"query": "x", "error": '"x" is not an address; allowed: IPv4, IPv6, or unknown for a client without one'}, "a wrong line is told in its place")
         tap.eq(got[3]["query"], "251.192.1.9 a b", "a name of two words is none")
         got = ask(it, "hat", "match", "-", stdin="in 192.0.2.1\nin\nout 192.0.2.1\n")
         tap.eq(["error" in answer for answer in got], [False, True, True], "the listener may stand in the line")

@@ -4,7 +4,7 @@
         it.follow("Install", 0)                # the first block of commands of that section
         it.commands                            # how many were typed so far
 
-A block of commands is indented text in README whose first word is no name of a file with a listing
+A block of commands is indented text in README whose first word is not the name of a file with a listing
 beside it; such listings are what `editor FILE...` writes. What the commands need is nowhere else:
 who changes README changes what is run. A command is what stands between && or ends of lines.
 

@@ -43,13 +43,13 @@ FILES = {
 }
 
 POSTFIX = (  # settings, what the doctor says
-    ("milter_default_action = accept\nsmtpd_milters = {socket}", "all mail passes while Gatehouse is away"),
-    ("smtpd_milters = {{ {socket}, default_action=accept }}", "all mail passes while Gatehouse is away"),
+    ("milter_default_action = accept\nsmtpd_milters = {socket}", "all mail passes while Gatehouse is down"),
+    ("smtpd_milters = {{ {socket}, default_action=accept }}", "all mail passes while Gatehouse is down"),
     ("smtpd_milters = inet:127.0.0.1:9", "Gatehouse is not asked here"),
     ("smtpd_milters =", "Gatehouse is not asked here"),
     ("smtpd_milters = {{ {socket}, command_timeout=25s }}", "is not longer than command_deadline; set 30s"),
     ("milter_command_timeout = 20s\nsmtpd_milters = {socket}", "is not longer than command_deadline"),
-    ("smtpd_milters = {{ {socket}, command_timeout=30s }}", "milter_content_timeout = 300s: so long each client waits"),
+    ("smtpd_milters = {{ {socket}, command_timeout=30s }}", "milter_content_timeout = 300s: each client waits that long"),
     ("smtpd_milters = {{ {socket}, content_timeout=25s }}", "milter_content_timeout = 25s is not longer"),
     ("milter_content_timeout = 10m\nsmtpd_milters = {socket}", "milter_content_timeout = 600s: so long"),
     ("transport_maps =", "transport_maps does not use"),
@@ -59,7 +59,7 @@ POSTFIX = (  # settings, what the doctor says
     ("virtual_alias_maps = pipemap:{{ldap:{maps}/ldap-aliases.cf, regexp:{maps}/ldap-addresses}}",
      "virtual_alias_maps does not use {maps}/ldap-wrong"),
     ("relay_domains = $mydestination", "relay_domains does not use"),
-    ("relay_domains = static:all", "relay_domains lets every domain through: an open relay"),
+    ("relay_domains = static:all", "relay_domains accepts every domain: an open relay"),
     ("smtp_sasl_password_maps =", "smtp_sasl_password_maps does not use"),
     ("smtp_tls_policy_maps =", "smtp_tls_policy_maps does not use"),
     ("mynetworks = 127.0.0.1, 0.0.0.0/0", "mynetworks holds 0.0.0.0/0: an open relay"),
@@ -76,7 +76,7 @@ POSTFIX = (  # settings, what the doctor says
     ("smtpd_milter_maps = inline:{{ 127.0.0.9=DISABLE }}", "clients that smtpd_milter_maps names"),
     ("smtp_fallback_relay = [127.0.0.9]", "mail for hosts that are down leaves its route"),
     ("mydestination = EXAMPLE.com", "mydestination names example.com"),
-    ("relay_domains = Static:OK", "relay_domains lets every domain through: an open relay"),
+    ("relay_domains = Static:OK", "relay_domains accepts every domain: an open relay"),
 )
 SERVICES = (  # services of master.cf, what the doctor says
     ("rewrite unix - - y - - trivial-rewrite", "rewrite is chrooted"),
@@ -99,8 +99,8 @@ SENDMAIL = (  # text in sendmail.cf, what is there instead, what the doctor says
     (", F=T,", ",", "without F=T: all mail passes"),
     ("R:30s", "R:25s", "is not longer than command_deadline; set R:30s"),
     (";R:30s", "", "is not longer than command_deadline"),
-    ("E:30s", "E:5m", "T=E:300s: so long each client waits"),
-    (";E:30s", "", "T=E:300s: so long each client waits"),
+    ("E:30s", "E:5m", "T=E:300s: each client waits that long"),
+    (";E:30s", "", "T=E:300s: each client waits that long"),
     ("E:30s", "E:20s", "is not longer than command_deadline; set E:30s"),
     ("O InputMailFilters=gatehouse", "O InputMailFilters=", "InputMailFilters does not name gatehouse"),
     ("/milter.sock", "/other.sock", "no INPUT_MAIL_FILTER with the socket"),
@@ -250,7 +250,7 @@ def sendmail(front):
     for bits, wanted in ((0o775, "451"), (0o755, "250")):
         os.chmod(front.house.run, bits)
         status, said = ask()
-        tap.eq((answer(front)[:3], status, f"its folder {front.house.run} can be written by its group" in said),
+        tap.eq((answer(front)[:3], status, f"its folder {front.house.run} is writable by its group" in said),
                (wanted, int(wanted == "451"), wanted == "451"), f"folder of the socket {bits:o}: doctor says what a client finds")
     tap.eq(doctor(front, "sendmail", "--sendmail-cf", "/nowhere")[0], 1, "no sendmail.cf")
 

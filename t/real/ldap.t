@@ -366,13 +366,13 @@ def check_configuration(slapd):
     os.chmod(slapd.folder, 0o755)  # check reads as the daemon's user
     for name in ("rat", "ca.pem", "routes"):
         os.chmod(os.path.join(slapd.folder, name), 0o644)
-    for words, wrong in [({"accept": "(mail={x})"}, "is no token"),
+    for words, wrong in [({"accept": "(mail={x})"}, "is not a token"),
                          ({"accept": ""}, "has no accept_query"),
                          ({"more": "bind_dn = cn=x"}, "needs a password"),
                          ({"more": "bind_password_file = " + slapd.write("open", "x\n", 0o644)},
                           "is open to others"),
                          ({"more": "bind_password = x"}, "bind_dn: is missing"),
-                         ({"base": "nonsense"}, "is no distinguished name"),
+                         ({"base": "nonsense"}, "is not a distinguished name"),
                          ({"uri": "ldaps://x", "more": "tls_priority = NONSENSE"}, "tls_priority: \"NONSENSE\" is wrong"),
                          ({"more": "bind_password_file = /nowhere"}, "cannot open"),
                          ({"uri": "ldaps://x", "tls": "certificate = /nowhere"}, "[tls]"),

@@ -191,7 +191,7 @@ def daemon(front):
     front.house.stop()
     front.bad("stopped", r"^error: daemon: .*control.sock: cannot connect",
               r"^error: .*cannot connect to unix:.*(No such file|refused)")
-    for name, answer, wanted in (("silent", b"", "does not answer"), ("an SMTP server", b"220 mx.test ESMTP\r\n", "is no milter"),
+    for name, answer, wanted in (("silent", b"", "does not answer"), ("an SMTP server", b"220 mx.test ESMTP\r\n", "is not a milter"),
                                  ("another milter", struct.pack(">IBIII", 13, ord("O"), 6, 1, 0x7F),
                                   "is no gatehoused of this version")):
         with listening(front.socket, answer):
@@ -286,7 +286,7 @@ def as_somebody(front):
     done = subprocess.run([CTL, "-c", front.house.path, "doctor", *front.arguments()], user=USER, group=65534,
                           extra_groups=[], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=120, text=True)
     tap.ok(done.returncode == 0 and re.search(r"^cannot tell: .*only root can try; by the permissions it can", done.stdout, re.M)
-           and re.search(r"^Postfix: no error found, and \d+ things? that cannot be told", done.stdout, re.M)
+           and re.search(r"^Postfix: no error found, and \d+ things? that could not be checked", done.stdout, re.M)
            and "Postfix: good" not in done.stdout, "not root: nothing is wrong, and not all is told", done.stdout)
     os.chmod(os.path.dirname(front.socket), 0o700)
     done = subprocess.run([CTL, "-c", front.house.path, "doctor", *front.arguments()], user=USER, group=65534,
@@ -361,7 +361,7 @@ def blocks(front):
     front.good("... written")
     told = front.ctl("hat", "block", "relay.example", "--policy", "RELAYED")
     status, said = front.doctor()
-    tap.ok("takes addresses" in told and status == 0 and re.search("^warning: .* lets relay.example relay, which is no address", said, re.M),
+    tap.ok("takes addresses" in told and status == 0 and re.search("^warning: .* lets relay.example relay, which is not an address", said, re.M),
            f"{front.mta}: a relay block by name: no map can have it", told + said)
     front.ctl("hat", "unblock", "relay.example")
     front.ctl("hat", "unblock", "127.0.20.1")

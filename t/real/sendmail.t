@@ -113,7 +113,7 @@ class Site(MailSite, SendmailFront):
     def configure_mx(self):
         self.make_certificates()
         super().configure_mx()
-        tap.ok("dnl Policies ask for TLS: confSERVER_CERT" in self.lines, "mta-config asks for a certificate", self.lines)
+        tap.ok("dnl Policies use TLS: confSERVER_CERT" in self.lines, "mta-config asks for a certificate", self.lines)
 
     def make_certificates(self):
         paths = {name: os.path.join(self.mx.folder, "etc", name + ".pem") for name in ("server", "ca", "good", "self")}

@@ -83,7 +83,7 @@ static void switches(void **state)
         check("on", no[i], "no");
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_false(set("on", bad[i]));
-    check("on", "maybe", "\"maybe\" is no switch; allowed: yes or no");
+    check("on", "maybe", "\"maybe\" is wrong; allowed: yes or no");
     check("on", "", "a value is missing; allowed: yes or no");
 }
 
@@ -95,20 +95,21 @@ static void counts(void **state)
     check("count", "10", "10");
     check("count", "11", "\"11\" is outside 1..10");
     check("count", "007", "7");
-    check("count", "-1", "\"-1\" is no number; allowed: 1..10");
-    check("count", "unlimited", "\"unlimited\" is no number; allowed: 1..10");
-    check("count", "99999999999999999999", "\"99999999999999999999\" is no number; allowed: 1..10");
+    check("count", "-1", "\"-1\" is not a number; allowed: 1..10");
+    check("count", "unlimited", "\"unlimited\" is not a number; allowed: 1..10");
+    check("count", "99999999999999999999",
+          "\"99999999999999999999\" is not a number; allowed: 1..10");
     check("limit", "-1", "unlimited");
     check("limit", "UNLIMITED", "unlimited");
     check("limit", "100", "100");
     check("limit", "101", "\"101\" is outside the range; allowed: 1..100 or unlimited");
     check("limit", "0", "\"0\" is outside the range; allowed: 1..100 or unlimited");
-    check("limit", "-2", "\"-2\" is no number; allowed: 1..100 or unlimited");
+    check("limit", "-2", "\"-2\" is not a number; allowed: 1..100 or unlimited");
     check("harvest", "0", "unlimited");
     check("harvest", "00", "unlimited");
     check("harvest", "9223372036854775806", "9223372036854775806");
     check("harvest", "9223372036854775807",
-          "\"9223372036854775807\" is no number; allowed: any number or unlimited (0)");
+          "\"9223372036854775807\" is not a number; allowed: any number or unlimited (0)");
     check("zero_off", "0", "0");
     assert_true(section.zero_off == KEY_NO_LIMIT);
     check("zero_off", "4", "\"4\" is outside the range; allowed: 5..9, 0 is unlimited");
@@ -124,7 +125,7 @@ static void durations(void **state)
     check("wait", "999ms", "\"999ms\" is outside 1s..1m");
     check("wait", "90s", "\"90s\" is outside 1s..1m");
     check("wait", "60001ms", "\"60001ms\" is outside 1s..1m");
-    check("wait", "5M", "\"5M\" is no duration; allowed: 1s..1m");
+    check("wait", "5M", "\"5M\" is not a duration; allowed: 1s..1m");
     check("any_wait", "0", "0");
     check("any_wait", "0ms", "0");
     check("any_wait", "500ms", "500ms");
@@ -133,7 +134,8 @@ static void durations(void **state)
     check("any_wait", "24h", "1d");
     check("any_wait", "86401", "86401s");
     check("any_wait", "106751991167d", "106751991167d");
-    check("any_wait", "106751991168d", "\"106751991168d\" is no duration; allowed: any duration");
+    check("any_wait", "106751991168d",
+          "\"106751991168d\" is not a duration; allowed: any duration");
     static const char *const bad[] = {"s", "1 s", "1.5h", "-1s", "1w", "1ss", "+1", "1h30m", ""};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_false(set("any_wait", bad[i]));
@@ -150,7 +152,7 @@ static void sizes(void **state)
     check("size", "1024M", "1G");
     check("size", "1g", "1G");
     check("size", "8589934591G", "8589934591G");
-    check("size", "8589934592G", "\"8589934592G\" is no size; allowed: at least 1K");
+    check("size", "8589934592G", "\"8589934592G\" is not a size; allowed: at least 1K");
     static const char *const bad[] = {"K", "1KB", "1T", "1 M", "-1K", "0x400", "1.5M", ""};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_false(set("size", bad[i]));
@@ -163,8 +165,8 @@ static void codes(void **state)
     check("code", "599", "599");
     check("code", "499", "\"499\" is outside 500..599");
     check("code", "600", "\"600\" is outside 500..599");
-    check("code", "0550", "\"0550\" is no SMTP code of three digits; allowed: 500..599");
-    check("code", "55x", "\"55x\" is no SMTP code of three digits; allowed: 500..599");
+    check("code", "0550", "\"0550\" is not an SMTP code of three digits; allowed: 500..599");
+    check("code", "55x", "\"55x\" is not an SMTP code of three digits; allowed: 500..599");
     check("code", "", "a value is missing; allowed: 500..599");
 }
 
@@ -207,7 +209,7 @@ static void texts(void **state)
     assert_false(set_slice("text", (struct slice){text, REPLYTEXT_MAX + 1}, &err));
     assert_string_equal(err.text, "the text has 901 bytes; allowed: at most 900");
     check("text", "\xc3\xa4 100%", "\xc3\xa4 100%");
-    check("text", "\xe4", "the text is no UTF-8");
+    check("text", "\xe4", "the text is not UTF-8");
     check(
         "text", "a\tb",
         "the text holds a control character; allowed: text without tabs, and \\n for a new line of "
@@ -233,7 +235,7 @@ static void paths_and_names(void **state)
     check("callahead", "In-side_2.x", "In-side_2.x");
     check("callahead", "", "");
     check("callahead", "a b",
-          "\"a b\" is no section name; allowed: letters, digits, \"_\", \".\", \"-\"");
+          "\"a b\" is not a section name; allowed: letters, digits, \"_\", \".\", \"-\"");
     assert_false(set_slice("callahead", (struct slice){"a\0", 2}, NULL));
 }
 

@@ -193,7 +193,7 @@ static void read_errors_are_problems(void **state)
     lines_close(lines);
     assert_int_equal(problems.count, 1);
     assert_string_equal(problems.list[0].line,
-                        "/proc/self/mem:1: cannot read on: Input/output error");
+                        "/proc/self/mem:1: cannot read further: Input/output error");
     problems_done(&problems);
 }
 

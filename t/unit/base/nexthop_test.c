@@ -66,21 +66,21 @@ struct bad_case {
 };
 
 static const char not_a_host[] =
-    "is no host; allowed: host, host:port, [host], 192.0.2.1, [2001:db8::1]:25";
+    "is not a host; allowed: host, host:port, [host], 192.0.2.1, [2001:db8::1]:25";
 
 static const struct bad_case bad_cases[] = {
     {"", "a host name or address is missing"},
     {"[]", "a host name or address is missing"},
     {":25", "a host name or address is missing"},
     {"/pri=1", "a host name or address is missing"},
-    {"a.example:", "\"\" is no port; allowed: 1 to 65535"},
-    {"a.example:0", "\"0\" is no port; allowed: 1 to 65535"},
-    {"a.example:65536", "\"65536\" is no port; allowed: 1 to 65535"},
-    {"a.example:25x", "\"25x\" is no port; allowed: 1 to 65535"},
-    {"a.example: 25", "\" 25\" is no port; allowed: 1 to 65535"},
+    {"a.example:", "\"\" is not a port; allowed: 1 to 65535"},
+    {"a.example:0", "\"0\" is not a port; allowed: 1 to 65535"},
+    {"a.example:65536", "\"65536\" is not a port; allowed: 1 to 65535"},
+    {"a.example:25x", "\"25x\" is not a port; allowed: 1 to 65535"},
+    {"a.example: 25", "\" 25\" is not a port; allowed: 1 to 65535"},
     {"[2001:db8::1", "\"]\" is missing"},
     {"[2001:db8::1]25", "\"25\" after \"]\"; allowed: :port"},
-    {"[2001:db8::1]:", "\"\" is no port; allowed: 1 to 65535"},
+    {"[2001:db8::1]:", "\"\" is not a port; allowed: 1 to 65535"},
     {"a.example/pri=65536", "\"/pri=65536\" is wrong; allowed: /pri=0 to /pri=65535"},
     {"a.example/pri=", "\"/pri=\" is wrong; allowed: /pri=0 to /pri=65535"},
     {"a.example/pri=-1", "\"/pri=-1\" is wrong; allowed: /pri=0 to /pri=65535"},

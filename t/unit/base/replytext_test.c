@@ -75,7 +75,7 @@ static const struct {
      "the text holds a control character; allowed: text without tabs, and \\n for a new line of "
      "the "
      "reply"},
-    {"\xe4", NULL, "the text is no UTF-8"},
+    {"\xe4", NULL, "the text is not UTF-8"},
     {"1\\n2\\n3\\n4\\n5\\n6\\n7\\n8\\n9\\n10\\n11\\n12\\n13\\n14\\n15\\n16\\n17\\n18\\n19\\n20",
      "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n18\n19\n20", NULL},
     {"1\\n2\\n3\\n4\\n5\\n6\\n7\\n8\\n9\\n10\\n11\\n12\\n13\\n14\\n15\\n16\\n17\\n18\\n19\\n20\\n",

@@ -50,8 +50,9 @@ static const struct {
     {"one\r\n", "without control characters", 0, 0600, false},
     {"a\0b", "without control characters", 3, 0600, false},
     {"a\tb", "without control characters", 0, 0600, false},
-    {"secret\n", "is open to others than its owner; allowed: mode 0600 or 0400", 0, 0640, false},
-    {"secret\n", "is open to others", 0, 0604, false},
+    {"secret\n", "is accessible to others than its owner; allowed: mode 0600 or 0400", 0, 0640,
+     false},
+    {"secret\n", "is accessible to others", 0, 0604, false},
 };
 
 static void test_files(void **state)
@@ -76,7 +77,7 @@ static void test_no_file(void **state)
     struct err err = {0};
     (void)state;
     check("none", secret_read("/nowhere", MOST, arena, &err), &err, "cannot open /nowhere", false);
-    check("folder", secret_read("/", MOST, arena, &err), &err, "/ is no ordinary file", false);
+    check("folder", secret_read("/", MOST, arena, &err), &err, "/ is not a regular file", false);
     arena_free(arena);
 }
 

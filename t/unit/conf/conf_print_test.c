@@ -382,14 +382,14 @@ static void documents_presets(void **state)
     strbuf_init(&out);
     conf_manual(types, 1, &out);
     assert_non_null(strstr(strbuf_text(&out),
-                           ".El\n.Pp\nWithout being written there are:\n.\\\" example: presets\n"
+                           ".El\n.Pp\nPredefined:\n.\\\" example: presets\n"
                            ".Bd -literal -offset indent\n[named EARLY]\ntries = 4\nmode = fast\n"
                            "[named LATE]\nwait = 5s\n.Ed\n"));
     strbuf_done(&out);
     strbuf_init(&out);
     conf_example(types, 1, &out);
     assert_non_null(strstr(strbuf_text(&out),
-                           "#\n# Without being written there are:\n#   [named EARLY]\n"
+                           "#\n# Predefined:\n#   [named EARLY]\n"
                            "#   tries = 4\n#   mode = fast\n#   [named LATE]\n#   wait = 5s\n"
                            "#\n#[named"));
     strbuf_done(&out);

@@ -46,13 +46,13 @@ static const struct complaint complaints[] = {
      "conf:2: [plain] an indented line without a list above; allowed: keys "
      "begin at the start of a line\n"},
     {"[plain]\nhosts = a\n wait = 5s\n c\n",
-     "conf:3: [plain] hosts: an indented line goes on with this list, but this one reads as a key; "
+     "conf:3: [plain] hosts: an indented line continues this list, but this one looks like a key; "
      "allowed: keys begin at the start of a line\n"},
-    {"  a\n  b\n", "conf:1: this line stands before the first section; allowed: keys below a "
+    {"  a\n  b\n", "conf:1: this line is before the first section; allowed: keys below a "
                    "[section] line\n"},
     {"[plain]\nwiat = 1\n  2\n", "conf:2: [plain] wiat: unknown key; did you mean \"wait\"?\n"},
     /* unknown things */
-    {"wait = 5s\ntries = 4\n", "conf:1: wait: this line stands before the first section; allowed: "
+    {"wait = 5s\ntries = 4\n", "conf:1: wait: this line is before the first section; allowed: "
                                "keys below a [section] line\n"},
     {"[plian]\nnonsense = 1\n", "conf:1: [plian] unknown section; did you mean [plain]?\n"},
     {"[Named x]\n", "conf:1: [Named x] unknown section; did you mean [named NAME]?\n"},
@@ -65,11 +65,12 @@ static const struct complaint complaints[] = {
     {"[plain x]\n", "conf:1: [plain x] this section has no name; allowed: [plain]\n"},
     {"[named]\nwait = 5\n", "conf:1: [named] a name is missing; allowed: [named NAME]\n"},
     {"[named a b]\nwait = x\n",
-     "conf:1: [named a b] this is no name; allowed: letters, digits, \"_\", \".\", \"-\", at most "
-     "255 bytes\nconf:2: [named a b] wait: \"x\" is no duration; allowed: 1s..1m\n"},
-    {"[named \xc3\xa4]\n",
-     "conf:1: [named \xc3\xa4] this is no name; allowed: letters, digits, \"_\", \".\", \"-\", at "
-     "most 255 bytes\n"},
+     "conf:1: [named a b] this is not a name; allowed: letters, digits, \"_\", \".\", \"-\", at "
+     "most "
+     "255 bytes\nconf:2: [named a b] wait: \"x\" is not a duration; allowed: 1s..1m\n"},
+    {"[named \xc3\xa4]\n", "conf:1: [named \xc3\xa4] this is not a name; allowed: letters, digits, "
+                           "\"_\", \".\", \"-\", at "
+                           "most 255 bytes\n"},
     /* twice */
     {"[plain]\n\n[plain]\nwait = 9h\n",
      "conf:3: [plain] written twice, first on line 1\nconf:4: [plain] wait: \"9h\" is outside "
@@ -77,7 +78,7 @@ static const struct complaint complaints[] = {
     {"[named a]\n[named b]\n[named a]\n", "conf:3: [named a] written twice, first on line 1\n"},
     {"[plain]\nwait = 1s\nwait = 2s\n", "conf:3: [plain] wait: given twice, first on line 2\n"},
     {"[plain]\nwait = 1x\nwait = 2s\n",
-     "conf:2: [plain] wait: \"1x\" is no duration; allowed: 1s..1m\nconf:3: [plain] wait: given "
+     "conf:2: [plain] wait: \"1x\" is not a duration; allowed: 1s..1m\nconf:3: [plain] wait: given "
      "twice, first on line 2\n"},
     /* values, references, required ones */
     {"[named a]\ntries = 0\n", "conf:2: [named a] tries: \"0\" is outside 1..10\n"},

@@ -34,7 +34,7 @@ static uint64_t number(const struct run *run, const char *text)
 {
     uint64_t value = 0;
     if (text == NULL || !str_to_uint(slice_of(text), UINT64_MAX, &value))
-        stage_wrong(run, "\"%s\" is no number", text != NULL ? text : "");
+        stage_wrong(run, "\"%s\" is not a number", text != NULL ? text : "");
     return value;
 }
 

@@ -133,7 +133,7 @@ static void files_of_other_versions(void **state)
         assert_true(
             statefile_write(world->folder, "blocks", "blocks-1", slice_of(wrong[i]), &world->err));
         crash(world);
-        assert_told("lines that are none of ours");
+        assert_told("lines that gatehoused did not write");
     }
 }
 
@@ -151,20 +151,20 @@ static void it_is_told_once_it_is_so(void **state)
     blocks_tick(&world->blocks);
     memory_allow(-1);
     assert_policy(world, "192.0.2.7", "SLOW");
-    assert_string_equal(told, "event=block detail=\"out of memory; the entries are those of "
-                              "before\"\n");
+    assert_string_equal(told,
+                        "event=block detail=\"out of memory; the entries stay as they were\"\n");
     told[0] = '\0';
     blocks_tick(&world->blocks);
     assert_free(world, "192.0.2.7");
     assert_string_equal(told, "event=block detail=\"192.0.2.7: there is no policy \\\"SLOW\\\"; "
-                              "out of force\"\n");
+                              "without effect\"\n");
     blocks_tick(&world->blocks);
     restart(world); /* with SLOW again */
     told[0] = '\0';
     blocks_use(&world->blocks, without);
     blocks_use(&world->blocks, without);
     assert_string_equal(told, "event=block detail=\"192.0.2.7: there is no policy \\\"SLOW\\\"; "
-                              "out of force\"\n");
+                              "without effect\"\n");
     told[0] = '\0';
     memory_allow(0);
     blocks_use(&world->blocks, again);
@@ -173,7 +173,7 @@ static void it_is_told_once_it_is_so(void **state)
     assert_told("out of memory");
     blocks_tick(&world->blocks);
     assert_policy(world, "192.0.2.7", "SLOW");
-    assert_told("192.0.2.7: in force again, with policy \\\"SLOW\\\"");
+    assert_told("192.0.2.7: in effect again, with policy \\\"SLOW\\\"");
     snapshot_drop(without);
     snapshot_drop(again);
 }
@@ -189,10 +189,10 @@ static void an_end_is_told_once_it_is_so(void **state)
     blocks_tick(&world->blocks);
     memory_allow(-1);
     assert_policy(world, "192.0.2.7", "BLOCKED");
-    assert_null(strstr(told, "its time is over"));
+    assert_null(strstr(told, "it has expired"));
     blocks_tick(&world->blocks);
     assert_free(world, "192.0.2.7");
-    assert_told("192.0.2.7: its time is over");
+    assert_told("192.0.2.7: it has expired");
     assert_int_equal(world->blocks.n, 1);
 }
 

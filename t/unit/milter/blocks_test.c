@@ -112,7 +112,7 @@ static void a_slip_is_told(void **state)
     struct world *world = *state;
 
     add(world, "192.0.2.7/24", "BLOCKED", 0);
-    assert_non_null(strstr(strbuf_text(&world->note), "192.0.2.0/24 is meant"));
+    assert_non_null(strstr(strbuf_text(&world->note), "192.0.2.0/24 is used"));
     assert_null(strstr(strbuf_text(&world->note), "every"));
     add(world, "ALL", "BLOCKED", 0);
     assert_non_null(strstr(strbuf_text(&world->note), "ALL means everybody\n"));
@@ -209,7 +209,7 @@ static void what_cannot_be_kept_is_said(void **state)
     snprintf(path, sizeof path, "%s/blocks.new", world->folder);
     assert_int_equal(mkdir(path, 0700), 0);
     add(world, "192.0.2.7", "BLOCKED", 0);
-    assert_non_null(strstr(strbuf_text(&world->note), "would be forgotten at a restart"));
+    assert_non_null(strstr(strbuf_text(&world->note), "would be lost at a restart"));
     assert_policy(world, "192.0.2.7", "BLOCKED");
     assert_true(world->blocks.unsaved);
     assert_int_equal(rmdir(path), 0);

@@ -169,10 +169,11 @@ static const struct destination_case cases[] = {
     /* nobody can tell */
     {"down@a.example", 1, "[ldap d]: it is down"},
     {"todown@a.example", 2, "[ldap d]: it is down"},
-    {"wrong@a.example", 1, "[ldap d] mailRoutingAddress: \"joe\" is no address: it has no domain"},
+    {"wrong@a.example", 1,
+     "[ldap d] mailRoutingAddress: \"joe\" is not an address: it has no domain"},
     {"towrong@a.example", 2,
-     "[ldap d] mailRoutingAddress: \"joe\" is no address: it has no domain"},
-    {"wronghost@a.example", 1, "\"no host!\" is no host;"},
+     "[ldap d] mailRoutingAddress: \"joe\" is not an address: it has no domain"},
+    {"wronghost@a.example", 1, "\"no host!\" is not a host;"},
     /* the fifth address may be the last, the sixth may not */
     {"c5@a.example", 5, "c0@a.example as c0@a.example at 10.0.0.4:25"},
     {"c6@a.example", 6, ENDLESS},

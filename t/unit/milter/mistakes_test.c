@@ -360,22 +360,23 @@ static const struct whole {
 } wholes[] = {
     /* each item of a list */
     {"[dns]\nservers = 1.2.3, 192.0.2.1\n  nope\n[listener in]\nrat = rat\n",
-     "F:2: [dns] servers: \"1.2.3\" is no host; allowed: host, host:port, [host], 192.0.2.1, "
+     "F:2: [dns] servers: \"1.2.3\" is not a host; allowed: host, host:port, [host], 192.0.2.1, "
      "[2001:db8::1]:25\n"
-     "F:3: [dns] servers: \"nope\" is no address or address:port; allowed: 192.0.2.1, 192.0.2.1:53 "
+     "F:3: [dns] servers: \"nope\" is neither an address nor address:port; allowed: 192.0.2.1, "
+     "192.0.2.1:53 "
      "or [2001:db8::1]:53\n"},
     {"[listener in]\nrat = rat\ngroups = a,\n  b\ntrusted_hops = c d\n",
      "F:3: [listener in] groups: there is no [group a]; " GROUPS "\n"
      "F:4: [listener in] groups: there is no [group b]; " GROUPS "\n"
-     "F:5: [listener in] trusted_hops: \"c\" is no address; allowed: addresses, ranges and "
+     "F:5: [listener in] trusted_hops: \"c\" is not an address; allowed: addresses, ranges and "
      "networks, "
      "as in 192.0.2.1 or 2001:db8::/32\n"
-     "F:5: [listener in] trusted_hops: \"d\" is no address; allowed: addresses, ranges and "
+     "F:5: [listener in] trusted_hops: \"d\" is not an address; allowed: addresses, ranges and "
      "networks, "
      "as in 192.0.2.1 or 2001:db8::/32\n"},
     {"[callahead c]\ntype = static\nservers = a:b c:d\n[listener in]\nrat = rat\ncallahead = c\n",
-     "F:3: [callahead c] servers: \"b\" is no port; allowed: 1 to 65535\n"
-     "F:3: [callahead c] servers: \"d\" is no port; allowed: 1 to 65535\n"},
+     "F:3: [callahead c] servers: \"b\" is not a port; allowed: 1 to 65535\n"
+     "F:3: [callahead c] servers: \"d\" is not a port; allowed: 1 to 65535\n"},
     /* a password that cannot be read hides nothing, and is one as far as bind_dn goes */
     {"[ldap l]\nuri = http://x ldap://a_b:1\nbind_dn = cn=x\nbind_password_file = "
      "gone\naccept_query = "
@@ -416,26 +417,27 @@ static const struct whole {
      "F:3: [group a] policy: there is no policy \"nosuch\"; allowed: the name of a policy, or "
      "accept, "
      "reject, tcprefuse, relay or continue\n"
-     "F:4: [group a] senders: \"300.1.1.1\": is no IPv4 address; allowed: 192.0.2.7, 192.0.2., "
+     "F:4: [group a] senders: \"300.1.1.1\": is not an IPv4 address; allowed: 192.0.2.7, 192.0.2., "
      "192.0.2.1-9, 192.0.2.1-192.0.2.9, 192.0.2.0/24\n"
-     "F:4: [group a] senders: \"1..2\": is no IPv4 address; allowed: 192.0.2.7, 192.0.2., "
+     "F:4: [group a] senders: \"1..2\": is not an IPv4 address; allowed: 192.0.2.7, 192.0.2., "
      "192.0.2.1-9, 192.0.2.1-192.0.2.9, 192.0.2.0/24\n"},
     {"[group a b]\n[listener in]\nrat = rat\ngroups = nosuch\n",
-     "F:1: [group a b] this is no name; allowed: letters, digits, \"_\", \".\", \"-\", at most 255 "
+     "F:1: [group a b] this is not a name; allowed: letters, digits, \"_\", \".\", \"-\", at most "
+     "255 "
      "bytes\n"
      "F:4: [listener in] groups: there is no [group nosuch]; " GROUPS "\n"},
     /* a section with a wrong name, or twice: its keys are read all the same */
     {"[dns x]\nservers = nope\n[dns]\ntimeout = nope\nservers = nope\n[listener in]\nrat = rat\n",
      "F:1: [dns x] this section has no name; allowed: [dns]\n"
-     "F:4: [dns] timeout: \"nope\" is no duration; allowed: 100ms..1m\n"
-     "F:2: [dns x] servers: \"nope\" is no address or address:port; allowed: 192.0.2.1, "
+     "F:4: [dns] timeout: \"nope\" is not a duration; allowed: 100ms..1m\n"
+     "F:2: [dns x] servers: \"nope\" is neither an address nor address:port; allowed: 192.0.2.1, "
      "192.0.2.1:53 "
      "or [2001:db8::1]:53\n"},
     {"[dns]\ntimeout = x\n[dns]\ntimeout = y\ntries = z\ntries = 1\n[listener in]\nrat = rat\n",
-     "F:2: [dns] timeout: \"x\" is no duration; allowed: 100ms..1m\n"
+     "F:2: [dns] timeout: \"x\" is not a duration; allowed: 100ms..1m\n"
      "F:3: [dns] written twice, first on line 1\n"
-     "F:4: [dns] timeout: \"y\" is no duration; allowed: 100ms..1m\n"
-     "F:5: [dns] tries: \"z\" is no number; allowed: 1..10\n"
+     "F:4: [dns] timeout: \"y\" is not a duration; allowed: 100ms..1m\n"
+     "F:5: [dns] tries: \"z\" is not a number; allowed: 1..10\n"
      "F:6: [dns] tries: given twice, first on line 5\n"},
     {"[listener in]\nrat = rat\n[listener in]\nrat = gone\n",
      "F:3: [listener in] written twice, first on line 1\n"
@@ -444,8 +446,8 @@ static const struct whole {
     {"[listener a]\nrat = rat\nlocal_port = x\n[listener b]\nrat = rat\nlocal_address = "
      "y\n[listener "
      "c]\nrat = rat\n",
-     "F:3: [listener a] local_port: \"x\" is no number; allowed: 0..65535\n"
-     "F:6: [listener b] local_address: \"y\" is no IPv4 or IPv6 address; allowed: 192.0.2.1 or "
+     "F:3: [listener a] local_port: \"x\" is not a number; allowed: 0..65535\n"
+     "F:6: [listener b] local_address: \"y\" is not an IPv4 or IPv6 address; allowed: 192.0.2.1 or "
      "2001:db8::1\n"},
     {"[listener a]\nrat = rat\nlocal_address = 2001:db8::1\n[listener b]\nrat = rat\nlocal_address "
      "= "
@@ -463,21 +465,23 @@ static const struct whole {
     {"[policy DEFAULT]\nreject_code = x\ndhap_text = 4.7.1 a\n[policy BLOCKED]\nreject_text = "
      "4.7.1 "
      "a\n[listener in]\nrat = rat\n",
-     "F:2: [policy DEFAULT] reject_code: \"x\" is no SMTP code of three digits; allowed: 400..599\n"
+     "F:2: [policy DEFAULT] reject_code: \"x\" is not an SMTP code of three digits; allowed: "
+     "400..599\n"
      "F:3: [policy DEFAULT] dhap_text: the status 4.7.1 does not fit the code 550: it must begin "
      "with 5\n"},
     {"[callahead c]\nunknown_code = x\nunknown_text = 4.1.1 a\nfailure_text = 5.1.1 b\n[listener "
      "in]\nrat = rat\ncallahead = c\n",
-     "F:2: [callahead c] unknown_code: \"x\" is no SMTP code of three digits; allowed: 400..599\n"
+     "F:2: [callahead c] unknown_code: \"x\" is not an SMTP code of three digits; allowed: "
+     "400..599\n"
      "F:4: [callahead c] failure_text: the status 5.1.1 does not fit the code 451: it must begin "
      "with 4\n"},
     {"[gatehouse]\ncommand_deadline = x\nhostname = gw.example\n[callahead c]\ntimeout = "
      "60s\n[listener "
      "in]\nrat = rat\ncallahead = c\n",
-     "F:2: [gatehouse] command_deadline: \"x\" is no duration; allowed: 1s..10m\n"},
+     "F:2: [gatehouse] command_deadline: \"x\" is not a duration; allowed: 1s..10m\n"},
     {"[reputation]\nsource = x\nmap = y\n[listener in]\nrat = rat\n",
-     "F:2: [reputation] source: \"x\" is no source; allowed: none or file:PATH or dns:ZONE\n"
-     "F:3: [reputation] map: \"y\" is no map; allowed: 127.A.B.LOW-HIGH -> FROM..TO, LOW under "
+     "F:2: [reputation] source: \"x\" is not a source; allowed: none or file:PATH or dns:ZONE\n"
+     "F:3: [reputation] map: \"y\" is not a map; allowed: 127.A.B.LOW-HIGH -> FROM..TO, LOW under "
      "HIGH, "
      "scores from -10.0 to 10.0, as in 127.0.4.0-100 -> -10..10\n"},
     {"[tls]\nciphers = nope\nca_file = rat\nca_dir = rat\ncertificate = rat\nkey = "
@@ -487,7 +491,7 @@ static const struct whole {
      "openssl-ciphers(1)\n"
      "F:3: [tls] ca_file: rat: no certificate or crl found; allowed: a file of certificates in PEM "
      "form\n"
-     "F:4: [tls] ca_dir: rat is no folder; allowed: a folder of certificates\n"
+     "F:4: [tls] ca_dir: rat is not a folder; allowed: a folder of certificates\n"
      "F:5: [tls] certificate: rat: no start line; allowed: a certificate in PEM form, and those "
      "between it and its root\n"
      "F:6: [tls] key: secret: unsupported; allowed: a private key in PEM form without a "

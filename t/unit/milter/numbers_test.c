@@ -194,7 +194,7 @@ static void a_disk_that_fails_is_told_once(void **state)
     wall += MONO_SECONDS(1);
     start_again(world);
     give(world, 2);
-    assert_told("may come again if it is set back");
+    assert_told("may be repeated if it is set back");
     for (int i = 0; i < 100; i++) {
         now += MONO_SECONDS(1);
         numbers_tick(&world->numbers);
@@ -205,7 +205,7 @@ static void a_disk_that_fails_is_told_once(void **state)
     give(world, 1);
     now += MONO_SECONDS(30);
     numbers_tick(&world->numbers);
-    assert_told("are written down again");
+    assert_told("are saved again");
     wall -= YEARS(1);
     start_again(world);
     give(world, 1);
@@ -226,7 +226,7 @@ static void what_the_file_says_is_not_believed(void **state)
         wall += MONO_SECONDS(1);
         start_again(world);
         give(world, 1);
-        assert_told("begin by the clock");
+        assert_told("start from the clock");
     }
     path_of(world, "numbers", path);
     FILE *file = fopen(path, "w");

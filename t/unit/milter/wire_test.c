@@ -59,7 +59,7 @@ static void refuses_requests(void **state)
         {"gatehouse-1\trel\0ad", 18, "control bytes"},
         {"gatehouse-1\treload\r", 19, "control bytes"},
         {"gatehouse-1\treload\t\x1b[0m", 23, "control bytes"},
-        {"gatehouse-1\tblock\t\xff", 19, "no UTF-8"},
+        {"gatehouse-1\tblock\t\xff", 19, "not UTF-8"},
         {"gatehouse-1\t1\t2\t3\t4\t5\t6\t7\t8\t9", 29, "more than 8 words"},
         {"gatehouse-1\t1\t2\t3\t4\t5\t6\t7\t8\t", 28, "more than 8 words"},
     };

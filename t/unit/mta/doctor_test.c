@@ -32,7 +32,7 @@ static void test_nothing_there(void **state)
     scene_listener(&scene, "in", "", "ACCEPTED", "a.example ACCEPT\n");
     doctor_postfix(&scene.input, "/maps", &found, NULL, &scene.problems);
     assert_string_equal(scene_problems(&scene),
-                        "master.cf: no smtpd service: Postfix takes no mail\n"
+                        "master.cf: no smtpd service: Postfix accepts no mail\n"
                         "main.cf: transport_maps does not use /maps/transport\n"
                         "main.cf: relay_domains does not use /maps/relay_domains\n");
     scene_done(&scene);
@@ -260,11 +260,11 @@ static void test_safe_folders(void **state)
         const char *socket, *cf, *said;
     } cases[] = {
         {0755, "unix:/run/g/m", "", NULL},
-        {0775, "unix:/run/g/m", "", "/run/g/m: its folder /run can be written by its group"},
-        {0757, "unix:/run/g/m", "", "/run/g/m: its folder /run can be written by everybody"},
-        {01777, "unix:/run/g/m", "", "/run/g/m: its folder /run can be written by everybody"},
+        {0775, "unix:/run/g/m", "", "/run/g/m: its folder /run is writable by its group"},
+        {0757, "unix:/run/g/m", "", "/run/g/m: its folder /run is writable by everybody"},
+        {01777, "unix:/run/g/m", "", "/run/g/m: its folder /run is writable by everybody"},
         {01777, "unix:/run/g/m", "O DontBlameSendmail=TrustStickyBit\n", NULL},
-        {0775, "unix:/run/g/m", "O DontBlameSendmail=TrustStickyBit\n", "written by its group"},
+        {0775, "unix:/run/g/m", "O DontBlameSendmail=TrustStickyBit\n", "writable by its group"},
         {0775, "unix:/run/g/m", "O DontBlameSendmail=x,groupwritabledirpathsafe\n", NULL},
         {0777, "unix:/run/g/m", "O DontBlameSendmail=GroupWritableDirPathSafe\n", "by everybody"},
         {0777, "inet:2500@127.0.0.1", "", NULL},
@@ -292,22 +292,23 @@ static void test_postfix_waits(void **state)
     static const struct {
         const char *milters, *main_cf, *own, *said;
     } cases[] = {
-        {"unix:/run/m", "", "", "milter_content_timeout = 300s: so long each client waits"},
+        {"unix:/run/m", "", "", "milter_content_timeout = 300s: each client waits that long"},
         {"{ unix:/run/m, content_timeout=30s }", "", "", NULL},
         {"{ unix:/run/m, content_timeout=30 }", "", "", NULL},
         {"{ unix:/run/m, content_timeout=1m }", "", "", NULL},
-        {"{ unix:/run/m, content_timeout=61s }", "", "", "milter_content_timeout = 61s: so long"},
+        {"{ unix:/run/m, content_timeout=61s }", "", "",
+         "milter_content_timeout = 61s: each client waits that long"},
         {"{ unix:/run/m, content_timeout=25s }", "", "",
          "milter_content_timeout = 25s is not longer"},
         {"{ unix:/run/m, command_timeout=5m, content_timeout=30s }", "", "",
-         "milter_command_timeout = 300s: so long"},
+         "milter_command_timeout = 300s: each client waits that long"},
         {"unix:/run/m", "milter_content_timeout = 40s\n", "", NULL},
         {"unix:/run/m", "milter_content_timeout = 20s\n", "",
          "milter_content_timeout = 20s is not longer"},
         {"unix:/run/m", "milter_content_timeout = 300s\n",
          "smtp/inet/milter_content_timeout = 40s\n", NULL},
         {"unix:/run/m", "milter_content_timeout = 40s\n", "smtp/inet/milter_content_timeout = 1h\n",
-         "milter_content_timeout = 3600s: so long"},
+         "milter_content_timeout = 3600s: each client waits that long"},
         {"{ inet:127.0.0.1:9, content_timeout=300s } { unix:/run/m, content_timeout=30s }", "", "",
          NULL},
         {"{ unix:/run/m, content_timeout=30s } { inet:127.0.0.1:9, content_timeout=300s }", "", "",
@@ -338,12 +339,12 @@ static void test_sendmail_waits(void **state)
     } cases[] = {
         {"R:30s;E:30s", NULL},
         {"R:30s;E:1m", NULL},
-        {"R:30s", "T=E:300s: so long each client waits for a daemon that hangs; set E:30s"},
-        {"R:30s;E:5m", "T=E:300s: so long"},
+        {"R:30s", "T=E:300s: each client waits that long for a hanging daemon; set E:30s"},
+        {"R:30s;E:5m", "T=E:300s: each client waits that long"},
         {"R:30s;E:25s", "(T=E:, 300s where none is given) is not longer"},
         {"E:30s;R:20s", "(T=R:, 10s where none is given) is not longer"},
         {"E:30s", "(T=R:, 10s where none is given) is not longer"},
-        {"R:2m;E:30s", "T=R:120s: so long"},
+        {"R:2m;E:30s", "T=R:120s: each client waits that long"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct scene scene;

@@ -87,7 +87,7 @@ static void test_sendmail_services(void **state)
     scene_listener(&scene, "six", "", "BLOCKED", NULL)->local_address = "2001:db8::1";
     scene_listener(&scene, "out", "", "BLOCKED", NULL)->local_port = 2525;
     assert_in("DAEMON_OPTIONS(`Name=MTA, Family=inet, Port=25')dnl\n");
-    assert_in("Port=25')dnl\ndnl IPv4 alone. Where the host has IPv6, Family=inet6 takes both.\n");
+    assert_in("Port=25')dnl\ndnl IPv4 only. If the host has IPv6, Family=inet6 accepts both.\n");
     assert_in("DAEMON_OPTIONS(`Name=six, Family=inet6, Addr=2001:db8::1, Port=25')dnl\n");
     assert_in("DAEMON_OPTIONS(`Name=out, Family=inet, Port=2525')dnl\n");
     in->local_address = "a'b";

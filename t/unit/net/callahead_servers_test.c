@@ -4,7 +4,7 @@
 #include <string.h>
 #include "t/unit/net/nameserver.h"
 
-#define PAUSED "server in pause: not now"
+#define PAUSED "server paused: not now"
 
 /* --- servers that fail ------------------------------------------------------------------------ */
 
@@ -55,7 +55,7 @@ static void test_trial(void **state)
     pause_ms(1050);
     asker_start(&asker, &client, "a@example.com", 500);
     pause_ms(100);
-    assert_string_equal(client_asks(&client, "b@example.com").text, "server in pause: no");
+    assert_string_equal(client_asks(&client, "b@example.com").text, "server paused: no");
     asker_join(&asker);
     assert_string_equal(asker.answer.text, "no answer in time");
     client_done(&client);

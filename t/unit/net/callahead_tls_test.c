@@ -264,7 +264,7 @@ static void test_settings(void **state)
     keys.ca_dir = "/nowhere";
     refuse(&keys, "/nowhere: No such file");
     keys.ca_dir = in(right, "cert.pem");
-    refuse(&keys, "no folder");
+    refuse(&keys, "not a folder");
     keys.ca_dir = right;
     tls_client_drop(tls_make(&keys));
     keys = tls_defaults();

@@ -202,7 +202,7 @@ struct told {
 static void count_line(const char *line, void *arg)
 {
     struct told *told = arg;
-    if (strstr(line, "short of something"))
+    if (strstr(line, "short of a resource"))
         __atomic_add_fetch(&told->shortages, 1, __ATOMIC_RELAXED);
     if (strstr(line, "callahead_pause"))
         __atomic_add_fetch(&told->pauses, 1, __ATOMIC_RELAXED);

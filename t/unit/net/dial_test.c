@@ -116,10 +116,10 @@ static void test_addresses(void **state)
         {"four.example", "127.0.0.2"},
         {"six.example", "::1"},
         {"alias.example", "127.0.0.2"},
-        {"empty.example", "looking for its address: it has none"},
-        {"none.example", "looking for its address: there is no such host"},
-        {"broken.example", "looking for its address: the name servers fail"},
-        {"mute.example", "looking for its address: no answer in time"},
+        {"empty.example", "looking up its address: it has none"},
+        {"none.example", "looking up its address: there is no such host"},
+        {"broken.example", "looking up its address: the name servers fail"},
+        {"mute.example", "looking up its address: no answer in time"},
         {"a b.example", "\"a b.example\" is neither an address nor a host name"},
         {"127.0.0.300", "\"127.0.0.300\" is neither an address nor a host name"},
     };
@@ -160,7 +160,7 @@ static void test_deadline(void **state)
     begin(&world, 20000);
     mono_us began = mono_now();
     assert_string_equal(look_up(&world, "mute.example", MONO_MS(300)),
-                        "looking for its address: no answer in time");
+                        "looking up its address: no answer in time");
     assert_true(mono_now() - began >= MONO_MS(300));
     assert_true(mono_now() - began < MONO_SECONDS(10));
     end(&world);
@@ -256,7 +256,7 @@ static void test_search_list(void **state)
     assert_string_equal(look_up(&world, "dc2", MONO_SECONDS(20)), "192.0.2.1");
     assert_string_equal(look_up(&world, "dc3", MONO_SECONDS(20)), "192.0.2.3");
     assert_string_equal(look_up(&world, "dc4.x", MONO_SECONDS(20)),
-                        "looking for its address: there is no such host");
+                        "looking up its address: there is no such host");
     end(&world);
     assert_int_equal(unsetenv("LOCALDOMAIN"), 0);
 }

@@ -547,9 +547,10 @@ static void test_check_names_every_mistake(void **state)
     keys.servers.n += 2;
     dns_check(&keys, &problems);
     assert_int_equal(problems_errors(&problems), 3);
-    assert_string_equal(problems.list[0].line, "x.conf:2: [dns] servers: \"one.example\" is no "
-                                               "address or address:port; allowed: 192.0.2.1, "
-                                               "192.0.2.1:53 or [2001:db8::1]:53");
+    assert_string_equal(problems.list[0].line,
+                        "x.conf:2: [dns] servers: \"one.example\" is neither an address nor "
+                        "address:port; allowed: 192.0.2.1, "
+                        "192.0.2.1:53 or [2001:db8::1]:53");
     assert_string_equal(problems.list[2].line,
                         "x.conf:9: [dns] servers: too many name servers; allowed: at most 8");
     items[1].text = items[3].text = "127.0.0.1";

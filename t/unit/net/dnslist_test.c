@@ -194,8 +194,8 @@ static void test_first_client_of_a_bad_list(void **state)
     expect("192.0.2.9", DNSLIST_NOT_ASKED);
     expect("192.0.2.10", DNSLIST_NOT_ASKED);
     expect_log("event=dnslist zone=bl.example state=suspended why=lists_everything "
-               "detail=\"it lists addresses that no list may have, as 127.0.0.1; it is left out "
-               "until it is good again\"\n");
+               "detail=\"it lists addresses that no list may have, as 127.0.0.1; it is not used "
+               "until it passes its test\"\n");
     end();
 }
 
@@ -237,8 +237,8 @@ static void test_bad_lists_list_nobody_and_come_back(void **state)
         begin(bad[i].script);
         become(bad[i].health);
         snprintf(line, sizeof line,
-                 "event=dnslist zone=bl.example state=suspended %sit is left out until it is good "
-                 "again\"\n",
+                 "event=dnslist zone=bl.example state=suspended %sit is not used until it passes "
+                 "its test\"\n",
                  bad[i].log);
         expect_log(line);
         expect("192.0.2.9", DNSLIST_NOT_ASKED);

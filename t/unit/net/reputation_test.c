@@ -44,14 +44,18 @@ static void test_wrong_sources(void **state)
         unsigned allowed;
         const char *error;
     } rows[] = {
-        {"", ALL_KINDS, "\"\" is no source; allowed: none or file:PATH or dns:ZONE or mmdb:PATH"},
-        {"yes", 1U << REPUTATION_FROM_MMDB, "\"yes\" is no source; allowed: none or mmdb:PATH"},
-        {"file:", 1U << REPUTATION_FROM_FILE, "\"file:\" is no source; allowed: none or file:PATH"},
-        {"file:x", 1U << REPUTATION_FROM_DNS, "\"file:x\" is no source; allowed: none or dns:ZONE"},
-        {"None", 1U << REPUTATION_FROM_DNS, "\"None\" is no source; allowed: none or dns:ZONE"},
-        {"dns:a b", ALL_KINDS, "\"a b\" is no name of a DNS zone; allowed: a name as list.example"},
+        {"", ALL_KINDS,
+         "\"\" is not a source; allowed: none or file:PATH or dns:ZONE or mmdb:PATH"},
+        {"yes", 1U << REPUTATION_FROM_MMDB, "\"yes\" is not a source; allowed: none or mmdb:PATH"},
+        {"file:", 1U << REPUTATION_FROM_FILE,
+         "\"file:\" is not a source; allowed: none or file:PATH"},
+        {"file:x", 1U << REPUTATION_FROM_DNS,
+         "\"file:x\" is not a source; allowed: none or dns:ZONE"},
+        {"None", 1U << REPUTATION_FROM_DNS, "\"None\" is not a source; allowed: none or dns:ZONE"},
+        {"dns:a b", ALL_KINDS,
+         "\"a b\" is not the name of a DNS zone; allowed: a name as list.example"},
         {"dns:a..b", ALL_KINDS,
-         "\"a..b\" is no name of a DNS zone; allowed: a name as list.example"},
+         "\"a..b\" is not the name of a DNS zone; allowed: a name as list.example"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct reputation_source source = {.kind = REPUTATION_FROM_FILE, .path = "x"};
@@ -139,7 +143,7 @@ static void test_wrong_maps(void **state)
         if (reputation_parse_map(rows[i], &map, &err))
             fail_msg("\"%s\" is a map", rows[i]);
         assert_int_equal(map.low, 77);
-        assert_non_null(strstr(err.text, "is no map; allowed: 127.A.B.LOW-HIGH -> FROM..TO"));
+        assert_non_null(strstr(err.text, "is not a map; allowed: 127.A.B.LOW-HIGH -> FROM..TO"));
     }
 }
 

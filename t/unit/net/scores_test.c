@@ -125,18 +125,18 @@ static void test_mistakes(void **state)
     assert_null(scores);
     assert_string_equal(
         table_file_problems(&file),
-        "F:2:1: \"192.0.2.0/33\" is no network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
-        "F:3:1: \"192.0.2.0/\" is no network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
-        "F:4:1: \"192.0.2.0/-1\" is no network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
-        "F:5:2: \"192.0.2\" is no network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
-        "F:6:1: \"mail.example.com\" is no network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
-        "F:7:1: \"2001:db8::/129\" is no network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
-        "F:8:1: \"::ffff:192.0.2.0/95\" is no network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
+        "F:2:1: \"192.0.2.0/33\" is not a network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
+        "F:3:1: \"192.0.2.0/\" is not a network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
+        "F:4:1: \"192.0.2.0/-1\" is not a network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
+        "F:5:2: \"192.0.2\" is not a network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
+        "F:6:1: \"mail.example.com\" is not a network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
+        "F:7:1: \"2001:db8::/129\" is not a network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
+        "F:8:1: \"::ffff:192.0.2.0/95\" is not a network; allowed: 192.0.2.0/24 or 2001:db8::/32\n"
         "F:9:1: \"192.0.2.1\" has no score; allowed: a network, a blank and a score\n"
-        "F:10:11: \"bad\" is no score; allowed: -10.0 to 10.0, three decimals at most\n"
-        "F:11:11: \"10.5\" is no score; allowed: -10.0 to 10.0, three decimals at most\n"
-        "F:12:11: \"1 2\" is no score; allowed: -10.0 to 10.0, three decimals at most\n"
-        "F:13:1: warning: bits behind the prefix length are set; they do not count\n"
+        "F:10:11: \"bad\" is not a score; allowed: -10.0 to 10.0, three decimals at most\n"
+        "F:11:11: \"10.5\" is not a score; allowed: -10.0 to 10.0, three decimals at most\n"
+        "F:12:11: \"1 2\" is not a score; allowed: -10.0 to 10.0, three decimals at most\n"
+        "F:13:1: warning: bits after the prefix length are set; they are ignored\n"
         "F:14:11: control byte 0x01; allowed: text and tabs\n");
     table_file_done(&file);
 }

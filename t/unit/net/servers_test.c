@@ -447,13 +447,13 @@ static void test_parse(void **state)
         {"lmtp:[2001:db8::1]:65535", "[2001:db8::1]:65535", true, false},
         {"lmtp:mail.example:25", "port 25", true, false},
         {"lmtp:[192.0.2.1]:25", "port 25", true, false},
-        {"lmtp:mail.example:0", "\"0\" is no port", true, false},
-        {"lmtp:mail.example:65536", "\"65536\" is no port", true, false},
-        {"lmtp:", "is no port", true, false},
+        {"lmtp:mail.example:0", "\"0\" is not a port", true, false},
+        {"lmtp:mail.example:65536", "\"65536\" is not a port", true, false},
+        {"lmtp:", "is not a port", true, false},
         {"lmtp::24", "missing", true, false},
         {"lmtp:lmtp:mail.example", "", true, false},
         {"lmtp:/run/dovecot/lmtp", "", true, false},
-        {"lmtps:mail.example", "is no port", true, false},
+        {"lmtps:mail.example", "is not a port", true, false},
         {"lmtp:2003", "", true, false},
     };
     struct arena *arena = arena_new(0);

@@ -205,7 +205,7 @@ static void the_folder_is_for_one_user_alone(void **state)
     assert_int_equal(chmod(path, 0701), 0);
     assert_false(statefile_folder(path, geteuid(), getegid(), &err));
     assert_false(statefile_folder("/dev/null", geteuid(), getegid(), &err));
-    assert_non_null(strstr(err.text, "is no folder"));
+    assert_non_null(strstr(err.text, "is not a folder"));
     assert_false(statefile_folder("/nowhere/at/all", geteuid(), getegid(), &err));
 }
 

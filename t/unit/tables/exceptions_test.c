@@ -52,15 +52,15 @@ static void test_good_lines(void **state)
 }
 
 #define FORMS                                                                                      \
-    "is no address; allowed: user@example.com, user@, @example.com, @.example.com, "               \
+    "is not an address; allowed: user@example.com, user@, @example.com, @.example.com, "           \
     "user@[192.0.2.1], @[192.0.2.1]\n"
 
 static const struct table_line bad_lines[] = {
     {"@a", "F:1:3: ALLOW or REJECT is missing\n"},
-    {"@a OK", "F:1:4: \"OK\" is no action; allowed: ALLOW or REJECT\n"},
-    {"@a ACCEPT", "F:1:4: \"ACCEPT\" is no action; allowed: ALLOW or REJECT\n"},
+    {"@a OK", "F:1:4: \"OK\" is not an action; allowed: ALLOW or REJECT\n"},
+    {"@a ACCEPT", "F:1:4: \"ACCEPT\" is not an action; allowed: ALLOW or REJECT\n"},
     {"@a, @b ALLOW",
-     "F:1:1: \"@a,\" " FORMS "F:1:5: \"@b\" is no action; allowed: ALLOW or REJECT\n"},
+     "F:1:1: \"@a,\" " FORMS "F:1:5: \"@b\" is not an action; allowed: ALLOW or REJECT\n"},
     {"@a ALLOW 250 \"x\"", "F:1:10: nothing may follow ALLOW\n"},
     {"a.example ALLOW", "F:1:1: \"a.example\" " FORMS},
     {"u ALLOW", "F:1:1: \"u\" " FORMS},
@@ -74,12 +74,12 @@ static const struct table_line bad_lines[] = {
     {"[192.0.2.1] ALLOW", "F:1:1: \"[192.0.2.1]\" " FORMS},
     {"@[192.0.2.256] ALLOW", "F:1:1: \"@[192.0.2.256]\" " FORMS},
     {"*@a ALLOW\n@*.a REJECT", "F:2:1: \"@*.a\" " FORMS},
-    {"@a REJECT 250 \"x\"",
-     "F:1:11: \"250\" is no code for REJECT; allowed: 400 to 599, then a text in double quotes\n"},
-    {"@a REJECT 399 \"x\"",
-     "F:1:11: \"399\" is no code for REJECT; allowed: 400 to 599, then a text in double quotes\n"},
-    {"@a REJECT 600 \"x\"",
-     "F:1:11: \"600\" is no code for REJECT; allowed: 400 to 599, then a text in double quotes\n"},
+    {"@a REJECT 250 \"x\"", "F:1:11: \"250\" is not a code for REJECT; allowed: 400 to 599, then a "
+                            "text in double quotes\n"},
+    {"@a REJECT 399 \"x\"", "F:1:11: \"399\" is not a code for REJECT; allowed: 400 to 599, then a "
+                            "text in double quotes\n"},
+    {"@a REJECT 600 \"x\"", "F:1:11: \"600\" is not a code for REJECT; allowed: 400 to 599, then a "
+                            "text in double quotes\n"},
     {"@a REJECT \"x\"", "F:1:11: a code of three digits is missing before the text\n"},
     {"@a REJECT 550", "F:1:14: a text in double quotes is missing after the code 550\n"},
     {"@a REJECT 550 \"x", "F:1:15: the closing double quote is missing\n"},

@@ -136,13 +136,11 @@ static void test_form(void **state)
 static const struct table_line wrong_form[] = {
     {"smtpauth_allow = \"maybe\"", "F:1:30: smtpauth_allow: \"maybe\" is unknown; allowed: off, "
                                    "preferred or required\n"},
-    {"dhap_action = \"bounce\"",
-     "F:1:27: dhap_action: \"bounce\" is no switch; allowed: yes or no\n"},
+    {"dhap_action = \"bounce\"", "F:1:27: dhap_action: \"bounce\" is wrong; allowed: yes or no\n"},
     {"tls_verify = on tls_verify_client = on", "F:1:49: tls_verify_client is given twice\n"},
     {"use_significant_bits = on USE_significant_bits = on",
      "F:1:62: USE_significant_bits is given twice\n"},
-    {"use_significant_bits = 24",
-     "F:1:36: use_significant_bits is no switch; allowed: on or off\n"},
+    {"use_significant_bits = 24", "F:1:36: use_significant_bits is wrong; allowed: on or off\n"},
 };
 
 static void test_wrong_form(void **state)

@@ -349,12 +349,13 @@ static void test_problems(void **state)
     begin(&scene, wrong, ARRAY_LEN(wrong));
     assert_null(scene.hat);
     assert_int_equal(scene.problems.count, 3);
-    assert_string_equal(scene.problems.list[0].line,
-                        "conf:1: [group G] senders: \"192.0.2.300\": is no IPv4 address; allowed: "
-                        "192.0.2.7, 192.0.2., 192.0.2.1-9, 192.0.2.1-192.0.2.9, 192.0.2.0/24");
+    assert_string_equal(
+        scene.problems.list[0].line,
+        "conf:1: [group G] senders: \"192.0.2.300\": is not an IPv4 address; allowed: "
+        "192.0.2.7, 192.0.2., 192.0.2.1-9, 192.0.2.1-192.0.2.9, 192.0.2.0/24");
     assert_string_equal(scene.problems.list[1].line,
-                        "conf:1: warning: [group G] senders: 10.0.0.1/8 has bits set behind its "
-                        "prefix: 10.0.0.0/8 is meant");
+                        "conf:1: warning: [group G] senders: 10.0.0.1/8 has bits set after its "
+                        "prefix: 10.0.0.0/8 is used");
     assert_string_equal(
         scene.problems.list[2].line,
         "conf:11: [group G] senders: \"SBO:x\" is wrong; allowed: SBO:1 to SBO:4294967295");
@@ -371,7 +372,7 @@ static void test_warning_is_no_error(void **state)
     assert_int_equal(scene.problems.count, 1);
     assert_string_equal(scene.problems.list[0].line,
                         "conf:1: warning: [group G] senders: 2001:db8::1/32 has bits set behind "
-                        "its prefix: 2001:db8::/32 is meant");
+                        "its prefix: 2001:db8::/32 is used");
     end(&scene);
 }
 
@@ -497,7 +498,7 @@ static void test_wrong_file(void **state)
     assert_null(build_file(&file));
     assert_string_equal(table_file_problems(&file),
                         "F:2:9: \"SBO:0\" is wrong; allowed: SBO:1 to SBO:4294967295\n"
-                        "F:3:1: warning: 10.1/8 has bits set behind its prefix: 10.0.0.0/8 is "
+                        "F:3:1: warning: 10.1/8 has bits set after its prefix: 10.0.0.0/8 is "
                         "meant\n");
     table_file_done(&file);
 }

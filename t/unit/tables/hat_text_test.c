@@ -193,7 +193,7 @@ static const struct text_case bad[] = {
     {"a.example REJECT (x\nB:\n    b.example\n        REJECT\nALL RELAY", "F:1:18: " UNCLOSED},
     {"a.example REJECT (x\n$P ACCEPT {}\nALL $P (y)",
      "F:1:18: " UNCLOSED
-     "F:2:1: policies stand before groups and senders, which begin in line 1\n"},
+     "F:2:1: policies must come before groups and senders, which begin in line 1\n"},
     {"a.example (x) REJECT", "F:1:11: the comment has no closing \")\" at the end of this line or "
                              "of one that follows, or something "
                              "follows it\n"},
@@ -201,27 +201,27 @@ static const struct text_case bad[] = {
     {"b#c.example, 10.0.0.300 REJECT\n10.0.0.301 REJECT",
      "F:1:1: \"b#c.example\" is no sender; allowed: address, range, network, host name, .domain, "
      "SBRS[], SBO:, country:, dnslist[], nx.domain, serv.fail, not.double.verified, ALL\n"
-     "F:1:14: \"10.0.0.300\": is no IPv4 address; allowed: 192.0.2.7, 192.0.2., 192.0.2.1-9, "
+     "F:1:14: \"10.0.0.300\": is not an IPv4 address; allowed: 192.0.2.7, 192.0.2., 192.0.2.1-9, "
      "192.0.2.1-192.0.2.9, 192.0.2.0/24\n"
-     "F:2:1: \"10.0.0.301\": is no IPv4 address; allowed: 192.0.2.7, 192.0.2., 192.0.2.1-9, "
+     "F:2:1: \"10.0.0.301\": is not an IPv4 address; allowed: 192.0.2.7, 192.0.2., 192.0.2.1-9, "
      "192.0.2.1-192.0.2.9, 192.0.2.0/24\n"},
     {"a.example $NONE\nb.example $\nALL $accepted",
      "F:1:11: there is no policy $NONE, neither in this file nor in the configuration\n"
      "F:2:11: there is no policy $, neither in this file nor in the configuration\n"
      "F:3:5: there is no policy $accepted, neither in this file nor in the configuration\n"},
-    {"A: REJECT\nA: RELAY\nB: RELAY\nA: RELAY", "F:2:1: the group A stands in line 1 already\n"
-                                                "F:4:1: the group A stands in line 1 already\n"},
-    {"ALL RELAY\nA: REJECT\nALL RELAY\n", "F:2:1: nothing may follow ALL, which stands in line "
+    {"A: REJECT\nA: RELAY\nB: RELAY\nA: RELAY", "F:2:1: the group A is in line 1 already\n"
+                                                "F:4:1: the group A is in line 1 already\n"},
+    {"ALL RELAY\nA: REJECT\nALL RELAY\n", "F:2:1: nothing may follow ALL, which is in line "
                                           "1\n"},
     {"ALL\n    CONTINUE", "F:2:5: continue is not possible here: nothing comes after ALL\n"},
     {"$C CONTINUE\nALL: $C", "F:2:6: continue is not possible here: nothing comes after ALL\n"},
     {"A: REJECT\n$B ACCEPT\nb.example $B",
-     "F:2:1: policies stand before groups and senders, which begin in line 1\n"},
-    {"$A ACCEPT\n$B REJECT\n$A RELAY\nA: $A", "F:3:1: $A stands in line 1 already\n"},
+     "F:2:1: policies must come before groups and senders, which begin in line 1\n"},
+    {"$A ACCEPT\n$B REJECT\n$A RELAY\nA: $A", "F:3:1: $A is in line 1 already\n"},
     {"$A\n$B FOO\n$C: ACCEPT\nA: $A\nB: $B",
      "F:1:1: an action is missing after $A; " NO_ACTION
      "F:2:1: an action is missing after $B; " NO_ACTION
-     "F:3:1: \"$C:\" is no name of a policy; allowed: letters, digits, \"_\", \".\", \"-\"\n"},
+     "F:3:1: \"$C:\" is not the name of a policy; allowed: letters, digits, \"_\", \".\", \"-\"\n"},
     /* braces */
     {"$A ACCEPT {", "F:1:11: the closing \"}\" is missing\n"},
     {"$A ACCEPT {\n tls = off\n$B REJECT\nX: $A\nY: $B", "F:1:11: the closing \"}\" is missing\n"},
@@ -392,7 +392,7 @@ static void test_warnings(void **state)
         "written without the colon\n"
         "F:4:1: warning: 10: is the name of a group without senders; a sender alone is written "
         "without the colon\n"
-        "F:6:1: warning: 10.0.0.1/8 has bits set behind its prefix: 10.0.0.0/8 is meant\n");
+        "F:6:1: warning: 10.0.0.1/8 has bits set after its prefix: 10.0.0.0/8 is used\n");
     assert_non_null(scene.hat);
     end(&scene);
 }

@@ -51,8 +51,8 @@ static void test_host_bits(void **state)
     struct ipmap *map = hops_build(&(struct key_list){&item, 1}, &problems);
     assert_int_equal(ipmap_get(map, &ip), 0);
     assert_string_equal(problems.list[0].line,
-                        "conf:3: warning: [l] hops: 192.0.2.9/24 has bits set behind its prefix: "
-                        "192.0.2.0/24 is meant");
+                        "conf:3: warning: [l] hops: 192.0.2.9/24 has bits set after its prefix: "
+                        "192.0.2.0/24 is used");
     ipmap_free(map);
     problems_done(&problems);
 }
@@ -72,10 +72,11 @@ static void test_refuses(void **state)
         problems_init(&problems);
         assert_null(hops_build(&list, &problems));
         assert_int_equal(problems.count, 1);
-        snprintf(expected, sizeof expected,
-                 "conf:3: [l] hops: \"%s\" is no address; allowed: addresses, ranges and networks, "
-                 "as in 192.0.2.1 or 2001:db8::/32",
-                 wrong[i]);
+        snprintf(
+            expected, sizeof expected,
+            "conf:3: [l] hops: \"%s\" is not an address; allowed: addresses, ranges and networks, "
+            "as in 192.0.2.1 or 2001:db8::/32",
+            wrong[i]);
         assert_string_equal(problems.list[0].line, expected);
         problems_done(&problems);
     }

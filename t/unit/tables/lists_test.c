@@ -79,39 +79,40 @@ static const struct {
     {LISTS_MIXED, "U@A.example \"u\"@a.example. @A.example", "@a.EXAMPLE u@a.example b@c.example",
      "", 3},
     {LISTS_MIXED, "", "# nothing\n\n a@b.example,@c.example ; # x\n",
-     "F:3:25: \";\" is no address; " MIXED, 2},
+     "F:3:25: \";\" is not an address; " MIXED, 2},
     {LISTS_MIXED, "", "\"a b\"@c.example,,u@\r\n,@m\xfcller.example,\n@\xc3\xbc.example", "", 4},
     {LISTS_FULL, "u@ @a.example", "@.a.example\n@[192.0.2.1] u@b.example\n",
-     "conf:1: [k] a: \"u@\" does not belong into a list of kind = full; " FULL
-     "conf:2: [k] a: \"@a.example\" does not belong into a list of kind = full; " FULL
-     "F:1:1: \"@.a.example\" does not belong into a list of kind = full; " FULL
-     "F:2:1: \"@[192.0.2.1]\" does not belong into a list of kind = full; " FULL,
+     "conf:1: [k] a: \"u@\" does not belong in a list of kind = full; " FULL
+     "conf:2: [k] a: \"@a.example\" does not belong in a list of kind = full; " FULL
+     "F:1:1: \"@.a.example\" does not belong in a list of kind = full; " FULL
+     "F:2:1: \"@[192.0.2.1]\" does not belong in a list of kind = full; " FULL,
      1},
     {LISTS_DOMAIN, "u@a.example u@ @[192.0.2.1]", NULL,
-     "conf:1: [k] a: \"u@a.example\" does not belong into a list of kind = domain; " DOMAIN
-     "conf:2: [k] a: \"u@\" does not belong into a list of kind = domain; " DOMAIN
-     "conf:3: [k] a: \"@[192.0.2.1]\" does not belong into a list of kind = domain; " DOMAIN,
+     "conf:1: [k] a: \"u@a.example\" does not belong in a list of kind = domain; " DOMAIN
+     "conf:2: [k] a: \"u@\" does not belong in a list of kind = domain; " DOMAIN
+     "conf:3: [k] a: \"@[192.0.2.1]\" does not belong in a list of kind = domain; " DOMAIN,
      0},
     {LISTS_IP, "u@[192.0.2.1] u@a.example @a.example @.a.example u@", NULL,
-     "conf:1: [k] a: \"u@[192.0.2.1]\" does not belong into a list of kind = ip; " IP
-     "conf:2: [k] a: \"u@a.example\" does not belong into a list of kind = ip; " IP
-     "conf:3: [k] a: \"@a.example\" does not belong into a list of kind = ip; " IP
-     "conf:4: [k] a: \"@.a.example\" does not belong into a list of kind = ip; " IP
-     "conf:5: [k] a: \"u@\" does not belong into a list of kind = ip; " IP,
+     "conf:1: [k] a: \"u@[192.0.2.1]\" does not belong in a list of kind = ip; " IP
+     "conf:2: [k] a: \"u@a.example\" does not belong in a list of kind = ip; " IP
+     "conf:3: [k] a: \"@a.example\" does not belong in a list of kind = ip; " IP
+     "conf:4: [k] a: \"@.a.example\" does not belong in a list of kind = ip; " IP
+     "conf:5: [k] a: \"u@\" does not belong in a list of kind = ip; " IP,
      0},
     {LISTS_MIXED, "a.example @ @. u@@a.example <u@a.example> u", NULL,
-     "conf:1: [k] a: \"a.example\" is no address; " MIXED
-     "conf:2: [k] a: \"@\" is no address; " MIXED "conf:3: [k] a: \"@.\" is no address; " MIXED
-     "conf:4: [k] a: \"u@@a.example\" is no address; " MIXED
-     "conf:5: [k] a: \"<u@a.example>\" is no address; " MIXED
-     "conf:6: [k] a: \"u\" is no address; " MIXED,
+     "conf:1: [k] a: \"a.example\" is not an address; " MIXED
+     "conf:2: [k] a: \"@\" is not an address; " MIXED
+     "conf:3: [k] a: \"@.\" is not an address; " MIXED
+     "conf:4: [k] a: \"u@@a.example\" is not an address; " MIXED
+     "conf:5: [k] a: \"<u@a.example>\" is not an address; " MIXED
+     "conf:6: [k] a: \"u\" is not an address; " MIXED,
      0},
     {LISTS_IP, "@192.0.2.1 @[192.0.2.256] @[192.0.2.1 [192.0.2.1] @[2001:db8::1]", NULL,
-     "conf:1: [k] a: \"@192.0.2.1\" is no address; " IP
-     "conf:2: [k] a: \"@[192.0.2.256]\" is no address; " IP
-     "conf:3: [k] a: \"@[192.0.2.1\" is no address; " IP
-     "conf:4: [k] a: \"[192.0.2.1]\" is no address; " IP
-     "conf:5: [k] a: \"@[2001:db8::1]\" is no address; " IP,
+     "conf:1: [k] a: \"@192.0.2.1\" is not an address; " IP
+     "conf:2: [k] a: \"@[192.0.2.256]\" is not an address; " IP
+     "conf:3: [k] a: \"@[192.0.2.1\" is not an address; " IP
+     "conf:4: [k] a: \"[192.0.2.1]\" is not an address; " IP
+     "conf:5: [k] a: \"@[2001:db8::1]\" is not an address; " IP,
      0},
 };
 

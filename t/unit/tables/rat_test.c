@@ -64,15 +64,15 @@ static void test_good_lines(void **state)
     table_lines_good(good_lines, ARRAY_LEN(good_lines), read_table);
 }
 
-#define FLAG "is a flag, which stands in braces behind the action; allowed: "
+#define FLAG "is a flag, which must be in braces after the action; allowed: "
 #define FORMS                                                                                      \
-    "is no address; allowed: example.com, .example.com, user@example.com, user@, "                 \
+    "is not an address; allowed: example.com, .example.com, user@example.com, user@, "             \
     "user@[192.0.2.1], [192.0.2.1], [IPv6:2001:db8::1], ALL\n"
 
 static const struct table_line bad_lines[] = {
     {"example.com", "F:1:12: ACCEPT or REJECT is missing\n"},
-    {"example.com OK", "F:1:13: \"OK\" is no action; allowed: ACCEPT or REJECT\n"},
-    {"a b ACCEPT", "F:1:3: \"b\" is no action; allowed: ACCEPT or REJECT\n"},
+    {"example.com OK", "F:1:13: \"OK\" is not an action; allowed: ACCEPT or REJECT\n"},
+    {"a b ACCEPT", "F:1:3: \"b\" is not an action; allowed: ACCEPT or REJECT\n"},
     {", a ACCEPT", "F:1:1: an address is missing\n"},
     {"a,, b ACCEPT", "F:1:3: an address is missing\n"},
     {"a..b ACCEPT", "F:1:1: \"a..b\" " FORMS},
@@ -87,8 +87,8 @@ static const struct table_line bad_lines[] = {
     {"\"u@b\" ACCEPT", "F:1:1: \"\"u@b\"\" " FORMS},
     {"u@.b ACCEPT", "F:1:1: \"u@.b\" " FORMS},
     {"*@b, *.b ACCEPT", "F:1:6: \"*.b\" " FORMS},
-    {"a ACCEPT {bypass}",
-     "F:1:11: \"bypass\" is no flag; allowed: bypass_rate_limit, bypass_ldap, bypass_callahead\n"},
+    {"a ACCEPT {bypass}", "F:1:11: \"bypass\" is not a flag; allowed: bypass_rate_limit, "
+                          "bypass_ldap, bypass_callahead\n"},
     {"example.com, bypass_ldap ACCEPT",
      "F:1:14: \"bypass_ldap\" " FLAG "example.com ACCEPT {bypass_ldap}\n"},
     {"example.com ACCEPT bypass_ldap",
@@ -104,14 +104,14 @@ static const struct table_line bad_lines[] = {
     {"a.example, bypass-ldap REJECT 550 \"no\"",
      "F:1:12: \"bypass-ldap\" " FLAG "a.example REJECT {bypass_ldap} 550 \"no\"\n"},
     {"a ACCEPT {bypass_ldap", "F:1:10: the closing \"}\" is missing\n"},
-    {"a REJECT 250 \"x\"",
-     "F:1:10: \"250\" is no code for REJECT; allowed: 400 to 599, then a text in double quotes\n"},
-    {"a REJECT 399 \"x\"",
-     "F:1:10: \"399\" is no code for REJECT; allowed: 400 to 599, then a text in double quotes\n"},
-    {"a REJECT 600 \"x\"",
-     "F:1:10: \"600\" is no code for REJECT; allowed: 400 to 599, then a text in double quotes\n"},
-    {"a ACCEPT 550 \"x\"",
-     "F:1:10: \"550\" is no code for ACCEPT; allowed: 200 to 299, then a text in double quotes\n"},
+    {"a REJECT 250 \"x\"", "F:1:10: \"250\" is not a code for REJECT; allowed: 400 to 599, then a "
+                           "text in double quotes\n"},
+    {"a REJECT 399 \"x\"", "F:1:10: \"399\" is not a code for REJECT; allowed: 400 to 599, then a "
+                           "text in double quotes\n"},
+    {"a REJECT 600 \"x\"", "F:1:10: \"600\" is not a code for REJECT; allowed: 400 to 599, then a "
+                           "text in double quotes\n"},
+    {"a ACCEPT 550 \"x\"", "F:1:10: \"550\" is not a code for ACCEPT; allowed: 200 to 299, then a "
+                           "text in double quotes\n"},
     {"a REJECT \"x\"", "F:1:10: a code of three digits is missing before the text\n"},
     {"a REJECT 550", "F:1:13: a text in double quotes is missing after the code 550\n"},
     {"a REJECT 550 x", "F:1:14: a text in double quotes is missing after the code 550\n"},
@@ -130,7 +130,7 @@ static const struct table_line bad_lines[] = {
      "F:1:14: the status 5.7.1 does not fit the code 450: it must begin with 4\n"},
     {"a REJECT 550 \"x\" y", "F:1:18: nothing may follow the reply text\n"},
     {"a..b, c..d OK\n e..f ACCEPT",
-     "F:1:12: \"OK\" is no action; allowed: ACCEPT or REJECT\nF:1:1: \"a..b\" " FORMS
+     "F:1:12: \"OK\" is not an action; allowed: ACCEPT or REJECT\nF:1:1: \"a..b\" " FORMS
      "F:1:7: \"c..d\" " FORMS "F:2:2: \"e..f\" " FORMS},
 };
 

@@ -70,21 +70,23 @@ static void test_good_lines(void **state)
 }
 
 static const struct table_line bad_lines[] = {
-    {"example.com", "F:1:12: a destination is missing (only ALL: may stand without one)\n"},
-    {"example.com:  ", "F:1:15: a destination is missing (only ALL: may stand without one)\n"},
+    {"example.com", "F:1:12: a destination is missing (only ALL: may be without one)\n"},
+    {"example.com:  ", "F:1:15: a destination is missing (only ALL: may be without one)\n"},
     {": host", "F:1:1: a domain is missing before \":\"\n"},
-    {"a..b: host", "F:1:1: \"a..b\" is no route key; allowed: example.com, .example.com or ALL\n"},
-    {"  *.b: host", "F:1:3: \"*.b\" is no route key; allowed: example.com, .example.com or ALL\n"},
+    {"a..b: host",
+     "F:1:1: \"a..b\" is not a route key; allowed: example.com, .example.com or ALL\n"},
+    {"  *.b: host",
+     "F:1:3: \"*.b\" is not a route key; allowed: example.com, .example.com or ALL\n"},
     {"192.0.2.1: host",
-     "F:1:1: \"192.0.2.1\" is no route key; allowed: example.com, .example.com or ALL\n"},
-    {"u@b: host", "F:1:1: \"u@b\" is no route key; allowed: example.com, .example.com or ALL\n"},
-    {".: host", "F:1:1: \".\" is no route key; allowed: example.com, .example.com or ALL\n"},
+     "F:1:1: \"192.0.2.1\" is not a route key; allowed: example.com, .example.com or ALL\n"},
+    {"u@b: host", "F:1:1: \"u@b\" is not a route key; allowed: example.com, .example.com or ALL\n"},
+    {".: host", "F:1:1: \".\" is not a route key; allowed: example.com, .example.com or ALL\n"},
     {"\"a b\": host",
-     "F:1:1: \"\"a b\"\" is no route key; allowed: example.com, .example.com or ALL\n"},
+     "F:1:1: \"\"a b\"\" is not a route key; allowed: example.com, .example.com or ALL\n"},
     {"a: b, , c", "F:1:7: a destination is missing\n"},
     {"a: b,", "F:1:6: a destination is missing\n"},
     {"a: , b", "F:1:4: a destination is missing\n"},
-    {"a: b:0", "F:1:4: \"0\" is no port; allowed: 1 to 65535\n"},
+    {"a: b:0", "F:1:4: \"0\" is not a port; allowed: 1 to 65535\n"},
     {"a: b, c/pri=65536", "F:1:7: \"/pri=65536\" is wrong; allowed: /pri=0 to /pri=65535\n"},
     {"a: b c", "F:1:6: a comma is missing between two destinations, or an option is wrong; allowed "
                "options: auth=PROFILE, tls=none|may|encrypt|verify\n"},
@@ -95,16 +97,16 @@ static const struct table_line bad_lines[] = {
     {"a: b auth=x auth=y", "F:1:13: auth= is given twice\n"},
     {"a: b auth=", "F:1:6: the name of a profile is missing after auth=\n"},
     {"a: b tls=may x",
-     "F:1:14: \"x\" is no option; allowed: auth=PROFILE, tls=none|may|encrypt|verify\n"},
+     "F:1:14: \"x\" is not an option; allowed: auth=PROFILE, tls=none|may|encrypt|verify\n"},
     {"a: tls=may", "F:1:4: a destination is missing before the options\n"},
     {"ALL: tls=may", "F:1:6: a destination is missing before the options\n"},
     {"a: /dev/null tls=may", "F:1:14: /dev/null takes no options\n"},
-    {"a: b\na: c", "F:2:1: a stands in line 1 already\n"},
-    {"m\xc3\xbcller.x: b\nXN--mller-kva.x: b", "F:2:1: xn--mller-kva.x stands in line 1 already\n"},
-    {"ALL:\nall: c", "F:2:1: ALL stands in line 1 already\n"},
+    {"a: b\na: c", "F:2:1: a is in line 1 already\n"},
+    {"m\xc3\xbcller.x: b\nXN--mller-kva.x: b", "F:2:1: xn--mller-kva.x is in line 1 already\n"},
+    {"ALL:\nall: c", "F:2:1: ALL is in line 1 already\n"},
     {"a: b:0\n\na: c\nb: c:0",
-     "F:1:4: \"0\" is no port; allowed: 1 to 65535\nF:3:1: a stands in line 1 already\nF:4:4: "
-     "\"0\" is no port; allowed: 1 to 65535\n"},
+     "F:1:4: \"0\" is not a port; allowed: 1 to 65535\nF:3:1: a is in line 1 already\nF:4:4: "
+     "\"0\" is not a port; allowed: 1 to 65535\n"},
 };
 
 static void test_bad_lines(void **state)
