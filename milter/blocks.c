@@ -383,7 +383,7 @@ static void tell(struct block *block)
         log_note(LOG_AT_INFO, "block", "%s: in effect again, with policy \"%s\"", block->entry,
                  block->policy);
     else
-        log_note(LOG_AT_WARNING, "block", "%s: there is no policy \"%s\"; without effect",
+        log_note(LOG_AT_WARNING, "block", "%s: there is no policy \"%s\"; it has no effect",
                  block->entry, block->policy);
 }
 

@@ -20,8 +20,8 @@ static bool check_folder(const struct mapfile_folder *folder, bool exclusive, st
         return err_system(err, errno, "cannot look at the folder %s", folder->path);
     if ((st.st_mode & S_IWOTH) != 0)
         return err_set(err, ERR_RANGE,
-                       "the folder %s is writable by everybody; tables and maps may only be "
-                       "in a folder that cannot",
+                       "the folder %s is writable by everybody; tables and maps must be in "
+                       "a folder that is not",
                        folder->path);
     if (flock(folder->fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
         return true;

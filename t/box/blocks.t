@@ -212,7 +212,7 @@ def policies_that_go():
         tap.eq(comes(it, "192.0.2.66"), "continue", "a policy of the configuration")
         it.configure(CONF.replace("[policy SLOW]\nmax_recipients_per_message = 1\n", ""))
         lines = it.reload()
-        tap.ok(any("192.0.2.66" in line and "SLOW" in line and "out of force" in line for line in lines),
+        tap.ok(any("192.0.2.66" in line and "SLOW" in line and "has no effect" in line for line in lines),
                "it goes: a warning", lines)
         tap.eq((comes(it, "192.0.2.66"), listed(it)[0]["in_force"]), (NO, False), "... out of force")
         it.kill()

@@ -361,7 +361,7 @@ def its_place():
         tap.eq(it.ctl("reload")[0], UNREACHABLE, "... not reachable")
         it.write("run/control.sock", "a file of somebody")
         code, words = it.start_badly()
-        tap.ok(code == 1 and "control_socket: " in words and "no socket" in words, "a file in its place", words)
+        tap.ok(code == 1 and "control_socket: " in words and "not a socket" in words, "a file in its place", words)
         os.unlink(path(it))
         for name, value, exit_status, wanted in (
             ("a folder that is not there", "nowhere/control.sock", 1, "nowhere"),

@@ -191,7 +191,7 @@ def refused_by_the_tool():
         ("the compiler fails in place", lambda: it.touch("evil-place"), "fatal: place"),
         ("there is no compiler", lambda: os.rename(it.at("postmap"), it.at("gone")), "cannot run the compiler"),
         ("there can be no folder", no_folder, "file/maps"),
-        ("a folder for everybody", everybodys, "written by everybody"),
+        ("a folder for everybody", everybodys, "writable by everybody"),
         ("another run", somebody_writes, "another run"),
     ) + ((("a password that is none", a_password, "password"),) if AS_ROOT else ())
     for what, prepare, words in cases:
@@ -248,7 +248,7 @@ def the_mta_cannot_be_told():
         it.change()
         it.touch("deaf")
         code, out, err = it.ctl("reload")
-        tap.ok(code == NO and "in force" in err and "deaf" in err and "the new configuration is in force\n" in out,
+        tap.ok(code == NO and "in effect" in err and "deaf" in err and "the new configuration is in force\n" in out,
                "exit 1, and what was done is said", out + err)
         it.agrees(tap, IS_NEW, "the MTA is deaf")
         it.remove_files("deaf")

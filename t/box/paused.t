@@ -130,7 +130,7 @@ def the_cause_of_a_pause():
         status, out, _err = it.ctl("ldap", "test", "--json", "d", "joe@example.com")
         told = json.loads(out)
         tap.eq((status, told["accept"], told["routing"]), (1, "error", "error"), "ldap test: two queries, nobody there")
-        tap.ok(told["accept_text"] and "is in its pause after a failure" in told["routing_text"] and
+        tap.ok(told["accept_text"] and "is paused after a failure" in told["routing_text"] and
                told["routing_text"].endswith(f"ldap://127.0.0.1:{port}: {told['accept_text']}"),
                "the second has the cause of the first", told)
         _status, out, _err = it.ctl("callahead", "-", stdin="joe@example.com\njim@example.com\n")

@@ -109,14 +109,14 @@ def another_input():
         it.change({"routes": "b.example: [203.0.113.66]\n"})
         with false_daemon(it, [reply(0, held)]) as asked:
             code, _out, err = it.ctl("reload")
-        tap.ok(code == NO and "transport would be another" in err and asked[1][0] == "reload-drop" and
+        tap.ok(code == NO and "transport would be different" in err and asked[1][0] == "reload-drop" and
                "transport" in asked[1][1], "files that are not what the daemon read: nothing is done", f"{err}{asked}")
         untouched(tap, it, "other files")
         it.change()
         for what, answer, wanted, words in (
                 ("says no", reply(1, "no reload is under way\n"), NO, "no reload is under way"),
-                ("is gone", None, UNREACHABLE, "broke off"),
-                ("talks nonsense", b"what?\n", UNREACHABLE, "no gatehoused of this version")):
+                ("is gone", None, UNREACHABLE, "is incomplete"),
+                ("talks nonsense", b"what?\n", UNREACHABLE, "not a gatehoused of this version")):
             with false_daemon(it, [reply(0, held), answer]) as asked:
                 code, out, err = it.ctl("reload")
             tap.ok((code, out) == (wanted, "") and words in err and "the maps are as they were\n" in err and

@@ -157,14 +157,14 @@ static void it_is_told_once_it_is_so(void **state)
     blocks_tick(&world->blocks);
     assert_free(world, "192.0.2.7");
     assert_string_equal(told, "event=block detail=\"192.0.2.7: there is no policy \\\"SLOW\\\"; "
-                              "without effect\"\n");
+                              "it has no effect\"\n");
     blocks_tick(&world->blocks);
     restart(world); /* with SLOW again */
     told[0] = '\0';
     blocks_use(&world->blocks, without);
     blocks_use(&world->blocks, without);
     assert_string_equal(told, "event=block detail=\"192.0.2.7: there is no policy \\\"SLOW\\\"; "
-                              "without effect\"\n");
+                              "it has no effect\"\n");
     told[0] = '\0';
     memory_allow(0);
     blocks_use(&world->blocks, again);

@@ -371,7 +371,7 @@ static void test_warning_is_no_error(void **state)
     assert_non_null(scene.hat);
     assert_int_equal(scene.problems.count, 1);
     assert_string_equal(scene.problems.list[0].line,
-                        "conf:1: warning: [group G] senders: 2001:db8::1/32 has bits set behind "
+                        "conf:1: warning: [group G] senders: 2001:db8::1/32 has bits set after "
                         "its prefix: 2001:db8::/32 is used");
     end(&scene);
 }
@@ -499,7 +499,7 @@ static void test_wrong_file(void **state)
     assert_string_equal(table_file_problems(&file),
                         "F:2:9: \"SBO:0\" is wrong; allowed: SBO:1 to SBO:4294967295\n"
                         "F:3:1: warning: 10.1/8 has bits set after its prefix: 10.0.0.0/8 is "
-                        "meant\n");
+                        "used\n");
     table_file_done(&file);
 }
 
