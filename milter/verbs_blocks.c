@@ -44,7 +44,7 @@ enum wire_status verbs_block(void *ctx, const char *const *arguments, size_t n,
                   until(blocks->list[0].expires, text));
     if (policies_target(blocks->snapshot->policies, order.policy)->keys.access == POLICY_RELAY)
         strbuf_puts(reply,
-                    "the mail server's own fence does not know it: run gatehousectl maps, which "
+                    "the mail server's own maps do not know it: run gatehousectl maps, which "
                     "takes addresses, and again when it has expired\n");
     return WIRE_YES;
 }

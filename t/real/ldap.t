@@ -370,7 +370,7 @@ def check_configuration(slapd):
                          ({"accept": ""}, "has no accept_query"),
                          ({"more": "bind_dn = cn=x"}, "needs a password"),
                          ({"more": "bind_password_file = " + slapd.write("open", "x\n", 0o644)},
-                          "is open to others"),
+                          "is accessible to others"),
                          ({"more": "bind_password = x"}, "bind_dn: is missing"),
                          ({"base": "nonsense"}, "is not a distinguished name"),
                          ({"uri": "ldaps://x", "more": "tls_priority = NONSENSE"}, "tls_priority: \"NONSENSE\" is wrong"),

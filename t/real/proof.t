@@ -193,7 +193,7 @@ def daemon(front):
               r"^error: .*cannot connect to unix:.*(No such file|refused)")
     for name, answer, wanted in (("silent", b"", "does not answer"), ("an SMTP server", b"220 mx.test ESMTP\r\n", "is not a milter"),
                                  ("another milter", struct.pack(">IBIII", 13, ord("O"), 6, 1, 0x7F),
-                                  "is no gatehoused of this version")):
+                                  "is not a gatehoused of this version")):
         with listening(front.socket, answer):
             began = time.monotonic()
             front.bad(f"in its place {name}", rf"^error: .*{wanted}")
@@ -228,7 +228,7 @@ def stale(front):
     domains = "relay_domains" if front.mta == "Postfix" else "relay-domains"
     with front.changed(rat, "example.com, more.example ACCEPT\n"):
         front.bad("a table has changed", r"^error: daemon: .* another configuration, or other tables.*gatehousectl reload",
-                  rf"^error: maps: .*/{domains} is not that of the configuration: gatehousectl maps",
+                  rf"^error: maps: .*/{domains} does not match the configuration: gatehousectl maps",
                   r"^cannot tell: maps: what the mail server finds")
         front.house.reload()
         _, said = front.doctor()
@@ -255,7 +255,7 @@ def map_is_gone(front):
     file = "relay_domains.lmdb" if front.mta == "Postfix" else "mailertable.db"
     path = os.path.join(front.maps, file)
     os.rename(path, path + ".away")
-    front.bad(f"{file} is gone", rf"^error: maps: .*/{file.split('.', maxsplit=1)[0]} is not that of the configuration")
+    front.bad(f"{file} is gone", rf"^error: maps: .*/{file.split('.', maxsplit=1)[0]} does not match the configuration")
     os.rename(path + ".away", path)
     front.good(f"{file} is back")
 
@@ -356,17 +356,17 @@ def blocks(front):
     tap.ok("run gatehousectl maps" in told, "hat block --policy RELAYED says that the mail server does not know", told)
     tap.ok(before[0] == "5" and code(front, *foreign) == before, "... and it does not", before)
     file = "relay_clients.first" if front.mta == "Postfix" else "access"
-    front.bad("a relay block that is not in the maps", rf"^error: maps: .*/{file} lacks clients that may relay by `gatehousectl hat block`")
+    front.bad("a relay block that is not in the maps", rf"^error: maps: .*/{file} lacks clients that `gatehousectl hat block` allows to relay")
     read_again(front, *foreign, "250")
     front.good("... written")
     told = front.ctl("hat", "block", "relay.example", "--policy", "RELAYED")
     status, said = front.doctor()
-    tap.ok("takes addresses" in told and status == 0 and re.search("^warning: .* lets relay.example relay, which is not an address", said, re.M),
+    tap.ok("takes addresses" in told and status == 0 and re.search("^warning: .* allows relay.example to relay, which is not an address", said, re.M),
            f"{front.mta}: a relay block by name: no map can have it", told + said)
     front.ctl("hat", "unblock", "relay.example")
     front.ctl("hat", "unblock", "127.0.20.1")
     front.ctl("hat", "unblock", "127.0.20.2")
-    front.bad("... and is no block any more", rf"^error: maps: .*/{file} is not that of the configuration")
+    front.bad("... and is no block any more", rf"^error: maps: .*/{file} does not match the configuration")
     read_again(front, *foreign, before)
 
 
@@ -423,7 +423,7 @@ def not_asked(front):
     unknown = ("127.0.0.1", "gatehouse-doctor-x@example.com")
     wait_until(lambda: code(front, *unknown) == "250", "unknown recipients are taken")
     front.write(path, services)
-    front.bad("a Postfix that has not read its files again", r"^error: .*: <gatehouse-doctor-.*, whom nobody has, is taken .*it was not asked",
+    front.bad("a Postfix that has not read its files again", r"^error: .*: <gatehouse-doctor-.*, which does not exist, is accepted .*it was not asked",
               more=("--try",))
     front.mx.instance("reload")
     wait_until(lambda: code(front, *unknown) == "550", "unknown recipients are refused")
