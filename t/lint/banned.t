@@ -44,7 +44,7 @@ rules.rule("one label, `out`, is all a function jumps to", hits(
 
 rules.rule("no shell", hits(sources, SHELLS, tree.text) + hits(scripts, PYTHON_SHELLS, tree.text))
 
-rules.rule("nothing tempfailed", hits(texts, LATER, tree.text))
+rules.rule("nothing put off", hits(texts, LATER, tree.text))
 
 rules.rule("no test skips itself", hits(
     [f for f in texts if f.startswith("t/")], SKIPS, tree.text))
